@@ -1,0 +1,111 @@
+"""The answer without an LLM: good plain sentences, composed from what really came out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hugginggraph.registry import task_types
+from hugginggraph.tools import as_text
+
+from .references import REFERENCE, whole_reference
+from .state import Plan, Resource, Result, State, Task
+
+_QUOTE_CHARS = 70
+
+
+def shown_path(path: str) -> str:
+    """A path as people read it: relative where it lies below the working folder."""
+    absolute, here = Path(path), Path.cwd()
+    return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else path
+
+
+def compose(state: State) -> str:
+    """The answer of a run: what was found, the files made, the models behind it, what failed."""
+    if error := state.get("error"):
+        return _sentence(error)
+    plan = state["plan"]
+    if not plan["valid"]:
+        return _refusal(plan)
+    results, resources = state["results"], state.get("resources") or {}
+    tasks = [task for task in plan["tasks"] if results[str(task["id"])]["status"] == "done"]
+    lines = [_finding(task, plan, results, resources) for task in tasks]
+    if tasks:
+        lines.append(_models(tasks, results))
+    lines += [_failure(t, results[str(t["id"])]) for t in plan["tasks"] if t not in tasks]
+    lines += [f"Note: {note}" for note in plan["notes"]]
+    return "\n".join(lines)
+
+
+def _sentence(error: Mapping[str, Any]) -> str:
+    return f"{error['message']} {error['hint']}".strip()
+
+
+def _refusal(plan: Plan) -> str:
+    faults = "\n".join(f"- {_sentence(error)}" for error in plan["errors"])
+    tried = "; ".join(plan["repairs"])
+    mended = f"\nWhat was mended before: {tried}." if tried else ""
+    return f"I could not make a plan that can run, so nothing was run:\n{faults}{mended}"
+
+
+def _finding(
+    task: Task,
+    plan: Plan,
+    results: Mapping[str, Result],
+    resources: Mapping[str, Resource],
+) -> str:
+    row, result = task_types()[task["task"]], results[str(task["id"])]
+    words = {name: _named(value, plan, resources) for name, value in task["args"].items()}
+    words = {slot.name: words.get(slot.name, "") for slot in row.inputs} | _value_words(result)
+    text = row.says.format_map(words).replace(", before .", ".")
+    text = text[:1].upper() + text[1:]
+    files = [resources[key]["path"] for key in result["files"] if key in resources]
+    there = [shown_path(path) for path in files if Path(path).is_file()]
+    if there:
+        what = "Drawn in" if row.output != "text" else "See"
+        text += f" {what} {', '.join(there)}."
+    return re.sub(r"([.!?…])\.(?=\s|$)", r"\1", text)
+
+
+def _value_words(result: Result) -> dict[str, str]:
+    value = result["value"]
+    words = {"value": as_text(result["kind"], value), "best": "", "rest": ""}
+    if result["kind"] == "labels" and value:
+        words["best"] = as_text("labels", value[:1])
+        words["rest"] = as_text("labels", value[1:4])
+    return words
+
+
+def _named(value: Any, plan: Plan, resources: Mapping[str, Resource]) -> str:
+    """How a sentence calls an argument: a file's name, a quoted text, an earlier result."""
+    if isinstance(value, list):
+        return ", ".join(_named(item, plan, resources) for item in value)
+    source = whole_reference(value)
+    if source is not None:
+        return _noun(source, plan)
+    if value in resources:
+        return resources[value]["name"]
+    text = REFERENCE.sub(lambda m: f"({_noun(int(m[1]), plan)})", str(value))
+    text = " ".join(text.split())
+    return f"“{text if len(text) <= _QUOTE_CHARS else text[: _QUOTE_CHARS - 1].rstrip() + '…'}”"
+
+
+def _noun(source: int, plan: Plan) -> str:
+    tasks = {task["id"]: task for task in plan["tasks"]}
+    row = task_types()[tasks[source]["task"]]
+    same = [task for task in plan["tasks"] if task["task"] == row.id]
+    return f"the {row.noun}" if len(same) == 1 else f"the {row.noun} of task {source}"
+
+
+def _models(tasks: list[Task], results: Mapping[str, Result]) -> str:
+    """Which model did what, on one line; the same model and task are named once."""
+    done = [(task["task"], results[str(task["id"])].get("model", "")) for task in tasks]
+    return f"Models: {', '.join(f'{task} by {model}' for task, model in dict.fromkeys(done))}."
+
+
+def _failure(task: Task, result: Result) -> str:
+    error = result.get("error") or {"message": "no reason is known.", "hint": ""}
+    what = "was skipped" if result["status"] == "skipped" else "failed"
+    return f"{task['task']} (task {task['id']}) {what}: {_sentence(error)}"

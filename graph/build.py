@@ -1,0 +1,70 @@
+"""The graph: nodes, edges, and how it is compiled.
+
+    ingest → plan → check_plan ⇄ repair_plan
+                        ↓
+                  choose_models → execute → respond
+
+A request with nothing to run goes from ``plan`` to ``respond``; so does an error of the request,
+and a plan that stays invalid.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hugginggraph.registry import Settings
+from langgraph.graph import END, START, StateGraph
+
+from .both import both
+from .choose_models import make_choose_models
+from .execute import make_execute
+from .ingest import make_ingest
+from .parts import Parts
+from .plan import after_check, after_plan, make_check_plan, make_plan, make_repair_plan
+from .respond import make_respond
+from .state import Context, Input, Output, State
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+    from langgraph.graph.state import CompiledStateGraph
+
+
+def build_graph(
+    checkpointer: BaseCheckpointSaver[Any] | None = None,
+    *,
+    settings: Settings | None = None,
+    parts: Parts | None = None,
+) -> CompiledStateGraph[State, Context, Input, Output]:
+    """The compiled graph, with ``invoke``, ``ainvoke``, ``stream``, ``astream`` and ``batch``.
+
+    Nothing is opened or loaded until a run needs it. ``settings`` default to the environment's;
+    ``parts`` (which hold settings of their own) let several graphs share models and store. Give a
+    ``checkpointer`` for threads that remember and runs that can be resumed.
+    """
+    parts = parts or Parts(settings)
+    builder = StateGraph(State, Context, input_schema=Input, output_schema=Output)
+    for name, make in {
+        "ingest": make_ingest,
+        "plan": make_plan,
+        "check_plan": make_check_plan,
+        "repair_plan": make_repair_plan,
+        "choose_models": make_choose_models,
+        "execute": make_execute,
+        "respond": make_respond,
+    }.items():
+        builder.add_node(name, both(make(parts), name))
+    builder.add_edge(START, "ingest")
+    builder.add_conditional_edges(
+        "ingest", lambda state: "respond" if state.get("error") else "plan", ["plan", "respond"]
+    )
+    builder.add_conditional_edges("plan", after_plan, ["check_plan", "respond"])
+    builder.add_conditional_edges(
+        "check_plan", after_check, ["choose_models", "repair_plan", "respond"]
+    )
+    builder.add_edge("repair_plan", "check_plan")
+    builder.add_edge("choose_models", "execute")
+    builder.add_edge("execute", "respond")
+    builder.add_edge("respond", END)
+    graph = builder.compile(checkpointer=checkpointer, name="hugginggraph")
+    graph.stream_eager = True  # events of @task calls arrive while the node runs
+    return graph

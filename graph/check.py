@@ -1,0 +1,231 @@
+"""Whether a plan can run: every fault as a named error that says how to mend it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError as GraphCycle
+from graphlib import TopologicalSorter
+from typing import Any
+
+from hugginggraph.registry import (
+    CycleError,
+    DuplicateIdError,
+    EmptyPlanError,
+    Kind,
+    MissingArgumentError,
+    MissingDependencyError,
+    PlanError,
+    PlanFileError,
+    Slot,
+    TaskType,
+    UnknownArgumentError,
+    UnknownTaskError,
+    UnreadablePlanError,
+    WrongKindError,
+    reads_as,
+    task_type,
+    task_types,
+)
+
+from .references import references, whole_reference
+from .state import Resource, Task
+
+
+def read_tasks(raw: Any) -> list[Task]:
+    """The tasks of a planner's raw output, in one form.
+
+    Accepts a list of task objects or ``{"tasks": [...]}``, ids and deps as numbers or digits, and
+    the paper's ``dep: [-1]`` for none.
+
+    Raises:
+        UnreadablePlanError: it is anything else.
+    """
+    if isinstance(raw, Mapping):
+        raw = raw.get("tasks")
+    if not isinstance(raw, list):
+        raise UnreadablePlanError(
+            f"A plan is a list of tasks, not {_what(raw)}.", 'Give {"tasks": [...]}.'
+        )
+    return [_read_task(index, item) for index, item in enumerate(raw)]
+
+
+def _read_task(index: int, item: Any) -> Task:
+    if not isinstance(item, Mapping) or not isinstance(item.get("task"), str):
+        raise UnreadablePlanError(
+            f"Entry {index} of the plan is not a task.",
+            "Each has `id`, `task`, `dep` and `args`.",
+        )
+    dep, args = item.get("dep"), item.get("args")
+    dep = [] if dep is None else dep if isinstance(dep, list) else [dep]
+    if args is not None and not isinstance(args, Mapping):
+        raise UnreadablePlanError(
+            f"The `args` of entry {index} are {_what(args)}.", "Give them by name."
+        )
+    return Task(
+        id=_number(item.get("id", index), f"The `id` of entry {index}"),
+        task=item["task"],
+        dep=[n for d in dep if (n := _number(d, f"A `dep` of entry {index}")) != -1],
+        args={str(name): value for name, value in (args or {}).items() if value is not None},
+    )
+
+
+def _number(value: Any, what: str) -> int:
+    if isinstance(value, str):
+        value = int(value) if value.strip().lstrip("-").isdecimal() else value
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise UnreadablePlanError(f"{what} is {value!r:.40}.", "It must be a whole number.")
+    return value
+
+
+def check_plan(tasks: list[Task], resources: Mapping[str, Resource]) -> list[PlanError]:
+    """Every fault of the plan, empty where it can run."""
+    if not tasks:
+        return [EmptyPlanError("The plan holds no task.", "Name at least one task to run.")]
+    return [
+        *_duplicates(tasks),
+        *(error for task in tasks for error in _dependencies(task, tasks)),
+        *_cycles(tasks),
+        *(error for task in tasks for error in _arguments(task, tasks, resources)),
+    ]
+
+
+def _duplicates(tasks: list[Task]) -> Iterator[PlanError]:
+    for number, times in Counter(task["id"] for task in tasks).items():
+        if times > 1:
+            yield DuplicateIdError(
+                f"{times} tasks have the id {number}.", "Give each its own id.", task=number
+            )
+
+
+def _dependencies(task: Task, tasks: list[Task]) -> Iterator[PlanError]:
+    known = {other["id"] for other in tasks}
+    for dep in task["dep"]:
+        if dep not in known:
+            yield MissingDependencyError(
+                f"Task {task['id']} depends on task {dep}, which is not in the plan.",
+                f"Add it, or take {dep} out of `dep`.",
+                task=task["id"],
+            )
+    for source in dict.fromkeys(n for v in task["args"].values() for n in references(v)):
+        if source not in known:
+            yield MissingDependencyError(
+                f"Task {task['id']} uses <resource>-{source}, but no task has the id {source}.",
+                "Refer to a task of the plan.",
+                task=task["id"],
+            )
+        elif source not in task["dep"]:
+            yield MissingDependencyError(
+                f"Task {task['id']} uses <resource>-{source} without waiting for it.",
+                f"Add {source} to its `dep`.",
+                task=task["id"],
+            )
+
+
+def _cycles(tasks: list[Task]) -> Iterator[PlanError]:
+    try:
+        TopologicalSorter({task["id"]: task["dep"] for task in tasks}).prepare()
+    except GraphCycle as exc:
+        ring = " → ".join(str(number) for number in exc.args[1])
+        yield CycleError(
+            f"Tasks wait for each other in a circle: {ring}.", "Take one of these out of `dep`."
+        )
+
+
+def _arguments(
+    task: Task, tasks: list[Task], resources: Mapping[str, Resource]
+) -> Iterator[PlanError]:
+    try:
+        row = task_type(task["task"])
+    except UnknownTaskError as exc:
+        yield UnknownTaskError(exc.message, exc.hint, task=task["id"])
+        return
+    for name, value in task["args"].items():
+        slot = row.slot(name)
+        if slot is None or slot.name != name:
+            names = ", ".join(s.name for s in row.inputs)
+            yield UnknownArgumentError(
+                f"{row.id} (task {task['id']}) has no argument '{name}'.",
+                f"Its arguments are: {names}.",
+                task=task["id"],
+            )
+        else:
+            yield from _value(task, slot, value, tasks, resources)
+    for slot in row.required:
+        if _is_blank(task["args"].get(slot.name)):
+            yield MissingArgumentError(
+                f"{row.id} (task {task['id']}) needs '{slot.name}' ({slot.description}).",
+                f"Give {'at least one' if slot.many else 'a'} {slot.kind}.",
+                task=task["id"],
+            )
+
+
+def _is_blank(value: Any) -> bool:
+    if isinstance(value, list):
+        return not value or all(_is_blank(item) for item in value)
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _value(
+    task: Task, slot: Slot, value: Any, tasks: list[Task], resources: Mapping[str, Resource]
+) -> Iterator[PlanError]:
+    if isinstance(value, list) != slot.many:
+        wanted = f"a list of {slot.kind}s" if slot.many else f"one {slot.kind}"
+        yield _wrong(task, slot, f"is {_what(value)} where {wanted} is wanted")
+        return
+    for item in value if slot.many else [value]:
+        if not isinstance(item, str):
+            yield _wrong(task, slot, f"is {_what(item)} where a {slot.kind} is wanted")
+        elif _is_blank(item):
+            continue
+        elif error := _item(task, slot, item, tasks, resources):
+            yield error
+
+
+def _item(
+    task: Task, slot: Slot, item: str, tasks: list[Task], resources: Mapping[str, Resource]
+) -> PlanError | None:
+    whole = whole_reference(item)
+    for source in references(item):
+        kind = produced_kind(source, tasks)
+        wanted = slot.kind if whole is not None else "text"
+        if kind is not None and not reads_as(kind, wanted):
+            return _wrong(
+                task, slot, f"is the {kind} of task {source} where a {slot.kind} is wanted"
+            )
+    if references(item):
+        return None
+    if item in resources:
+        kind = resources[item]["kind"]
+        if reads_as(kind, slot.kind):
+            return None
+        return _wrong(task, slot, f"is {item}, a file of kind {kind}, where {slot.kind} is wanted")
+    if slot.kind == "text":
+        return None
+    given = ", ".join(f"{key} ({res['name']})" for key, res in resources.items()) or "none"
+    return PlanFileError(
+        f"There is no file '{item:.200}' for '{slot.name}' of {task['task']} (task {task['id']}).",
+        f"Files at hand: {given}.",
+        task=task["id"],
+    )
+
+
+def produced_kind(source: int, tasks: list[Task]) -> Kind | None:
+    """The kind that a task of the plan gives, None where the task is not known."""
+    row = next((task_types().get(t["task"]) for t in tasks if t["id"] == source), None)
+    return row.output if isinstance(row, TaskType) else None
+
+
+def _wrong(task: Task, slot: Slot, what: str) -> WrongKindError:
+    return WrongKindError(
+        f"'{slot.name}' of {task['task']} (task {task['id']}) {what}.",
+        "Use the result of a task, or a file, of that kind.",
+        task=task["id"],
+    )
+
+
+def _what(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    names = {str: "one text", list: "a list", dict: "an object", int: "a number", bool: "a flag"}
+    return names.get(type(value), f"a {type(value).__name__}")

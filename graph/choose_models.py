@@ -1,0 +1,141 @@
+"""The node ``choose_models``: a model for every task, by meaning, and why."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+from hugginggraph.prompts import fill
+from hugginggraph.registry import HuggingGraphError, LLMError, clear_winner, retrieve
+from langchain_core.messages import HumanMessage
+from pydantic import BaseModel, Field
+
+from .llm import LLM
+from .parts import Parts, run_context
+from .plan import spend
+from .planner import Draft
+from .state import Choice, State, Task
+
+if TYPE_CHECKING:
+    from hugginggraph.registry import Candidate
+
+
+class ChosenModel(BaseModel):
+    """The model chosen for one task."""
+
+    task: int = Field(description="the id of the task")
+    model: str = Field(description="the id of a candidate of this task")
+    reason: str = Field(description="why, in one sentence")
+
+
+class ModelChoices(BaseModel):
+    """The chosen model of each task."""
+
+    choices: list[ChosenModel]
+
+
+def make_choose_models(parts: Parts) -> Any:
+    """The node: ranks for every task, then one LLM call for all tasks without a clear winner."""
+
+    async def choose_models(state: State) -> dict[str, Any]:
+        context, tasks = run_context(), state["plan"]["tasks"]
+        pins = context.get("models") or {}
+        found = await asyncio.to_thread(_candidates, parts, state["request"], tasks, pins)
+        choices = {key: _choice(value, pins) for key, value in found.items()}
+        cost = Draft(None)
+        unclear = {
+            key: value
+            for key, value in found.items()
+            if isinstance(value, list) and choices[key]["by"] == "rank" and not clear_winner(value)
+        }
+        try:
+            llm = parts.llm(context) if unclear else None
+            if llm:
+                cost = await _ask(llm, state["request"], tasks, unclear, choices)
+        except LLMError as exc:
+            for key in unclear:
+                choices[key]["reason"] += f" (The LLM could not be asked: {exc.message})"
+        return {"choices": choices, "usage": spend(state, cost)}
+
+    return choose_models
+
+
+def _candidates(
+    parts: Parts, request: str, tasks: list[Task], pins: dict[str, str]
+) -> dict[str, list[Candidate] | HuggingGraphError]:
+    out: dict[str, list[Candidate] | HuggingGraphError] = {}
+    for task in tasks:
+        try:
+            if task["task"] in pins:
+                out[str(task["id"])] = [parts.pin(task["task"], pins[task["task"]])]
+            else:
+                out[str(task["id"])] = retrieve(
+                    parts.store,
+                    request,
+                    task["task"],
+                    task["args"],
+                    settings=parts.settings,
+                    k=parts.settings.candidates,
+                )
+        except HuggingGraphError as exc:
+            out[str(task["id"])] = exc
+    return out
+
+
+def _choice(found: list[Candidate] | HuggingGraphError, pins: dict[str, str]) -> Choice:
+    if isinstance(found, HuggingGraphError):
+        return Choice(
+            model="", route="", score=0.0, reason=str(found), by="rank", candidates=[],
+            error=found.as_json(),
+        )  # fmt: skip
+    best = found[0]
+    return Choice(
+        model=best.card.id,
+        route=best.route,
+        score=round(best.score, 4),
+        reason=best.reason,
+        by="pin" if best.card.id in pins.values() and len(found) == 1 else "rank",
+        candidates=[
+            {"model": c.card.id, "score": round(c.score, 4), "local": c.local, "reason": c.reason}
+            for c in found
+        ],
+    )
+
+
+async def _ask(
+    llm: LLM,
+    request: str,
+    tasks: list[Task],
+    unclear: dict[str, list[Candidate]],
+    choices: dict[str, Choice],
+) -> Draft:
+    """Let the LLM choose for all unclear tasks at once; what it invents is not taken."""
+    shown = [_shown(task, unclear[str(task["id"])]) for task in tasks if str(task["id"]) in unclear]
+    prompt = fill("choose", request=request, tasks="\n".join(shown))
+    reply = await llm.fill(ModelChoices, [HumanMessage(prompt)])
+    value = reply.value
+    picks = value.get("choices") if isinstance(value, dict) else value
+    for pick in picks if isinstance(picks, list) else []:
+        key = str(pick.get("task")) if isinstance(pick, dict) else ""
+        for candidate in unclear.get(key, []):
+            if candidate.card.id == pick.get("model"):
+                reason = str(pick.get("reason") or candidate.reason)[:300]
+                choices[key] |= Choice(
+                    model=candidate.card.id, route=candidate.route,
+                    score=round(candidate.score, 4), reason=reason, by="llm",
+                    candidates=choices[key]["candidates"],
+                )  # fmt: skip
+    return Draft(None, llm_calls=reply.calls, tokens=reply.tokens)
+
+
+def _shown(task: Task, candidates: list[Candidate]) -> str:
+    cards = [
+        {
+            "id": c.card.id, "on this machine": c.local, "languages": list(c.card.languages),
+            "description": c.card.description[:300],
+        }
+        for c in candidates
+    ]  # fmt: skip
+    entry = {"task": task["id"], "type": task["task"], "args": task["args"], "candidates": cards}
+    return json.dumps(entry, ensure_ascii=False)

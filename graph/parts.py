@@ -1,0 +1,124 @@
+"""What the nodes work with, made when first needed and shared by all runs of a graph."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from hugginggraph.registry import (
+    LLMError,
+    ModelCard,
+    Settings,
+    load_settings,
+    pinned,
+    retrieve,
+)
+from langgraph.runtime import get_runtime
+
+from .llm import LLM, chat_model
+from .planner import Planner
+from .state import Context
+
+if TYPE_CHECKING:
+    from hugginggraph.registry import CardStore
+    from langchain_core.tools import BaseTool
+
+
+class Parts:
+    """The settings of a graph and the parts that follow from them.
+
+    Nothing is opened or loaded before a node asks for it, so that a graph can be built, drawn and
+    inspected without a store, a model or a key.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self._settings = settings
+        self._llms: dict[str, LLM] = {}
+        self._lock = threading.RLock()
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings given, or those of the environment."""
+        return self._settings or load_settings()
+
+    @cached_property
+    def _store(self) -> CardStore:
+        from hugginggraph.registry import CardStore
+
+        return CardStore.open(self.settings.registry_dir)
+
+    @property
+    def store(self) -> CardStore:
+        """The registry's store, built on first use."""
+        with self._lock:
+            return self._store
+
+    @cached_property
+    def _tools(self) -> Mapping[str, BaseTool]:
+        from hugginggraph.tools import Artifacts, ModelPool, TaskRunner, hugginggraph_tools
+
+        runner = TaskRunner(ModelPool(), Artifacts(self.settings.artifacts_dir), self.settings)
+        tools = hugginggraph_tools(runner=runner, find_card=self.find_card)
+        return {tool.name: tool for tool in tools}
+
+    @property
+    def tools(self) -> Mapping[str, BaseTool]:
+        """The LangChain tool of each task type, by its id."""
+        with self._lock:
+            return self._tools
+
+    def find_card(self, task: str, model: str | None, args: Mapping[str, Any]) -> ModelCard:
+        """The card of a model, or of the best model for a task where none is named.
+
+        Raises:
+            UnknownModelError: no card has this id.
+            NoModelError: nothing can run the task here.
+        """
+        if model:
+            return self.store.card(model)
+        found = retrieve(self.store, "", task, args, settings=self.settings, k=1)
+        return found[0].card
+
+    def pin(self, task: str, model: str) -> Any:
+        """The candidate of a model that a person named for a task."""
+        return pinned(self.store, model, task, settings=self.settings)
+
+    def llm(self, context: Context) -> LLM | None:
+        """The controller LLM of a run, None where none is set.
+
+        Raises:
+            LLMError: it is set and cannot be used.
+        """
+        name = context.get("llm") or self.settings.llm
+        if not name or context.get("planner") == "builtin":
+            return None
+        with self._lock:
+            if name not in self._llms:
+                self._llms[name] = LLM(chat_model(self.settings, name))
+            return self._llms[name]
+
+    def planners(self, context: Context) -> list[Planner]:
+        """The planners of a run in the order in which they are tried.
+
+        Raises:
+            LLMError: the LLM planner is demanded and no LLM is set.
+        """
+        from .builtin_planner import BuiltinPlanner
+        from .llm_planner import LLMPlanner
+
+        wanted = context.get("planner") or self.settings.planner
+        llm = None if wanted == "builtin" else self.llm(context)
+        if wanted == "llm" and llm is None:
+            raise LLMError(
+                "The LLM planner was asked for, but no LLM is set.",
+                "Set HUGGINGGRAPH_LLM (or --llm) to provider:model.",
+            )
+        first: list[Planner] = [LLMPlanner(llm)] if llm else []
+        return first if wanted == "llm" else [*first, BuiltinPlanner()]
+
+
+def run_context() -> Context:
+    """What the caller set for this run."""
+    return get_runtime(Context).context or Context()

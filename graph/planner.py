@@ -1,0 +1,58 @@
+"""The seam between the graph and its planners: a request goes in, a draft of a plan comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from .state import Resource
+
+
+@dataclass(frozen=True)
+class PlanRequest:
+    """What a planner may look at.
+
+    ``resources`` are the usable files by id, oldest first. ``history`` holds earlier messages as
+    (role, text), oldest first.
+    """
+
+    text: str
+    resources: Mapping[str, Resource] = field(default_factory=dict)
+    history: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A plan as a planner gives it, not yet checked.
+
+    ``tasks`` is whatever the planner produced (a list of task objects where it went well).
+    ``confidence`` is in 0..1. ``notes`` say in plain words what was not understood or was assumed.
+    ``reply`` answers a request that has nothing to run.
+    """
+
+    tasks: Any
+    confidence: float = 1.0
+    notes: tuple[str, ...] = ()
+    reply: str = ""
+    llm_calls: int = 0
+    tokens: int = 0
+
+
+class Planner(Protocol):
+    """Turns a request into a draft; ``mend`` gets a draft's errors and tries again."""
+
+    name: str
+
+    async def plan(self, request: PlanRequest) -> Draft:
+        """A draft for the request.
+
+        Raises:
+            NotUnderstoodError: nothing in the request can be planned.
+            LLMError: the LLM could not be asked.
+        """
+        ...
+
+    async def mend(self, request: PlanRequest, tasks: Any, errors: list[str]) -> Draft | None:
+        """A better draft, given what is wrong with this one; None where it cannot."""
+        ...

@@ -1,0 +1,146 @@
+"""The state of a run, as JSON values only, and what a caller can set for one run.
+
+Files live on disk; state names them as resources (``r1``, ``r2``, …). Checkpoints stay small and
+any process can take a run up again.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, NotRequired
+
+from hugginggraph.registry import Kind
+from langchain_core.messages import AnyMessage
+from langgraph.graph.message import add_messages
+from typing_extensions import TypedDict
+
+
+class Resource(TypedDict):
+    """A file that a task can read: given with the request, named in it, or made by a task.
+
+    ``problem`` holds the error of a file that cannot be used (``HuggingGraphError.as_json``).
+    """
+
+    kind: Kind
+    path: str
+    name: str
+    task: NotRequired[int]
+    problem: NotRequired[dict[str, Any]]
+
+
+class Task(TypedDict):
+    """One task of a plan: ``dep`` holds the ids it waits for, ``args`` its inputs by slot name.
+
+    An argument is a literal text, a resource id (``"r1"``), a reference to the result of another
+    task (``"<resource>-0"``), or a list of these.
+    """
+
+    id: int
+    task: str
+    dep: list[int]
+    args: dict[str, Any]
+
+
+class Plan(TypedDict):
+    """A plan as state and ``plan --json`` carry it.
+
+    ``confidence`` is the planner's own, in 0..1. ``errors`` is empty where ``valid``.
+    """
+
+    tasks: list[Task]
+    valid: bool
+    repairs: list[str]
+    confidence: float
+    errors: list[dict[str, Any]]
+    planner: str
+    notes: list[str]
+
+
+class Choice(TypedDict):
+    """The model chosen for a task, why, and the runners-up; ``error`` where there is none."""
+
+    model: str
+    route: str
+    score: float
+    reason: str
+    by: Literal["rank", "llm", "pin"]
+    candidates: list[dict[str, Any]]
+    error: NotRequired[dict[str, Any]]
+
+
+class Result(TypedDict):
+    """What came out of a task. ``files`` are resource ids; ``seconds`` is the whole task's time."""
+
+    status: Literal["done", "failed", "skipped"]
+    kind: Kind
+    value: Any
+    files: list[str]
+    seconds: float
+    attempts: list[dict[str, Any]]
+    model: NotRequired[str]
+    error: NotRequired[dict[str, Any]]
+
+
+class Usage(TypedDict):
+    """What a run cost."""
+
+    llm_calls: int
+    tokens: int
+    seconds: float
+
+
+class Context(TypedDict, total=False):
+    """What a caller can set for one run; unset fields follow the settings.
+
+    ``planner`` (node ``plan``): auto, llm or builtin. ``llm`` (``plan``, ``choose_models``,
+    ``respond``): the controller as provider:model. ``models`` (``choose_models``): a model id for
+    a task type, ``{"object-detection": "facebook/detr-resnet-50"}``.
+    """
+
+    planner: Literal["auto", "llm", "builtin"]
+    llm: str
+    models: dict[str, str]
+
+
+def merge(old: dict[str, Any] | None, new: dict[str, Any] | None) -> dict[str, Any]:
+    """Keep what is known and add what is new; None clears."""
+    return {} if new is None else {**(old or {}), **new}
+
+
+class Input(TypedDict, total=False):
+    """What a caller gives: a request in words (or as the last message) and paths of files."""
+
+    request: str
+    files: list[str]
+    messages: Annotated[list[AnyMessage], add_messages]
+
+
+class State(TypedDict, total=False):
+    """Everything a run knows."""
+
+    messages: Annotated[list[AnyMessage], add_messages]
+    request: str
+    files: list[str]
+    resources: Annotated[dict[str, Resource], merge]
+    plan: Plan
+    choices: dict[str, Choice]
+    results: dict[str, Result]
+    answer: str
+    status: Literal["done", "partial", "failed"]
+    error: dict[str, Any] | None
+    started: float
+    mending: int
+    usage: Usage
+
+
+class Output(TypedDict, total=False):
+    """What a caller gets."""
+
+    messages: Annotated[list[AnyMessage], add_messages]
+    status: Literal["done", "partial", "failed"]
+    answer: str
+    plan: Plan
+    choices: dict[str, Choice]
+    results: dict[str, Result]
+    resources: Annotated[dict[str, Resource], merge]
+    usage: Usage
+    error: dict[str, Any] | None

@@ -1,0 +1,158 @@
+"""The built-in rows of the table of task types."""
+
+from __future__ import annotations
+
+from .tasks import Slot, TaskType
+
+_IMAGE = Slot("image", "image", "the picture", names=("img", "picture", "photo", "input", "url"))
+_TEXT = Slot("text", "text", "the text", names=("input", "inputs", "sentence", "document", "query"))
+
+TASK_TYPES: tuple[TaskType, ...] = (
+    TaskType(
+        "text-classification",
+        "say which of a model's own classes a text belongs to: its sentiment, emotion, topic, "
+        "toxicity or language",
+        (_TEXT,),
+        "labels",
+        {"transformers": "hugginggraph.tools.text:text_classification"},
+        says="{text} reads as {best}.",
+        noun="class",
+    ),
+    TaskType(
+        "token-classification",
+        "find the names in a text (people, places, organisations) or mark each word",
+        (_TEXT,),
+        "labels",
+        {"transformers": "hugginggraph.tools.text:token_classification"},
+        says="Found in {text}: {value}.",
+        noun="names",
+    ),
+    TaskType(
+        "zero-shot-classification",
+        "say which of the labels given in the request fits a text best",
+        (
+            _TEXT,
+            Slot(
+                "candidate_labels",
+                "text",
+                "the labels to choose from",
+                many=True,
+                names=("labels", "classes", "candidates", "categories"),
+            ),
+        ),
+        "labels",
+        {
+            "transformers": "hugginggraph.tools.text:zero_shot_classification",
+            "sentence-transformers": "hugginggraph.tools.embedding:zero_shot_classification",
+        },
+        says="{text} fits {best} best, before {rest}.",
+        noun="label",
+    ),
+    TaskType(
+        "question-answering",
+        "answer a question from a text that is given with it",
+        (
+            Slot("question", "text", "the question", names=("query",)),
+            Slot("context", "text", "the text that holds the answer", names=("text", "document")),
+        ),
+        "text",
+        {
+            "transformers": "hugginggraph.tools.text:question_answering",
+            "sentence-transformers": "hugginggraph.tools.embedding:question_answering",
+        },
+        says="{question} {value}",
+        noun="answer",
+    ),
+    TaskType(
+        "summarization",
+        "make a long text short, keeping what matters",
+        (_TEXT,),
+        "text",
+        {
+            "transformers": "hugginggraph.tools.text:summarization",
+            "sentence-transformers": "hugginggraph.tools.embedding:summarization",
+        },
+        says="In short, {text} says: {value}",
+        noun="summary",
+    ),
+    TaskType(
+        "text-generation",
+        "write new text that follows a prompt: a story, a poem, an e-mail, code",
+        (Slot("text", "text", "the prompt", names=("prompt", "input", "inputs", "instruction")),),
+        "text",
+        {"transformers": "hugginggraph.tools.text:text_generation"},
+        says="{value}",
+        noun="new text",
+    ),
+    TaskType(
+        "sentence-similarity",
+        "measure how near in meaning a sentence is to other sentences",
+        (
+            Slot(
+                "text",
+                "text",
+                "the sentence to compare",
+                names=("source", "source_sentence", "text1", "sentence"),
+            ),
+            Slot(
+                "sentences",
+                "text",
+                "the sentences it is compared with",
+                many=True,
+                names=("text2", "texts", "candidates", "others"),
+            ),
+        ),
+        "labels",
+        {"sentence-transformers": "hugginggraph.tools.embedding:sentence_similarity"},
+        says="{text} is nearest in meaning to {best}, before {rest}.",
+        noun="comparison",
+    ),
+    TaskType(
+        "feature-extraction",
+        "turn a text into a vector (an embedding) for search or comparison",
+        (_TEXT,),
+        "vector",
+        {
+            "sentence-transformers": "hugginggraph.tools.embedding:feature_extraction",
+            "transformers": "hugginggraph.tools.text:feature_extraction",
+        },
+        says="{text} as an embedding is {value}.",
+        noun="embedding",
+    ),
+    TaskType(
+        "image-classification",
+        "name the main thing in a picture, or say what kind of picture it is",
+        (_IMAGE,),
+        "labels",
+        {"transformers": "hugginggraph.tools.vision:image_classification"},
+        says="{image} is most likely {best}, before {rest}.",
+        noun="class",
+    ),
+    TaskType(
+        "object-detection",
+        "find, locate and count the objects in a picture, with a box around each",
+        (_IMAGE,),
+        "boxes",
+        {"transformers": "hugginggraph.tools.vision:object_detection"},
+        says="In {image} there are {value}.",
+        noun="objects",
+    ),
+    TaskType(
+        "image-to-text",
+        "describe a picture in words (a caption), or read the text in it",
+        (_IMAGE,),
+        "text",
+        {"transformers": "hugginggraph.tools.vision:image_to_text"},
+        says="{image} shows {value}.",
+        noun="caption",
+    ),
+    TaskType(
+        "canny-control",
+        "draw the edges of a picture as white lines on black (a Canny edge map)",
+        (_IMAGE,),
+        "image",
+        {"opencv": "hugginggraph.tools.control:canny_control"},
+        says="The edges of {image} are drawn.",
+        noun="edge picture",
+    ),
+)

@@ -1,0 +1,86 @@
+"""Every setting of the product, in one class.
+
+Read once at the edge (the command line, a server, the caller of ``build_graph``) and passed down.
+Each field can be set as an environment variable with the prefix ``HUGGINGGRAPH_`` or in ``.env``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from .errors import SettingsError
+
+
+class Settings(BaseSettings):
+    """What a person can set. The defaults need no key, no GPU and no network."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HUGGINGGRAPH_", env_file=".env", extra="ignore", frozen=True
+    )
+
+    llm: str = Field(
+        "",
+        description="The controller LLM as `provider:model` (`openai:gpt-4o-mini`, "
+        "`huggingface:HuggingFaceTB/SmolLM2-1.7B-Instruct`). Empty: the built-in planner.",
+    )
+    llm_base_url: str = Field("", description="Base URL of an OpenAI-compatible server.")
+    llm_api_key: SecretStr | None = Field(
+        None, description="Its key, where the provider's own variable is not set."
+    )
+    llm_timeout: float = Field(60.0, gt=0, description="Seconds to wait for one LLM reply.")
+    planner: Literal["auto", "llm", "builtin"] = Field(
+        "auto", description="Which planner: `auto` takes the LLM where one is set."
+    )
+    offline: bool = Field(
+        False, description="Never look for the Hub; use only what is on this machine."
+    )
+    device: str = Field("auto", description="`auto`, `cpu`, `cuda`, `cuda:1`, `mps`.")
+    licenses: tuple[str, ...] = Field(
+        (), description="Licences that may be used, as Hub slugs. Empty: all."
+    )
+    allow_gated: bool = Field(False, description="Whether gated models may be chosen.")
+    max_model_bytes: int = Field(
+        8_000_000_000, gt=0, description="The largest weights that may be loaded, in bytes."
+    )
+    max_download_bytes: int = Field(
+        2_000_000_000, ge=0, description="The largest weights fetched from the Hub unasked, bytes."
+    )
+    candidates: int = Field(5, ge=1, le=50, description="Models looked at for each task.")
+    max_parallel: int = Field(4, ge=1, description="Tasks that run at the same time.")
+    task_timeout: float = Field(600.0, gt=0, description="Seconds one attempt at a task may take.")
+    max_request_chars: int = Field(100_000, gt=0, description="The longest request taken.")
+    data_dir: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("hugginggraph")),
+        description="Folder of the registry's store.",
+    )
+    artifacts_dir: Path = Field(
+        Path("artifacts"), description="Folder for the files that runs make."
+    )
+
+    @property
+    def registry_dir(self) -> Path:
+        """The folder of the Chroma store."""
+        return self.data_dir / "registry"
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The settings of the environment and ``.env``, with overrides (None means not given).
+
+    Raises:
+        SettingsError: a value cannot be used; the message names the variable.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)  # type: ignore[arg-type]  # pydantic checks the values
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        name = "_".join(str(part) for part in first["loc"][:1]).upper()
+        raise SettingsError(
+            f"The setting HUGGINGGRAPH_{name} has a value that cannot be used: {first['msg']}.",
+            "Correct it in the environment or in .env.",
+        ) from exc
