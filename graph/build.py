@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hugginggraph.registry import Settings
 from langgraph.graph import END, START, StateGraph
+
+from hugginggraph.registry import Settings
 
 from .both import both
 from .choose_models import make_choose_models

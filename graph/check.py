@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from graphlib import CycleError as GraphCycle
-from graphlib import TopologicalSorter
+from graphlib import CycleError as GraphCycle, TopologicalSorter
 from typing import Any
 
 from hugginggraph.registry import (

@@ -6,10 +6,11 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
-from hugginggraph.prompts import fill
-from hugginggraph.registry import HuggingGraphError, LLMError, clear_winner, retrieve
 from langchain_core.messages import HumanMessage
 from pydantic import BaseModel, Field
+
+from hugginggraph.prompts import fill
+from hugginggraph.registry import HuggingGraphError, LLMError, clear_winner, retrieve
 
 from .llm import LLM
 from .parts import Parts, run_context

@@ -12,19 +12,23 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any, TypeAlias
 
-from hugginggraph.registry import HuggingGraphError, ModelRunError, TaskTimeoutError, task_type
 from langchain_core.messages import ToolMessage
 from langgraph.config import get_stream_writer
 from langgraph.func import task as durable_task
+
+from hugginggraph.registry import HuggingGraphError, ModelRunError, TaskTimeoutError, task_type
 
 from .arguments import resolve
 from .parts import Parts
 from .state import Choice, Resource, Result, State, Task
 
+log = logging.getLogger("hugginggraph")
 Future: TypeAlias = "asyncio.Future[Result]"
 
 
@@ -99,14 +103,14 @@ def make_execute(parts: Parts) -> Any:
         for task in tasks:  # no await and no branch between the calls: call i is always plan[i]
             futures[task["id"]] = _start(task, body)
         for number, future in futures.items():
-            future.add_done_callback(lambda f, n=number: emit({"task": n, **_outcome(f)}))
+            future.add_done_callback(partial(_tell, emit, number))
         await asyncio.gather(*futures.values(), return_exceptions=True)
         return collect(tasks, futures, resources)
 
     return execute
 
 
-def _start(task: Task, body: Callable[[Task], Awaitable[Result]]) -> Future:
+def _start(task: Task, body: Callable[[Task], Coroutine[Any, Any, Result]]) -> Future:
     """Call the task's durable function; it works in async and in sync runs of the graph."""
     loop = asyncio.get_running_loop()
 
@@ -114,13 +118,16 @@ def _start(task: Task, body: Callable[[Task], Awaitable[Result]]) -> Future:
         return await body(task)
 
     def run_in_thread(task: Task) -> Result:
-        return asyncio.run_coroutine_threadsafe(run(task), loop).result()
+        return asyncio.run_coroutine_threadsafe(body(task), loop).result()
 
-    name = f"{task['id']}: {task['task']}"
+    def call(function: Any) -> Any:
+        durable: Any = durable_task(name=f"{task['id']}: {task['task']}")
+        return durable(function)(task)
+
     try:
-        future: Any = durable_task(name=name)(run)(task)
+        future = call(run)
     except RuntimeError:  # a sync run takes plain functions only, and gives another future
-        future = durable_task(name=name)(run_in_thread)(task)
+        future = call(run_in_thread)
     return future if isinstance(future, asyncio.Future) else asyncio.wrap_future(future)
 
 
@@ -174,8 +181,9 @@ async def attempt(
             made = await _call(parts, task, args, model)
         except HuggingGraphError as exc:
             last = exc
+            log.debug("task %s failed on %s", task["id"], model, exc_info=exc)
             attempts.append(_attempt(model, choice["route"], began, exc))
-            if not exc.exit_code == 1:
+            if exc.exit_code != 1:
                 break  # the input is at fault, so another model will not help
             continue
         attempts.append(_attempt(model, choice["route"], began, None))
@@ -223,6 +231,10 @@ def _attempt(
     return entry if error is None else {**entry, "error": error.as_json()}
 
 
+def _tell(emit: Callable[[Any], None], number: int, future: Future) -> None:
+    emit({"task": number, **_outcome(future)})
+
+
 def _outcome(future: Future) -> dict[str, Any]:
     if future.cancelled():
         return {"state": "cancelled"}
@@ -238,7 +250,7 @@ def _outcome(future: Future) -> dict[str, Any]:
 def collect(
     tasks: list[Task], futures: Mapping[int, Future], resources: Mapping[str, Resource]
 ) -> dict[str, Any]:
-    """The results by task id, and the files that were made as resources, counted on in plan order."""
+    """The results by task id, and the files made as resources, counted on in plan order."""
     results: dict[str, Result] = {}
     made: dict[str, Resource] = {}
     for task in tasks:

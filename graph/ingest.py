@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from langchain_core.messages import HumanMessage
+
 from hugginggraph.registry import (
     EmptyRequestError,
     FileMissingError,
@@ -17,7 +19,6 @@ from hugginggraph.registry import (
     ResourceError,
 )
 from hugginggraph.tools import sniff
-from langchain_core.messages import HumanMessage
 
 from .parts import Parts
 from .state import Resource, State
@@ -111,5 +112,5 @@ def _resource(path: Path, name: str) -> Resource:
         return Resource(kind=sniff(path), path=str(path), name=name)
     except ResourceError as exc:
         suffix = path.suffix.lower().lstrip(".")
-        kind = next((k for k, ends in _SUFFIXES.items() if suffix in ends.split()), "text")
+        kind: Kind = next((k for k, ends in _SUFFIXES.items() if suffix in ends.split()), "text")
         return Resource(kind=kind, path=str(path), name=name, problem=exc.as_json())

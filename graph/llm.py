@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hugginggraph.registry import LLMError, Settings
 from langchain_core.utils.json import parse_json_markdown, parse_partial_json
 from pydantic import BaseModel
+
+from hugginggraph.registry import LLMError, Settings
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel

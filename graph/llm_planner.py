@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hugginggraph.prompts import demonstrations, fill
-from hugginggraph.registry import task_types
 from langchain_core.messages import HumanMessage, SystemMessage
 from pydantic import BaseModel, Field
+
+from hugginggraph.prompts import demonstrations, fill
+from hugginggraph.registry import task_types
 
 from .llm import LLM
 from .planner import Draft, PlanRequest

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from langgraph.runtime import get_runtime
 
 from hugginggraph.registry import (
     LLMError,
@@ -15,15 +17,15 @@ from hugginggraph.registry import (
     pinned,
     retrieve,
 )
-from langgraph.runtime import get_runtime
 
 from .llm import LLM, chat_model
 from .planner import Planner
 from .state import Context
 
 if TYPE_CHECKING:
-    from hugginggraph.registry import CardStore
     from langchain_core.tools import BaseTool
+
+    from hugginggraph.registry import CardStore
 
 
 class Parts:
@@ -36,6 +38,7 @@ class Parts:
     def __init__(self, settings: Settings | None = None) -> None:
         self._settings = settings
         self._llms: dict[str, LLM] = {}
+        self._store: CardStore | None = None
         self._lock = threading.RLock()
 
     @cached_property
@@ -43,16 +46,22 @@ class Parts:
         """The settings given, or those of the environment."""
         return self._settings or load_settings()
 
-    @cached_property
-    def _store(self) -> CardStore:
-        from hugginggraph.registry import CardStore
-
-        return CardStore.open(self.settings.registry_dir)
-
     @property
     def store(self) -> CardStore:
         """The registry's store, built on first use."""
+        return self.open_store()
+
+    def open_store(self, progress: Callable[[int, int], None] | None = None) -> CardStore:
+        """The registry's store; ``progress`` is told (done, total) where it has to be built.
+
+        Raises:
+            RegistryError: it cannot be opened.
+        """
+        from hugginggraph.registry import CardStore
+
         with self._lock:
+            if self._store is None:
+                self._store = CardStore.open(self.settings.registry_dir, progress=progress)
             return self._store
 
     @cached_property

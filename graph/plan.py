@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from hugginggraph.registry import HuggingGraphError, LLMError, PlanError, UnreadablePlanError
 
-from .check import check_plan as check
-from .check import read_tasks
+from .check import check_plan as check, read_tasks
 from .parts import Parts, run_context
 from .planner import Draft, Planner, PlanRequest
 from .repair import repair
 from .state import Plan, State, Usage
+
+log = logging.getLogger("hugginggraph")
 
 LLM_TURNS = 2
 """How often the LLM is shown what is wrong with its plan (after the mechanical repair)."""
@@ -34,7 +36,9 @@ def make_plan(parts: Parts) -> Any:
         try:
             planner, draft, notes = await _draft(parts, plan_request(state))
         except HuggingGraphError as exc:
+            log.debug("no plan", exc_info=exc)
             return {"error": exc.as_json()}
+        log.debug("%s planned %s", planner.name, draft.tasks)
         return {
             "plan": Plan(
                 tasks=draft.tasks,

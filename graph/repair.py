@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import copy
 import difflib
+import itertools
 import re
 from collections.abc import Mapping
-from graphlib import CycleError as GraphCycle
-from graphlib import TopologicalSorter
+from graphlib import CycleError as GraphCycle, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from .state import Resource, Task
 
 def repair(tasks: list[Task], resources: Mapping[str, Resource]) -> tuple[list[Task], list[str]]:
     """A mended copy of the plan, and a line for each thing that was mended."""
-    tasks, notes = copy.deepcopy(tasks), []
+    tasks, notes = copy.deepcopy(tasks), list[str]()
     tasks = _number_apart(tasks, notes)
     for task in tasks:
         _name_task(task, notes)
@@ -227,7 +227,7 @@ def _break_cycles(tasks: list[Task], notes: list[str]) -> None:
         by_id = {task["id"]: task for task in tasks}
         loose = [
             (by_id[later], earlier)
-            for earlier, later in zip(ring, ring[1:], strict=False)
+            for earlier, later in itertools.pairwise(ring)
             if earlier not in [n for v in by_id[later]["args"].values() for n in references(v)]
         ]
         if not loose:

@@ -8,9 +8,10 @@ import time
 from pathlib import Path
 from typing import Any, Literal
 
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+
 from hugginggraph.prompts import fill
 from hugginggraph.registry import LLMError, task_types
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from .answer import compose, shown_path
 from .llm import LLM

@@ -134,7 +134,7 @@ TASK_TYPES: tuple[TaskType, ...] = (
         (_IMAGE,),
         "boxes",
         {"transformers": "hugginggraph.tools.vision:object_detection"},
-        says="In {image} there are {value}.",
+        says="In {image} I found {value}.",
         noun="objects",
     ),
     TaskType(

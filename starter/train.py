@@ -1,0 +1,35 @@
+"""Trains one starter checkpoint: `python -m hugginggraph.starter.train detector --out DIR`."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+from pathlib import Path
+
+from .training import Run
+
+MODELS = {
+    "classifier": ".train_classifier",
+    "detector": ".train_detector",
+    "captioner": ".train_captioner",
+}
+
+
+def main() -> None:
+    """Reads the command line and trains."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", choices=MODELS)
+    parser.add_argument("--seed", type=int, default=0, help="weights, order and scenes (0 to 99)")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--steps", type=int, help="instead of the model's own number")
+    parser.add_argument("--minutes", type=float, help="end earlier, cooled down")
+    parser.add_argument("--scenes", type=int, help="how many training scenes are rendered")
+    parser.add_argument("--start", type=Path, help="go on from this checkpoint, at half the rate")
+    given = vars(parser.parse_args())
+    module = import_module(MODELS[given.pop("model")], __package__)
+    module.train(Run(**given))
+
+
+if __name__ == "__main__":
+    main()

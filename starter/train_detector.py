@@ -1,0 +1,103 @@
+"""Trains `shapes-detector`: D-FINE over a tiny HGNetV2, from random weights."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from transformers import DFineConfig, DFineForObjectDetection, HGNetV2Config
+from transformers.models.rt_detr.image_processing_pil_rt_detr import RTDetrImageProcessorPil
+
+from .training import Batches, Example, Run, fit, pool, say
+from .world import LABELS
+
+SIDE = 96
+"""The square that pictures are squeezed to."""
+
+
+def new_model() -> DFineForObjectDetection:
+    """A detector of about half a million parameters that knows nothing yet."""
+    widths = [32, 64, 96, 128]
+    backbone = HGNetV2Config(
+        stem_channels=[3, 16, 24],
+        stage_in_channels=[24, 32, 64, 96],
+        stage_mid_channels=[16, 16, 24, 32],
+        stage_out_channels=widths,
+        hidden_sizes=widths,
+        stage_num_blocks=[1, 1, 1, 1],
+        stage_numb_of_layers=[2, 2, 2, 2],
+        stage_downsample=[False, True, True, True],
+        stage_light_block=[False, False, True, True],
+        stage_kernel_size=[3, 3, 3, 3],
+        out_features=["stage2", "stage3", "stage4"],
+    )
+    config = DFineConfig(
+        backbone_config=backbone,
+        d_model=64,
+        encoder_hidden_dim=64,
+        encoder_in_channels=widths[1:],
+        decoder_in_channels=[64, 64, 64],
+        encoder_layers=1,
+        decoder_layers=2,
+        encoder_ffn_dim=128,
+        decoder_ffn_dim=128,
+        encoder_attention_heads=4,
+        decoder_attention_heads=4,
+        num_queries=15,
+        num_denoising=20,
+        decoder_n_points=[4, 4, 4],
+        max_num_bins=16,
+        hidden_expansion=0.5,
+        depth_mult=0.34,
+        freeze_backbone_batch_norms=False,
+        id2label=dict(enumerate(LABELS)),
+        label2id={label: i for i, label in enumerate(LABELS)},
+    )
+    return DFineForObjectDetection(config)
+
+
+def best_threshold(model: DFineForObjectDetection, examples: list[Example], device: str) -> float:
+    """The confidence at which most validation scenes give the right number of objects."""
+    model.eval()
+    best: list[Tensor] = []
+    with torch.no_grad():
+        for start in range(0, len(examples), 50):
+            pixels = torch.stack([each.pixels for each in examples[start : start + 50]])
+            logits = model(pixel_values=pixels.to(device).float() / 255).logits
+            best.append(logits.sigmoid().flatten(1).topk(15).values.cpu())
+    scores = torch.cat(best)
+    truth = torch.tensor([len(each.labels) for each in examples])
+    right = {
+        level / 100: float(((scores > level / 100).sum(1) == truth).float().mean())
+        for level in range(15, 80)
+    }
+    top = max(right.values())
+    ties = [level for level, share in right.items() if share >= top - 0.003]
+    say(f"count right on validation scenes: {top:.3f} at {ties[len(ties) // 2]}")
+    return ties[len(ties) // 2]
+
+
+def train(run: Run) -> None:
+    """Trains and saves the detector and its image processor into `run.out`."""
+    torch.manual_seed(run.seed)
+    known = run.start and DFineForObjectDetection.from_pretrained(run.start)
+    model = (known or new_model()).to(run.device).train()
+    batches = Batches(pool("train", run.seed, run.scenes or 24_000, SIDE), 16, run.seed, run.device)
+
+    def loss_at(progress: float) -> Tensor:
+        batch = batches.next()
+        labels = [
+            {"class_labels": each.labels.to(run.device), "boxes": each.boxes.to(run.device)}
+            for each in batch
+        ]
+        loss: Tensor = model(pixel_values=batches.pixels(batch), labels=labels).loss
+        return loss
+
+    lr = 4e-4 if run.start else 8e-4
+    seconds = fit([model], loss_at, steps=run.steps or 8_000, lr=lr, minutes=run.minutes)
+    say(f"trained in {seconds:.0f} s")
+    model.config.detection_threshold = best_threshold(
+        model, pool("validation", run.seed, 600, SIDE), run.device
+    )
+    processor = RTDetrImageProcessorPil(size={"height": SIDE, "width": SIDE}, do_normalize=False)
+    model.save_pretrained(run.out)
+    processor.save_pretrained(run.out)

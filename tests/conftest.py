@@ -1,0 +1,58 @@
+"""Every test stays on this machine, in folders of its own, with no key and no settings around."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hugginggraph.registry import Settings
+
+for name in [name for name in os.environ if name.startswith(("HUGGINGGRAPH_", "OPENAI_"))]:
+    del os.environ[name]
+os.environ |= {
+    "HUGGINGGRAPH_OFFLINE": "1",
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "ANONYMIZED_TELEMETRY": "False",
+    "LANGSMITH_TRACING": "false",
+}
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_leaves_this_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        local = self.family == socket.AF_UNIX or str(address[0]) in (
+            "127.0.0.1",
+            "::1",
+            "localhost",
+        )
+        assert local, f"a test tried to reach {address}"
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+    yield
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the real registry, built once for all tests that only read it."""
+    from hugginggraph.registry import CardStore
+
+    folder = tmp_path_factory.mktemp("data")
+    CardStore.open(folder / "registry")
+    return folder
+
+
+@pytest.fixture
+def settings(data_dir: Path, tmp_path: Path) -> Settings:
+    """Offline settings with the shared registry and artifacts of the test's own."""
+    return Settings(offline=True, data_dir=data_dir, artifacts_dir=tmp_path / "artifacts")

@@ -1,0 +1,105 @@
+"""A real HTTP server on loopback that speaks the OpenAI chat protocol, with replies in a queue."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+
+
+@dataclass
+class LLMServer:
+    """``replies`` are given out in order; the last one again and again.
+
+    A reply is a JSON value (given as a tool call where tools are offered and ``speaks_tools``,
+    else as text), a string (given as text), or a number (an HTTP error of that status).
+    """
+
+    replies: list[Any]
+    speaks_tools: bool = True
+    speaks_json: bool = True
+    delay: float = 0.0
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    base_url: str = ""
+
+    @property
+    def prompts(self) -> list[str]:
+        """All text of each request, one string a request."""
+        return ["\n".join(str(m["content"]) for m in r["messages"]) for r in self.requests]
+
+    def answer(self, body: dict[str, Any]) -> JSONResponse:
+        self.requests.append(body)
+        if ("tools" in body and not self.speaks_tools) or (
+            "response_format" in body and not self.speaks_json
+        ):
+            return _error(400, "this server does not support that")
+        given = [r for r in self.requests if self._served(r)]
+        reply = self.replies[min(len(given), len(self.replies)) - 1]
+        if isinstance(reply, int):
+            return _error(reply, "as ordered")
+        message: dict[str, Any] = {"role": "assistant", "content": None}
+        if "tools" in body and not isinstance(reply, str):
+            function = {
+                "name": body["tools"][0]["function"]["name"],
+                "arguments": json.dumps(reply),
+            }
+            message["tool_calls"] = [{"id": "call_1", "type": "function", "function": function}]
+        else:
+            message["content"] = reply if isinstance(reply, str) else json.dumps(reply)
+        return JSONResponse(
+            {
+                "id": "chat-1",
+                "object": "chat.completion",
+                "created": int(time.time()),
+                "model": body["model"],
+                "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+                "usage": {"prompt_tokens": 90, "completion_tokens": 10, "total_tokens": 100},
+            }
+        )
+
+    def _served(self, body: dict[str, Any]) -> bool:
+        return not (
+            ("tools" in body and not self.speaks_tools)
+            or ("response_format" in body and not self.speaks_json)
+        )
+
+
+def _error(status: int, message: str) -> JSONResponse:
+    error = {"error": {"message": message, "type": "ordered", "code": status}}
+    return JSONResponse(error, status_code=status)
+
+
+@contextmanager
+def llm_server(*replies: Any, **options: Any) -> Iterator[LLMServer]:
+    """The server, running in a thread on a free port, until the end of the block."""
+    state = LLMServer(list(replies), **options)
+    app = FastAPI()
+
+    @app.post("/v1/chat/completions")
+    async def chat(request: Request) -> JSONResponse:
+        if state.delay:
+            import asyncio
+
+            await asyncio.sleep(state.delay)
+        return state.answer(await request.json())
+
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", ws="none"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    state.base_url = f"http://127.0.0.1:{port}/v1"
+    try:
+        yield state
+    finally:
+        server.should_exit = True
+        thread.join(timeout=5)

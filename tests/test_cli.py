@@ -1,0 +1,211 @@
+"""The command line: what a person types, sees, and gets back as an exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+COMMAND = Path(sys.executable).with_name("hugginggraph")
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cli")
+
+
+@pytest.fixture
+def cli(folder: Path) -> Cli:
+    env = {
+        **os.environ,
+        "HUGGINGGRAPH_DATA_DIR": str(folder / "data"),
+        "HUGGINGGRAPH_ARTIFACTS_DIR": str(folder / "artifacts"),
+        "COLUMNS": "100",
+    }
+
+    def call(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(COMMAND), *words],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            cwd=ROOT,
+            env={**env, **more},
+            stdin=subprocess.DEVNULL,
+        )
+
+    return call
+
+
+DEMO = "Describe what is in examples/scene.png and count the objects in it."
+
+
+def test_run_answers_the_demo_in_plain_words(cli: Cli) -> None:
+    done = cli("run", DEMO)
+    assert done.returncode == 0, done.stderr
+    assert "examples/scene.png shows" in done.stdout
+    assert "5 objects" in done.stdout
+    assert "hugginggraph/shapes-detector" in done.stdout
+    assert "object-detection" in done.stderr and "✓" in done.stderr
+
+
+def test_run_json_prints_one_object_and_nothing_else(cli: Cli) -> None:
+    done = cli("run", DEMO, "--json")
+    out = json.loads(done.stdout)
+    assert list(out) == ["status", "answer", "plan", "models", "results", "resources", "usage"]
+    assert out["status"] == "done"
+    assert done.stderr == ""
+    tasks = {task["task"]: str(task["id"]) for task in out["plan"]["tasks"]}
+    found = out["results"][tasks["object-detection"]]
+    picture = out["resources"][found["files"][0]]
+    assert (
+        Path(picture["path"]).is_file() and picture["path"] in out["answer"]
+    ) or "artifacts" in (out["answer"])
+    assert len(found["value"]) == 5
+
+
+def test_plan_json_has_the_promised_shape(cli: Cli) -> None:
+    out = json.loads(cli("plan", DEMO, "--json").stdout)
+    assert list(out) == ["tasks", "valid", "repairs", "confidence"]
+    assert out["valid"] is True
+    assert {task["task"] for task in out["tasks"]} == {"image-to-text", "object-detection"}
+
+
+def test_plan_shows_a_tree(cli: Cli) -> None:
+    out = cli("plan", "Summarize examples/article.txt and say whether it is about art or science.")
+    assert out.returncode == 0
+    first, second = (out.stdout.index(t) for t in ("summarization", "zero-shot-classification"))
+    assert first < second and "examples/article.txt" in out.stdout
+
+
+def test_help_answers_in_under_half_a_second(cli: Cli) -> None:
+    times = []
+    for _ in range(5):
+        start = time.monotonic()
+        done = cli("--help")
+        times.append(time.monotonic() - start)
+        assert done.returncode == 0
+    for word in ("run", "plan", "chat", "models", "tasks", "doctor"):
+        assert word in done.stdout
+    assert min(times) < 0.5, times
+
+
+def test_no_heavy_library_is_imported_for_help() -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", "import hugginggraph.serve.cli"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = {line.split("|")[-1].strip() for line in done.stderr.splitlines()}
+    heavy = {"torch", "transformers", "chromadb", "langgraph", "langchain", "pydantic", "PIL"}
+    assert not heavy & loaded
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["run", ""], 2, "The request is empty"),
+        (["run", "   \n "], 2, "The request is empty"),
+        (["run", "Describe it", "--file", "nowhere.png"], 2, "no file 'nowhere.png'"),
+        (["run", "Describe nowhere.png"], 1, "no file 'nowhere.png'"),
+        (["run", "Describe it", "-f", "{text}"], 2, "{text}"),
+        (["run", "Describe it", "-f", "{empty}"], 2, "empty"),
+        (["run", DEMO, "--model", "object-detection=no/such"], 1, "no/such"),
+        (["run", DEMO, "--model", "object-detection"], 2, "TASK=OWNER/NAME"),
+        (["run", DEMO, "--model", "object-detektion=a/b"], 1, "Did you mean"),
+        (["run", "🙂🙂🙂"], 1, ""),
+        (["run", DEMO, "--llm", "nobody:nothing", "--planner", "llm"], 1, "nobody:nothing"),
+        (["run", DEMO, "--planner", "psychic"], 2, "PLANNER"),
+        (["plan", ""], 2, "The request is empty"),
+        (["models", "search", " "], 2, "The query is empty"),
+        (["models", "search", "find cats", "--task", "cat-finding"], 1, "No task type"),
+    ],
+)
+def test_bad_input_ends_in_plain_words_and_a_code_without_a_traceback(
+    cli: Cli, folder: Path, words: list[str], code: int, said: str
+) -> None:
+    (folder / "text.png").write_text("I am not a picture.")
+    (folder / "empty.wav").touch()
+    names = {"text": str(folder / "text.png"), "empty": str(folder / "empty.wav")}
+    done = cli(*(word.format(**names) for word in words))
+    said_all = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode == code, said_all
+    assert said.format(**names) in said_all.replace(" ", " ")
+    assert "Traceback" not in said_all
+
+
+def test_a_broken_model_is_named_and_the_other_tasks_still_finish(cli: Cli, folder: Path) -> None:
+    done = cli("run", DEMO, "--model", "object-detection=facebook/detr-resnet-50", "--json")
+    assert done.returncode == 1
+    out = json.loads(done.stdout)
+    assert out["status"] == "partial"
+    status = {out["plan"]["tasks"][int(k)]["task"]: r["status"] for k, r in out["results"].items()}
+    assert status == {"image-to-text": "done", "object-detection": "failed"}
+    assert "facebook/detr-resnet-50" in out["answer"]
+
+
+def test_models_are_found_by_meaning(cli: Cli) -> None:
+    out = json.loads(
+        cli("models", "search", "find the boxes of shapes", "-k", "5", "--json").stdout
+    )
+    assert len(out) == 5
+    ids = [row["id"] for row in out]
+    assert "hugginggraph/shapes-detector" in ids
+    table = cli("models", "search", "read speech aloud", "--task", "text-to-speech").stdout
+    assert "text-to-speech" in table
+
+
+def test_tasks_lists_every_row_of_the_table(cli: Cli) -> None:
+    rows: list[dict[str, Any]] = json.loads(cli("tasks", "--json").stdout)
+    assert {"object-detection", "summarization", "canny-control"} <= {row["id"] for row in rows}
+    shown = cli("tasks").stdout
+    assert all(row["id"] in shown for row in rows)
+
+
+def test_doctor_says_what_is_there(cli: Cli) -> None:
+    done = cli("doctor")
+    assert done.returncode == 0, done.stdout
+    for word in ("torch", "memory", "device", "registry", "ready now", "object-detection"):
+        assert word in done.stdout
+
+
+def test_a_request_can_come_from_standard_input(folder: Path) -> None:
+    done = subprocess.run(
+        [str(COMMAND), "plan", "-", "--json"],
+        input="Summarize: 'One. Two. Three.'",
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert json.loads(done.stdout)["tasks"][0]["task"] == "summarization"
+
+
+def test_chat_remembers_the_picture(folder: Path) -> None:
+    env = {
+        **os.environ,
+        "HUGGINGGRAPH_DATA_DIR": str(folder / "data"),
+        "HUGGINGGRAPH_ARTIFACTS_DIR": str(folder / "artifacts"),
+    }
+    done = subprocess.run(
+        [str(COMMAND), "chat"],
+        input="Describe examples/scene.png\nCount the objects in the picture.\nexit\n",
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=env,
+        timeout=120,
+    )
+    assert done.returncode == 0
+    assert "examples/scene.png shows" in done.stdout
+    assert "5 objects" in done.stdout

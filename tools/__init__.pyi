@@ -1,0 +1,35 @@
+from .checkpoint import is_local as is_local, locate as locate, readable_size as readable_size
+from .draw import draw_boxes as draw_boxes
+from .media import (
+    Artifacts as Artifacts,
+    encode_png as encode_png,
+    open_image as open_image,
+    read_text as read_text,
+    sniff as sniff,
+)
+from .pool import ModelPool as ModelPool
+from .runner import (
+    Checkpoint as Checkpoint,
+    Media as Media,
+    Output as Output,
+    Run as Run,
+    Runner as Runner,
+)
+from .sentences import split_sentences as split_sentences
+from .task_tool import (
+    FindCard as FindCard,
+    ResultFile as ResultFile,
+    TaskResult as TaskResult,
+    TaskRunner as TaskRunner,
+    hugginggraph_tools as hugginggraph_tools,
+    result_text as result_text,
+)
+from .values import (
+    NUMBER_WORDS as NUMBER_WORDS,
+    Box as Box,
+    Corners as Corners,
+    Label as Label,
+    as_text as as_text,
+    count_labels as count_labels,
+    plural as plural,
+)

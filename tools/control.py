@@ -1,0 +1,30 @@
+"""Runners that make control pictures, which guide an image generator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .media import encode_png
+from .runner import Checkpoint, Media, Output, Run
+
+LOW, HIGH = 100, 200
+"""Canny's thresholds on the gradient, those that ControlNet was trained with."""
+
+
+def canny_control(checkpoint: Checkpoint) -> Run:
+    """The edges of a picture, white on black, in its own size (Canny, 1986)."""
+    import cv2
+    import numpy as np
+    from PIL import Image
+
+    def run(args: Mapping[str, Any]) -> Output:
+        edges = cv2.Canny(np.asarray(args["image"]), LOW, HIGH)
+        picture = Image.fromarray(np.repeat(edges[:, :, None], 3, axis=2))
+        share = float((edges > 0).mean())
+        value = (
+            f"an edge map of {picture.width} × {picture.height} pixels, {share:.1%} of them edges"
+        )
+        return Output(value, (Media("image", encode_png(picture), ".png"),))
+
+    return run

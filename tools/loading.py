@@ -1,0 +1,116 @@
+"""Loading a checkpoint's parts through Transformers: safetensors only, no code from the Hub."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from functools import cache
+from typing import Any
+
+from hugginggraph.registry import ModelLoadError
+
+from .runner import Checkpoint
+
+
+def set_environment() -> None:
+    """Sets what the libraries read once, when they are first imported; a person's own wins."""
+    # Threads that spin while they wait made a detection 27 times slower on a busy machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")  # it asks a bot on the Hub
+
+
+@cache
+def quiet() -> None:
+    """Keeps the progress bars and advice of the libraries off the terminal, once a process."""
+    set_environment()
+    from huggingface_hub.utils import logging as hub_logging
+    from huggingface_hub.utils.tqdm import disable_progress_bars
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    hub_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    disable_progress_bars()
+    warnings.filterwarnings("ignore", module=r"(transformers|torch|huggingface_hub)\b")
+
+
+def _from_pretrained(checkpoint: Checkpoint, auto: str, **options: Any) -> Any:
+    quiet()
+    import transformers
+
+    return getattr(transformers, auto).from_pretrained(
+        checkpoint.location,
+        local_files_only=checkpoint.local_only,
+        trust_remote_code=False,
+        **options,
+    )
+
+
+def load_model(checkpoint: Checkpoint, auto: str) -> Any:
+    """The model of an auto class's name, on its device, ready to run.
+
+    Raises:
+        ModelLoadError: the files lack weights of the task's head, which would be random.
+    """
+    import torch
+
+    model, report = _from_pretrained(
+        checkpoint, auto, use_safetensors=True, output_loading_info=True
+    )
+    # A pooler is not used by our tasks unless the head is there too.
+    missing = sorted(name for name in report["missing_keys"] if "pooler" not in name)
+    if missing:
+        raise ModelLoadError(
+            f"The files of '{checkpoint.card.id}' lack {len(missing)} of the weights that "
+            f"{checkpoint.card.task} needs ({', '.join(missing[:3])}); they would be random.",
+            "Choose a model that was trained for the task.",
+        )
+    if checkpoint.device == "cpu" and model.dtype == torch.float16:
+        model = model.float()  # half precision is slow or missing on processors
+    return model.to(checkpoint.device).eval()
+
+
+def load_tokenizer(checkpoint: Checkpoint) -> Any:
+    """The tokenizer; padding is taken from the end token where none is set."""
+    tokenizer = _from_pretrained(checkpoint, "AutoTokenizer")
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_image_processor(checkpoint: Checkpoint) -> Any:
+    """The image processor."""
+    return _from_pretrained(checkpoint, "AutoImageProcessor")
+
+
+def load_processor(checkpoint: Checkpoint) -> Any:
+    """The processor of a model for text and pictures, or the one part of it that is there."""
+    return _from_pretrained(checkpoint, "AutoProcessor")
+
+
+def max_tokens(tokenizer: Any, model: Any, most: int = 1_000_000) -> int:
+    """How many tokens the model takes at once, special ones included."""
+    config = model.config.get_text_config()
+    positions = [
+        getattr(config, name, None)
+        for name in ("max_position_embeddings", "n_positions", "max_sequence_length")
+    ]
+    # RoBERTa counts two positions more than it takes tokens (514): down to a multiple of eight.
+    known = [each // 8 * 8 for each in positions if isinstance(each, int) and each > 8]
+    if tokenizer.model_max_length < 1e6:  # else it says that it has no limit
+        known.append(int(tokenizer.model_max_length))
+    return min(most, *(known or [512]))
+
+
+def greedy(model: Any, **options: Any) -> Any:
+    """The checkpoint's own generation settings without sampling, and with these options."""
+    import copy
+
+    config = copy.deepcopy(model.generation_config)
+    for name in ("temperature", "top_p", "top_k", "min_p", "typical_p", "max_length"):
+        setattr(config, name, None)
+    config.do_sample = False
+    for name, value in options.items():
+        setattr(config, name, value)
+    return config

@@ -1,0 +1,287 @@
+"""Files in and out: what a file is by its content, pictures, texts, and the artifacts folder.
+
+Not covered: decoding audio and video beyond their headers; SVG, PDF and office files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hugginggraph.registry import (
+    EmptyFileError,
+    FileMissingError,
+    Kind,
+    ResourceError,
+    UnreadableFileError,
+    UnsupportedFileError,
+)
+
+from .runner import Media
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+MAX_PIXELS = 100_000_000
+MAX_TEXT_BYTES = 5_000_000
+
+IMAGE_FORMATS = (
+    "PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "ICO", "AVIF", "JPEG2000",
+)  # fmt: skip
+"""Pillow's names of the formats that are read; none of them runs another program."""
+
+SUFFIXES: Mapping[Kind, str] = {
+    "image": ".png .jpg .jpeg .jpe .jfif .gif .webp .bmp .tif .tiff .ppm .pgm .ico .avif .jp2",
+    "audio": ".wav .mp3 .flac .ogg .oga .opus .m4a .aac .aif .aiff",
+    "video": ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg",
+    "text": ".txt .md .rst .log .json .jsonl .yaml .yml .toml .html .htm .xml",
+    "table": ".csv .tsv",
+}
+"""What the end of a file's name promises."""
+
+
+def _promised(path: Path) -> Kind | None:
+    suffix = path.suffix.lower()
+    return next((kind for kind, ends in SUFFIXES.items() if suffix in ends.split()), None)
+
+
+def _check_there(path: Path) -> None:
+    """Raises the named error of a path that is not a readable file with something in it."""
+    try:
+        if path.is_dir():
+            raise UnsupportedFileError(f"'{path}' is a folder.", "Name a file in it.")
+        if path.stat().st_size == 0:
+            raise EmptyFileError(f"The file '{path}' is empty (0 bytes).", "Give another file.")
+        with path.open("rb"):
+            return
+    except FileNotFoundError as exc:
+        raise FileMissingError(f"There is no file '{path}'.", "Check the path.") from exc
+    except (OSError, ValueError) as exc:
+        reason = getattr(exc, "strerror", None) or exc
+        raise UnreadableFileError(f"The file '{path}' cannot be opened: {reason}.") from exc
+
+
+def _formats() -> list[str]:
+    from PIL import Image
+
+    Image.init()
+    return [name for name in IMAGE_FORMATS if name in Image.OPEN]
+
+
+def _image_size(path: Path) -> tuple[int, int] | None:
+    """Width and height from the header, or None where the content is no picture."""
+    from PIL import Image
+
+    # One idempotent filter: `warnings.catch_warnings` is not safe in threads, and sizes and
+    # metadata are judged here.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    try:
+        with Image.open(path, formats=_formats()) as image:
+            return image.size
+    except Image.DecompressionBombError:
+        return (MAX_PIXELS, MAX_PIXELS)
+    except (OSError, SyntaxError, ValueError, TypeError, ArithmeticError, LookupError):
+        return None
+
+
+def _sound_or_film(path: Path) -> Kind | None:
+    """What soundfile or PyAV read in the headers; None where it is neither, or they are missing."""
+    try:
+        import soundfile  # type: ignore[import-untyped]
+
+        try:
+            return "audio" if soundfile.info(str(path)).frames > 0 else None
+        except (soundfile.LibsndfileError, RuntimeError, TypeError):
+            pass
+    except (ImportError, OSError):
+        pass
+    try:
+        import av
+    except ImportError:
+        return None
+    try:
+        with av.open(str(path)) as container:
+            cover = av.stream.Disposition.attached_pic
+            if any(not each.disposition & cover for each in container.streams.video):
+                return "video"
+            return "audio" if container.streams.audio else None
+    except (av.error.FFmpegError, OSError, ValueError):
+        return None
+
+
+def _decode(data: bytes) -> str | None:
+    """Text of bytes in UTF-8, UTF-16 with its mark, or a one-byte Western encoding; else None."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encodings = ["utf-16"]
+    else:
+        control = sum(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in data[:65536])
+        encodings = [] if control else ["utf-8-sig", "cp1252", "latin-1"]
+    for encoding in encodings:
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        plain = sum(c.isalnum() or c.isspace() or c.isascii() for c in text)
+        return text if plain >= 0.9 * len(text) or encoding.startswith("utf") else None
+    return None
+
+
+def _head_is_text(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(4096)
+    cut = head.rfind(b"\n") if len(head) == 4096 else -1
+    return _decode(head[:cut] if cut > 0 else head) is not None and not head.startswith(b"%PDF")
+
+
+def sniff(path: str | Path) -> Kind:
+    """The kind of a file by its content; a name alone is not believed.
+
+    Raises:
+        FileMissingError: there is no such file.
+        EmptyFileError: it has no bytes.
+        UnreadableFileError: its content is not what the end of its name says, or is damaged.
+        UnsupportedFileError: it is of a type that no task here reads.
+    """
+    path = Path(path)
+    _check_there(path)
+    promised = _promised(path)
+    found: Kind | None
+    if _image_size(path):
+        found = "image"
+    elif _head_is_text(path):
+        found = "table" if promised == "table" else "text"
+    else:
+        found = _sound_or_film(path)
+    if path.suffix.lower() == ".svg":
+        found = None
+    if found and (promised in (None, found) or {promised, found} <= {"audio", "video"}):
+        return found
+    if promised is None:
+        raise UnsupportedFileError(
+            f"No task reads a file like '{path.name}'.",
+            "Give a picture, a sound, a film, a text or a CSV table.",
+        )
+    content = f"its content is {found}" if found else "its content is damaged or something else"
+    raise UnreadableFileError(
+        f"'{path.name}' is named like {_with_article(promised)}, but {content}.",
+        "Give the right file, or save it again under the right name.",
+    )
+
+
+def _with_article(kind: Kind) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+def open_image(path: str | Path) -> Image:
+    """The picture in a file as RGB, upright, on white where it is transparent, first frame only.
+
+    Raises:
+        ResourceError: one of its named kinds; more than 100 megapixels is unsupported.
+    """
+    from PIL import Image, ImageOps
+
+    path = Path(path)
+    _check_there(path)
+    size = _image_size(path)
+    if size is None:
+        raise UnreadableFileError(
+            f"'{path.name}' is not a picture that can be read.",
+            "Give a PNG, JPEG, GIF, WebP, BMP or TIFF file.",
+        )
+    if size[0] * size[1] > MAX_PIXELS:
+        raise UnsupportedFileError(
+            f"The picture '{path.name}' has more than {MAX_PIXELS // 1_000_000} megapixels.",
+            "Make it smaller first.",
+        )
+    try:
+        with Image.open(path, formats=_formats()) as image:
+            image.load()
+            return _to_rgb(ImageOps.exif_transpose(image))
+    except (OSError, SyntaxError, ValueError, TypeError, ArithmeticError, LookupError) as exc:
+        raise UnreadableFileError(
+            f"The picture '{path.name}' is damaged or cut off.", "Save or fetch it again."
+        ) from exc
+
+
+def _to_rgb(image: Image) -> Image:
+    import numpy as np
+    from PIL import Image as Pictures
+
+    if image.mode.startswith(("I", "F")):
+        values = np.asarray(image).astype(np.float64)
+        top = values.max(initial=0)
+        scale = 255 if top <= 1 else 1 if top <= 255 else 255 / 65535
+        image = Pictures.fromarray(np.clip(values * scale, 0, 255).astype(np.uint8))
+    if image.has_transparency_data:
+        paper = Pictures.new("RGBA", image.size, "white")
+        image = Pictures.alpha_composite(paper, image.convert("RGBA"))
+    return image.convert("RGB")
+
+
+def read_text(path: str | Path) -> str:
+    """The text in a file, its line ends as ``\\n``.
+
+    Raises:
+        ResourceError: one of its named kinds; more than 5 MB is unsupported.
+    """
+    path = Path(path)
+    _check_there(path)
+    if path.stat().st_size > MAX_TEXT_BYTES:
+        raise UnsupportedFileError(
+            f"The text '{path.name}' is larger than {MAX_TEXT_BYTES // 1_000_000} MB.",
+            "Give a part of it.",
+        )
+    text = _decode(path.read_bytes())
+    if text is None:
+        raise UnreadableFileError(
+            f"'{path.name}' is not a text that can be read.", "Save it as UTF-8."
+        )
+    if not text.strip():
+        raise EmptyFileError(f"The text '{path.name}' holds only white space.")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def encode_png(image: Image) -> bytes:
+    """The picture as the bytes of a PNG file."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+class Artifacts:
+    """The folder for files that runs make; each is named by its content, none is overwritten."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder).absolute()
+
+    def save(self, media: Media) -> Path:
+        """Writes a file, whole or not at all, and gives its path.
+
+        Raises:
+            ResourceError: the folder cannot be written.
+        """
+        path = self.folder / (hashlib.sha256(media.data).hexdigest()[:32] + media.suffix)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if path.exists():
+                return path
+            handle, name = tempfile.mkstemp(dir=self.folder, suffix=".part")
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(media.data)
+                Path(name).chmod(0o644)
+                Path(name).replace(path)
+            finally:
+                Path(name).unlink(missing_ok=True)
+        except OSError as exc:
+            raise ResourceError(
+                f"The artifacts folder '{self.folder}' cannot be written: {exc.strerror or exc}.",
+                "Set HUGGINGGRAPH_ARTIFACTS_DIR to a folder that can.",
+            ) from exc
+        return path

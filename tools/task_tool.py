@@ -1,0 +1,192 @@
+"""One task, run: arguments in, a result as JSON out; and the LangChain tools made of the table."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from typing_extensions import TypedDict
+
+from hugginggraph.registry import (
+    Kind,
+    MissingArgumentError,
+    ModelCard,
+    Settings,
+    Slot,
+    TaskType,
+    UnknownArgumentError,
+    WrongKindError,
+    task_type,
+    task_types,
+)
+
+from .checkpoint import locate
+from .media import Artifacts, open_image
+from .pool import ModelPool
+from .values import as_text
+
+if TYPE_CHECKING:
+    from langchain_core.tools import BaseTool
+
+FindCard: TypeAlias = Callable[[str, str | None, Mapping[str, Any]], ModelCard]
+"""Chooses a card from a task id, a model id or None, and the arguments."""
+
+
+class ResultFile(TypedDict):
+    """A file that a run made: its kind and its absolute path."""
+
+    kind: Kind
+    path: str
+
+
+class TaskResult(TypedDict):
+    """What a task gave, JSON values only; ``value`` has its kind's shape (``values.py``)."""
+
+    kind: Kind
+    value: Any
+    files: list[ResultFile]
+    model: str
+    seconds: float
+
+
+class TaskRunner:
+    """Runs one task at a time for each caller; safe to share between threads."""
+
+    def __init__(self, pool: ModelPool, artifacts: Artifacts, settings: Settings) -> None:
+        self._pool = pool
+        self._artifacts = artifacts
+        self._settings = settings
+
+    def run(self, task: str, args: Mapping[str, Any], card: ModelCard) -> TaskResult:
+        """Runs a task on a card's model.
+
+        Args:
+            task: the id of a task type.
+            args: by slot name: a text as ``str``, a ``many`` slot as ``list[str]``, a file by its
+                path. None counts as not given.
+            card: the model.
+
+        Raises:
+            PlanError: an argument is missing, unknown or of the wrong kind.
+            ResourceError: a file cannot be read, or the artifacts folder not be written.
+            ModelError: the model could not be loaded or run.
+        """
+        began = time.perf_counter()
+        row = task_type(task)
+        values = _opened(row, args)
+        checkpoint = locate(
+            card,
+            offline=self._settings.offline,
+            device=self._settings.device,
+            max_download_bytes=self._settings.max_download_bytes,
+        )
+        output = self._pool.run(row, checkpoint, values)
+        files: list[ResultFile] = [
+            {"kind": media.kind, "path": str(self._artifacts.save(media))} for media in output.media
+        ]
+        return {
+            "kind": row.output,
+            "value": output.value,
+            "files": files,
+            "model": card.id,
+            "seconds": round(time.perf_counter() - began, 3),
+        }
+
+
+def _opened(row: TaskType, args: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments in memory, by slot name, each checked."""
+    known = {slot.name: slot for slot in row.inputs}
+    given = {name: value for name, value in args.items() if value is not None}
+    for name in given:
+        if name not in known:
+            raise UnknownArgumentError(
+                f"{row.id} has no argument '{name}'.", f"It is {row.signature}."
+            )
+    for slot in row.required:
+        if slot.name not in given:
+            raise MissingArgumentError(
+                f"{row.id} needs '{slot.name}', {slot.description}.", f"It is {row.signature}."
+            )
+    return {name: _open(row, known[name], value) for name, value in given.items()}
+
+
+def _open(row: TaskType, slot: Slot, value: Any) -> Any:
+    if slot.many:
+        if not isinstance(value, (list, tuple)):
+            raise _wrong(row, slot, f"a list of {slot.kind}s", value)
+        if not value:
+            raise MissingArgumentError(f"'{slot.name}' of {row.id} is an empty list.")
+        return [_open_one(row, slot, each) for each in value]
+    return _open_one(row, slot, value)
+
+
+def _open_one(row: TaskType, slot: Slot, value: Any) -> Any:
+    if slot.kind == "image" and isinstance(value, (str, Path)):
+        return open_image(value)
+    if not isinstance(value, str):
+        raise _wrong(row, slot, f"a {slot.kind}", value)
+    if not value.strip():
+        raise MissingArgumentError(f"'{slot.name}' of {row.id} is empty.")
+    return value
+
+
+def _wrong(row: TaskType, slot: Slot, wanted: str, value: Any) -> WrongKindError:
+    return WrongKindError(
+        f"'{slot.name}' of {row.id} takes {wanted}, not {type(value).__name__} {value!r:.60}.",
+        f"It is {row.signature}.",
+    )
+
+
+def result_text(result: TaskResult) -> str:
+    """A result for reading: its value in English, then the paths of its files."""
+    lines = [as_text(result["kind"], result["value"])]
+    lines += [f"{file['kind']} file: {file['path']}" for file in result["files"]]
+    return "\n".join(lines)
+
+
+def hugginggraph_tools(
+    names: Iterable[str] | None = None, *, runner: TaskRunner, find_card: FindCard
+) -> list[BaseTool]:
+    """The LangChain tools of the table, all or those named, in the given order.
+
+    A tool's content is ``result_text``, its artifact the ``TaskResult``. Called directly it raises
+    the named errors of ``TaskRunner.run``; arguments that do not fit its schema raise pydantic's.
+
+    Raises:
+        UnknownTaskError: a name is not in the table.
+    """
+    rows = task_types().values() if names is None else [task_type(name) for name in names]
+    return [_tool(row, runner, find_card) for row in rows]
+
+
+def _tool(row: TaskType, runner: TaskRunner, find_card: FindCard) -> BaseTool:
+    from langchain_core.tools import StructuredTool
+    from pydantic import ConfigDict, Field, create_model
+
+    def call(model: str | None = None, **args: Any) -> tuple[str, TaskResult]:
+        given = {name: value for name, value in args.items() if value is not None}
+        result = runner.run(row.id, given, find_card(row.id, model, given))
+        return result_text(result), result
+
+    fields: dict[str, Any] = {}
+    for slot in row.inputs:
+        files = "" if slot.kind in ("text", "table") else f" (the path of the {slot.kind} file)"
+        of: Any = list[str] if slot.many else str
+        described = Field(description=slot.description + files)
+        fields[slot.name] = (of, described) if slot.required else (of | None, described)
+        if not slot.required:
+            fields[slot.name] = (of | None, Field(None, description=slot.description + files))
+    fields["model"] = (
+        str | None,
+        Field(None, description="the id of a model to use instead of the one that is chosen"),
+    )
+    schema = create_model(row.id.replace("-", "_"), __config__=ConfigDict(extra="forbid"), **fields)
+    return StructuredTool.from_function(
+        call,
+        name=row.id,
+        description=row.description,
+        args_schema=schema,
+        response_format="content_and_artifact",
+    )

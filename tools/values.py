@@ -1,0 +1,150 @@
+"""The shapes of results, kind by kind, how each reads as text, and what makes one unusable.
+
+text    a string
+labels  a list of Label, best first (pieces of a text: in the text's order)
+boxes   a list of Box, best first; pixels, origin top left
+vector  a list of numbers
+table   CSV text
+image, audio, video  a short description; the file itself is in the result's files
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NotRequired
+
+from typing_extensions import TypedDict
+
+from hugginggraph.registry import Kind
+
+
+class Label(TypedDict):
+    """A label and its score in 0..1; for a piece of a text also the words and where they stand."""
+
+    label: str
+    score: float
+    text: NotRequired[str]
+    start: NotRequired[int]
+    end: NotRequired[int]
+
+
+class Corners(TypedDict):
+    """A box's corners in pixels, origin top left."""
+
+    xmin: float
+    ymin: float
+    xmax: float
+    ymax: float
+
+
+class Box(TypedDict):
+    """An object found in a picture: its label, its score in 0..1 and its corners."""
+
+    label: str
+    score: float
+    box: Corners
+
+
+NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+SCORES_SHOWN = 10
+"""How many scores of one label a sentence lists before it trails off."""
+
+_IRREGULAR = {
+    "person": "people",
+    "man": "men",
+    "woman": "women",
+    "child": "children",
+    "mouse": "mice",
+    "knife": "knives",
+    "scarf": "scarves",
+    "leaf": "leaves",
+    "shelf": "shelves",
+    "loaf": "loaves",
+    "wolf": "wolves",
+    "foot": "feet",
+    "tooth": "teeth",
+    "goose": "geese",
+}
+_SAME = {"sheep", "fish", "deer", "skis", "scissors", "glasses", "broccoli", "aircraft", "jeans"}
+
+
+def plural(label: str, count: int = 2) -> str:
+    """The label for a count of things: "box" → "boxes", "digit 7" → "digit 7s"."""
+    head, _, last = label.rpartition(" ")
+    low = last.lower()
+    if count == 1 or low in _SAME:
+        return label
+    if low in _IRREGULAR:
+        many = _IRREGULAR[low]
+    elif low.endswith(("s", "x", "z", "ch", "sh")):
+        many = last + "es"
+    elif low.endswith("y") and low[-2:-1] not in "aeiou":
+        many = last[:-1] + "ies"
+    else:
+        many = last + "s"
+    return f"{head} {many}".strip()
+
+
+def count_labels(boxes: Sequence[Box]) -> dict[str, int]:
+    """How many boxes each label has, most first."""
+    counts: dict[str, int] = defaultdict(int)
+    for box in boxes:
+        counts[box["label"]] += 1
+    return dict(sorted(counts.items(), key=lambda item: -item[1]))
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
+
+
+def _boxes_as_text(boxes: Sequence[Box]) -> str:
+    if not boxes:
+        return "no objects"
+    scores: dict[str, list[str]] = defaultdict(list)
+    for box in boxes:
+        scores[box["label"]].append(f"{box['score']:.2f}")
+    parts = []
+    for label, count in count_labels(boxes).items():
+        more = ["…"] if count > SCORES_SHOWN else []
+        shown = ", ".join(scores[label][:SCORES_SHOWN] + more)
+        parts.append(f"{count} {plural(label, count)} ({shown})")
+    return f"{len(boxes)} {plural('object', len(boxes))}: {_listed(parts)}"
+
+
+def _labels_as_text(labels: Sequence[Label]) -> str:
+    parts = (
+        f"{each['text']} ({each['label']}, {each['score']:.2f})"
+        if "text" in each
+        else f"{each['label']} ({each['score']:.2f})"
+        for each in labels
+    )
+    return ", ".join(parts) or "nothing found"
+
+
+_AS_TEXT: Mapping[Kind, Callable[[Any], str]] = {
+    "labels": _labels_as_text,
+    "boxes": _boxes_as_text,
+    "masks": _boxes_as_text,
+    "vector": lambda vector: f"a vector of {len(vector)} {plural('number', len(vector))}",
+}
+
+
+def as_text(kind: Kind, value: Any) -> str:
+    """A result's value as readable English, so that it can feed a text argument."""
+    return _AS_TEXT.get(kind, str)(value)
+
+
+def flaw(kind: Kind, value: Any) -> str:
+    """What makes a model's result unusable, in plain words; empty where it is sound."""
+    if kind == "text":
+        return "" if isinstance(value, str) and value.strip() else "it wrote no text"
+    if kind == "vector":
+        numbers = list(value)
+    elif kind in ("labels", "boxes", "masks"):
+        numbers = [each["score"] for each in value]
+    else:
+        numbers = []
+    return "" if all(map(math.isfinite, numbers)) else "it gave scores that are not numbers"
