@@ -60,7 +60,7 @@ def _finding(
     words = {name: _named(value, plan, resources) for name, value in task["args"].items()}
     words = {slot.name: words.get(slot.name, "") for slot in row.inputs} | _value_words(result)
     text = row.says.format_map(words).replace(", before .", ".")
-    text = text[:1].upper() + text[1:]
+    text = f"The {text[4:]}" if text.startswith("the ") else text
     files = [resources[key]["path"] for key in result["files"] if key in resources]
     there = [shown_path(path) for path in files if Path(path).is_file()]
     if there:

@@ -16,7 +16,7 @@ from langgraph.graph import END, START, StateGraph
 
 from hugginggraph.registry import Settings
 
-from .both import both
+from .background import both
 from .choose_models import make_choose_models
 from .execute import make_execute
 from .ingest import make_ingest

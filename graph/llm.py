@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import json
 import re
 from collections.abc import Sequence
@@ -13,6 +14,8 @@ from langchain_core.utils.json import parse_json_markdown, parse_partial_json
 from pydantic import BaseModel
 
 from hugginggraph.registry import LLMError, Settings
+
+from .background import in_background
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -117,7 +120,8 @@ class LLM:
 
     async def _ask(self, model: Any, messages: Sequence[BaseMessage]) -> AIMessage:
         try:
-            message: AIMessage = await model.ainvoke(list(messages))
+            call = in_background(model.ainvoke(list(messages)))
+            message: AIMessage = await asyncio.wrap_future(call)
         except Exception as exc:  # every provider's package raises its own
             raise LLMError(*_explain(exc)) from exc
         return message

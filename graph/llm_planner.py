@@ -53,7 +53,9 @@ class LLMPlanner:
 
     async def _ask(self, messages: list[SystemMessage | HumanMessage]) -> Draft:
         reply = await self.llm.fill(TaskPlan, messages)
-        return Draft(tasks=reply.value, llm_calls=reply.calls, tokens=reply.tokens)
+        value = reply.value
+        tasks = value["tasks"] if isinstance(value, dict) and "tasks" in value else value
+        return Draft(tasks=tasks, llm_calls=reply.calls, tokens=reply.tokens)
 
 
 def _messages(request: PlanRequest) -> list[SystemMessage | HumanMessage]:

@@ -135,7 +135,7 @@ async def _mend(parts: Parts, state: State) -> Draft | None:
 
 def after_plan(state: State) -> str:
     """``respond`` where planning failed or nothing has to run, else ``check_plan``."""
-    if state.get("error") or (state["plan"]["tasks"] in ([], {"tasks": []})):
+    if state.get("error") or state["plan"]["tasks"] == []:
         return "respond"
     return "check_plan"
 

@@ -34,7 +34,7 @@ from .errors import (
     WrongKindError as WrongKindError,
 )
 from .machine import hub_reachable as hub_reachable, is_local as is_local
-from .retrieve import (
+from .retrieval import (
     Candidate as Candidate,
     Ranking as Ranking,
     Rejected as Rejected,

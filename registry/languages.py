@@ -42,6 +42,7 @@ _SCRIPTS = (
     ("ta", "\u0b80-\u0bff"),
 )
 _FUNCTION_WORDS = {
+    "en": "the and of to is that in was for it with are this not a on he she you",
     "de": "der und ist nicht ich das mit für auf ein eine sich den dem wir sie es zu von wie",
     "fr": "le la les des est une dans pour pas que avec sur je nous vous du et il ce qui",
     "es": "el la los las una por con para que del está muy es y se un como pero lo mi",
@@ -74,7 +75,7 @@ def seen(text: str) -> str | None:
             return code
     present = set(re.findall(r"[^\W\d_]+", text.lower()))
     code, hits = max(((c, len(present & w)) for c, w in _function_words().items()), key=_second)
-    return code if hits >= 3 else None
+    return code if hits >= 3 and code != "en" else None
 
 
 def _second(pair: tuple[str, int]) -> int:

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 _WORD = re.compile(r"[^\W_]+")
 _STOP_WORDS = """
-a about all also an and any are as at be been by can could do does each for from get give has have he
-her his how i if in into is it its like me my need needs of on or our out please she should so some
-such tell that the their them there these they this those to up us use used using want was we what
-when where which who will with would you your model models
+a about all also an and any are as at be been by can could do does each for from get give has have
+he her his how i if in into is it its like me my need needs of on or our out please she should so
+some such tell that the their them there these they this those to up us use used using want was we
+what when where which who will with would you your model models
 """
 _STOP = frozenset(_STOP_WORDS.split())
 

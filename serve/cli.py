@@ -51,7 +51,7 @@ def main() -> None:
     """Run the command line; every error ends in plain words and an exit code of 1 or 2."""
     from hugginggraph.registry import HuggingGraphError
 
-    quiet_libraries()
+    set_environment()
     try:
         app()
     except HuggingGraphError as exc:
@@ -66,8 +66,13 @@ def main() -> None:
         sys.exit(1)
 
 
-def quiet_libraries() -> None:
-    """Keep progress bars and telemetry of libraries out of a terminal that is ours."""
+def set_environment() -> None:
+    """Keep progress bars and telemetry of libraries out of a terminal that is ours.
+
+    Idle threads of OpenMP must not spin either: on a busy machine that costs a model ten times its
+    time, and it can only be set before torch is imported.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")

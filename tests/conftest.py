@@ -20,6 +20,7 @@ os.environ |= {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "ANONYMIZED_TELEMETRY": "False",
     "LANGSMITH_TRACING": "false",
+    "OMP_WAIT_POLICY": "PASSIVE",
 }
 
 ROOT = Path(__file__).parents[1]

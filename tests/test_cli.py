@@ -119,7 +119,7 @@ def test_no_heavy_library_is_imported_for_help() -> None:
         (["run", "   \n "], 2, "The request is empty"),
         (["run", "Describe it", "--file", "nowhere.png"], 2, "no file 'nowhere.png'"),
         (["run", "Describe nowhere.png"], 1, "no file 'nowhere.png'"),
-        (["run", "Describe it", "-f", "{text}"], 2, "{text}"),
+        (["run", "Describe it", "-f", "{text}"], 2, "its content is text"),
         (["run", "Describe it", "-f", "{empty}"], 2, "empty"),
         (["run", DEMO, "--model", "object-detection=no/such"], 1, "no/such"),
         (["run", DEMO, "--model", "object-detection"], 2, "TASK=OWNER/NAME"),

@@ -21,7 +21,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 
 from hugginggraph.graph import Parts, Task
-from hugginggraph.graph.both import both
+from hugginggraph.graph.background import both
 from hugginggraph.graph.execute import Gate, make_execute, path_lengths
 from hugginggraph.graph.state import Choice, State
 from hugginggraph.registry import ModelRunError, Settings, UnreadableFileError

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
 from llm_server import LLMServer, llm_server
 
-from hugginggraph.graph import build_graph, grounded, read_json
+from hugginggraph.graph import Parts, build_graph, grounded, read_json
 from hugginggraph.prompts import fill
 from hugginggraph.registry import Settings
 
+Ask = Callable[..., Coroutine[Any, Any, dict[str, Any]]]
+KEY = "sk-very-secret"
 ROOT = Path(__file__).parents[1]
 SCENE = str(ROOT / "examples" / "scene.png")
 REQUEST = "Tell me about the attached picture and count the things in it."
@@ -25,25 +28,34 @@ PLAN = {
 BROKEN = {"tasks": [{"id": 0, "task": "mind-reading", "dep": [], "args": {"image": "r1"}}]}
 
 
-async def ask(settings: Settings, server: LLMServer | None, **more: Any) -> dict[str, Any]:
-    if server:
-        llm = {"llm": "openai:test", "llm_base_url": server.base_url, "llm_timeout": 2.0}
-        settings = settings.model_copy(update={**llm, **more})
-    else:
-        settings = settings.model_copy(update=more)
-    out: dict[str, Any] = await build_graph(settings=settings).ainvoke(
-        {"request": REQUEST, "files": [SCENE]}
-    )
-    return out
+@pytest.fixture(scope="module")
+def parts(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Parts:
+    """Models and store for all tests of this file, loaded once."""
+    artifacts = tmp_path_factory.mktemp("artifacts")
+    return Parts(Settings(offline=True, data_dir=data_dir, artifacts_dir=artifacts, llm_timeout=2))
+
+
+@pytest.fixture
+def ask(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> Ask:
+    async def call(server: LLMServer, **context: Any) -> dict[str, Any]:
+        monkeypatch.setenv("OPENAI_API_KEY", KEY)
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        out: dict[str, Any] = await build_graph(parts=parts).ainvoke(
+            {"request": REQUEST, "files": [SCENE]},
+            context={"llm": f"openai:{server.base_url}", **context},  # type: ignore[typeddict-item]
+        )
+        return out
+
+    return call
 
 
 def tasks_of(out: dict[str, Any]) -> list[str]:
     return [task["task"] for task in out["plan"]["tasks"]]
 
 
-async def test_an_llm_plans_and_answers(settings: Settings) -> None:
+async def test_an_llm_plans_and_answers(ask: Ask) -> None:
     with llm_server(PLAN, "There are five things.") as server:
-        out = await ask(settings, server)
+        out = await ask(server)
     assert tasks_of(out) == ["image-to-text", "object-detection"]
     assert out["status"] == "done"
     assert out["answer"] == "There are five things."
@@ -56,46 +68,44 @@ async def test_an_llm_plans_and_answers(settings: Settings) -> None:
 
 @pytest.mark.parametrize(("tools", "json_mode", "calls"), [(False, True, 2), (False, False, 3)])
 async def test_a_server_without_tool_calls_or_json_mode_is_asked_another_way(
-    settings: Settings, tools: bool, json_mode: bool, calls: int
+    ask: Ask, tools: bool, json_mode: bool, calls: int
 ) -> None:
     with llm_server(PLAN, "Five.", speaks_tools=tools, speaks_json=json_mode) as server:
-        out = await ask(settings, server)
+        out = await ask(server)
     assert tasks_of(out) == ["image-to-text", "object-detection"]
     assert out["usage"]["llm_calls"] == calls + 1
 
 
-async def test_a_plan_inside_prose_is_read(settings: Settings) -> None:
+async def test_a_plan_inside_prose_is_read(ask: Ask) -> None:
     text = "Sure! Here is the plan:\n```json\n" + str(PLAN) + "\n```\nShall I go on?"
     with llm_server(text, "Five.") as server:
-        assert tasks_of(await ask(settings, server)) == ["image-to-text", "object-detection"]
+        assert tasks_of(await ask(server)) == ["image-to-text", "object-detection"]
 
 
 @pytest.mark.parametrize(
     "reply", [BROKEN, "I would rather talk about the weather.", {"soup": 1}, "[" * 5000, {}]
 )
-async def test_a_plan_that_cannot_run_is_shown_to_the_llm_and_mended(
-    settings: Settings, reply: Any
-) -> None:
+async def test_a_plan_that_cannot_run_is_shown_to_the_llm_and_mended(ask: Ask, reply: Any) -> None:
     with llm_server(reply, PLAN, "Five.") as server:
-        out = await ask(settings, server)
+        out = await ask(server)
     assert out["plan"]["valid"] is True
     assert "asked the LLM to mend the plan (turn 1 of 2)" in out["plan"]["repairs"]
     assert "What is wrong with it" in server.prompts[1]
 
 
-async def test_a_plan_that_stays_invalid_ends_in_an_answer_that_says_so(settings: Settings) -> None:
+async def test_a_plan_that_stays_invalid_ends_in_an_answer_that_says_so(ask: Ask) -> None:
     with llm_server(BROKEN) as server:
-        out = await ask(settings, server)
+        out = await ask(server)
     assert out["status"] == "failed"
     assert "mind-reading" in out["answer"] and "nothing was run" in out["answer"]
     assert out["usage"]["llm_calls"] == 3
     assert not out.get("results")
 
 
-async def test_small_faults_are_mended_without_another_call(settings: Settings) -> None:
+async def test_small_faults_are_mended_without_another_call(ask: Ask) -> None:
     plan = [{"task": "Object_Detection", "id": "4", "dep": [-1], "args": {"img": "scene.png"}}]
     with llm_server({"tasks": plan}, "Five.") as server:
-        out = await ask(settings, server)
+        out = await ask(server)
     assert out["plan"]["tasks"] == [
         {"id": 4, "task": "object-detection", "dep": [], "args": {"image": "r1"}}
     ]
@@ -106,60 +116,69 @@ async def test_small_faults_are_mended_without_another_call(settings: Settings) 
     ("status", "said"), [(401, "key"), (404, "model"), (429, "capacity"), (500, "failed (500)")]
 )
 async def test_without_its_llm_the_built_in_planner_takes_over_and_says_so(
-    settings: Settings, status: int, said: str
+    ask: Ask, status: int, said: str
 ) -> None:
     with llm_server(status) as server:
-        out = await ask(settings, server)
+        out = await ask(server)
     assert out["plan"]["planner"] == "builtin"
     assert out["status"] == "done"
     assert said in out["plan"]["notes"][0] and "built-in planner was used" in out["answer"]
 
 
-async def test_a_demanded_llm_that_fails_is_a_named_error(settings: Settings) -> None:
+async def test_a_demanded_llm_that_fails_is_a_named_error(ask: Ask) -> None:
     with llm_server(401) as server:
-        out = await ask(settings, server, planner="llm")
+        out = await ask(server, planner="llm")
     assert out["error"]["error"] == "LLMError" and "key" in out["answer"]
 
 
-async def test_an_llm_that_is_too_slow_is_not_waited_for(settings: Settings) -> None:
+async def test_an_llm_that_is_too_slow_is_not_waited_for(ask: Ask) -> None:
     with llm_server(PLAN, delay=3) as server:
-        out = await ask(settings, server, llm_timeout=0.3)
+        out = await ask(server)
     assert out["plan"]["planner"] == "builtin" and "in time" in out["plan"]["notes"][0]
 
 
-async def test_a_request_for_mere_talk_runs_nothing(settings: Settings) -> None:
+async def test_a_request_for_mere_talk_runs_nothing(ask: Ask) -> None:
     with llm_server({"tasks": []}, "Hello to you!") as server:
-        out = await ask(settings, server)
+        out = await ask(server)
     assert (out["status"], out["answer"]) == ("done", "Hello to you!")
     assert not out.get("results")
 
 
-async def test_an_answer_names_no_file_that_is_not_there(settings: Settings) -> None:
+async def test_an_answer_names_no_file_that_is_not_there(ask: Ask) -> None:
     with llm_server(PLAN, "See /tmp/invented/boxes.png and ./out/more.png.") as server:
-        out = await ask(settings, server)
+        out = await ask(server)
     assert "invented" not in out["answer"] and "more.png" not in out["answer"]
     assert grounded("Look at a/b.png.", {"a/b.png"}) == "Look at a/b.png."
 
 
 async def test_the_llm_is_asked_once_for_all_models_and_cannot_invent_one(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hugginggraph.graph.choose_models.clear_winner", lambda found: False)
     picks = {"choices": [{"task": 0, "model": "made/up", "reason": "nice"},
                          {"task": 1, "model": "hugginggraph/shapes-detector", "reason": "it fits"}]}  # fmt: skip
     with llm_server(PLAN, picks, "Five.") as server:
-        out = await ask(settings, server)
+        out = await ask(server)
     assert out["usage"]["llm_calls"] == 3
     assert out["choices"]["0"]["by"] == "rank" and out["choices"]["0"]["model"] != "made/up"
     assert out["choices"]["1"]["by"] == "llm" and out["choices"]["1"]["reason"] == "it fits"
 
 
-async def test_a_key_stands_in_no_state(settings: Settings) -> None:
+async def test_a_key_stands_in_no_state(ask: Ask) -> None:
     with llm_server(PLAN, "Five.") as server:
-        from pydantic import SecretStr
+        assert KEY not in repr(await ask(server))
 
-        out = await ask(settings, server, llm_api_key=SecretStr("sk-very-secret"))
-    assert "sk-very-secret" not in repr(out)
+
+async def test_any_openai_compatible_server_is_used_by_its_base_url(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    with llm_server({"tasks": []}, "Hello!") as server:
+        settings = Settings(
+            offline=True, data_dir=data_dir, artifacts_dir=tmp_path,
+            llm="openai:any-name", llm_base_url=server.base_url,
+        )  # fmt: skip
+        out = await build_graph(settings=settings).ainvoke({"request": "Hi"})
+    assert out["answer"] == "Hello!" and server.requests[0]["model"] == "any-name"
 
 
 @pytest.mark.parametrize(

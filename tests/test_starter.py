@@ -8,9 +8,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from hugginggraph.starter import CHECKPOINTS, LABELS, draw_scene, draw_single, seeds
-from hugginggraph.starter.world import PATTERNS, SPLITS
+from hugginggraph.starter import (
+    CHECKPOINTS,
+    LABELS,
+    PATTERNS,
+    SPLITS,
+    draw_examples,
+    draw_scene,
+    draw_single,
+    mean_average_precision,
+    measure_captioner,
+    measure_classifier,
+    measure_detector,
+    scenes_of,
+    seeds,
+    singles_of,
+)
 
 SCENES = 120
 NAMES = ("shapes-classifier", "shapes-detector", "shapes-captioner")
@@ -88,30 +103,22 @@ def test_a_checkpoint_is_small_safe_and_described(name: str) -> None:
 
 
 def test_the_classifier_names_the_main_object() -> None:
-    from hugginggraph.starter.measure import measure_classifier, singles_of
-
     figures = measure_classifier(CHECKPOINTS / NAMES[0], singles_of("test", 0, SCENES))
     assert figures["top_1"] >= 0.95
 
 
 def test_the_detector_finds_and_counts_the_objects() -> None:
-    from hugginggraph.starter.measure import measure_detector, scenes_of
-
     figures = measure_detector(CHECKPOINTS / NAMES[1], scenes_of("test", 0, SCENES))
     assert figures["map_50"] >= 0.95
     assert figures["count_right"] >= 0.9
 
 
 def test_the_captioner_says_the_whole_scene() -> None:
-    from hugginggraph.starter.measure import measure_captioner, scenes_of
-
     figures = measure_captioner(CHECKPOINTS / NAMES[2], scenes_of("test", 0, SCENES))
     assert figures["exact"] >= 0.8
 
 
 def test_the_average_precision_is_right_on_a_case_done_by_hand() -> None:
-    from hugginggraph.starter.measure import mean_average_precision
-
     scene = draw_single(12_000_020)
     truth = scene.objects[0]
     box = dict(zip(("xmin", "ymin", "xmax", "ymax"), truth.box, strict=True))
@@ -126,10 +133,6 @@ def test_the_average_precision_is_right_on_a_case_done_by_hand() -> None:
 
 
 def test_the_example_pictures_are_drawn_by_the_world(tmp_path: Path) -> None:
-    from PIL import Image
-
-    from hugginggraph.starter.world import draw_examples
-
     draw_examples(tmp_path)
     kept = CHECKPOINTS.resolve().parents[1] / "examples"
     for name in ("scene.png", "single.png", "crowd.png"):

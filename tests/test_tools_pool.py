@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -241,7 +242,33 @@ def test_a_model_in_the_hugging_face_cache_needs_no_network(cache: Path) -> None
     assert locate(hub_card(), **OFFLINE).location == str(repository / "snapshots" / "abc")
 
 
-def test_a_model_that_is_elsewhere_is_fetched_only_where_that_is_allowed(cache: Path) -> None:
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A server on loopback in the Hub's place, with nothing on it."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    monkeypatch.setattr(BaseHTTPRequestHandler, "log_message", lambda *_: None)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", url)
+    yield url
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_hub_that_cannot_be_reached_is_said_at_once(
+    cache: Path, hub: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(ModelLoadError, match=r"127\.0\.0\.1:9 cannot be reached"):
+        locate(hub_card(size_bytes=1), offline=False, device="cpu", max_download_bytes=9)
+
+
+def test_a_model_that_is_elsewhere_is_fetched_only_where_that_is_allowed(
+    cache: Path, hub: str
+) -> None:
     online: dict[str, Any] = {"offline": False, "device": "cpu", "max_download_bytes": 500_000_000}
     assert not is_local(hub_card())
     found = locate(hub_card(size_bytes=268_000_000), **online)

@@ -220,6 +220,18 @@ def test_edges_are_white_lines_on_black(tmp_path: Path) -> None:
     assert any(edges.getpixel((x, 24)) == (255, 255, 255) for x in range(14, 18))
 
 
+def test_a_detector_whose_numbers_are_none_is_an_error(folder: Path, picture: str) -> None:
+    from safetensors.torch import load_file, save_file
+
+    card = BUILDERS["yolos"](folder / "broken")
+    weights = load_file(folder / "broken" / "model.safetensors")
+    broken = {name: tensor * float("nan") for name, tensor in weights.items()}
+    save_file(broken, folder / "broken" / "model.safetensors", {"format": "pt"})
+    runner = TaskRunner(ModelPool(), Artifacts(folder), load_settings(offline=True))
+    with pytest.raises(ModelRunError, match="no numbers"):
+        runner.run("object-detection", {"image": picture}, card)
+
+
 def test_a_caption_without_words_is_an_error(folder: Path, picture: str) -> None:
     from transformers import GenerationConfig
 

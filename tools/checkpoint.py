@@ -93,8 +93,10 @@ def locate(card: ModelCard, *, offline: bool, device: str, max_download_bytes: i
             f"The folder '{card.path}' of the model '{card.id}' lacks {', '.join(missing)}.",
             "Install or build it again.",
         )
+    from huggingface_hub import constants
+
     fetch = f"Fetch it once where there is a network: `hf download {card.id}`."
-    if offline:
+    if offline or constants.HF_HUB_OFFLINE:
         lacks = f"lacks {', '.join(missing)}" if missing else "is not on this machine"
         raise ModelLoadError(
             f"The model '{card.id}' {lacks}, and offline nothing may be fetched.", fetch
@@ -107,4 +109,21 @@ def locate(card: ModelCard, *, offline: bool, device: str, max_download_bytes: i
             f"at most {readable_size(max_download_bytes)} are fetched unasked.",
             f"{fetch} Or raise HUGGINGGRAPH_MAX_DOWNLOAD_BYTES.",
         )
+    if not _answers(constants.ENDPOINT):
+        raise ModelLoadError(
+            f"The model '{card.id}' is not on this machine, and {constants.ENDPOINT} cannot be "
+            "reached to fetch it.",
+            "Check the network, or set HUGGINGGRAPH_OFFLINE=1 to use only what is here.",
+        )
     return Checkpoint(card, card.id, pick_device(device), local_only=False)
+
+
+def _answers(url: str) -> bool:
+    """Whether a server is there; the library itself would try for three quarters of a minute."""
+    import httpx
+
+    try:
+        httpx.head(url, timeout=5)
+    except httpx.HTTPError:
+        return False
+    return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import warnings
 from functools import cache
 from typing import Any
@@ -18,6 +19,10 @@ def set_environment() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")  # it asks a bot on the Hub
+
+
+_ONE_AT_A_TIME = threading.Lock()
+"""Transformers switches global state while it loads: two loads at once leave tied weights out."""
 
 
 @cache
@@ -39,12 +44,13 @@ def _from_pretrained(checkpoint: Checkpoint, auto: str, **options: Any) -> Any:
     quiet()
     import transformers
 
-    return getattr(transformers, auto).from_pretrained(
-        checkpoint.location,
-        local_files_only=checkpoint.local_only,
-        trust_remote_code=False,
-        **options,
-    )
+    with _ONE_AT_A_TIME:
+        return getattr(transformers, auto).from_pretrained(
+            checkpoint.location,
+            local_files_only=checkpoint.local_only,
+            trust_remote_code=False,
+            **options,
+        )
 
 
 def load_model(checkpoint: Checkpoint, auto: str) -> Any:

@@ -61,7 +61,8 @@ class ModelPool:
             ModelRunError: it raised, or what it gave is no result.
             HuggingGraphError: whatever named error its runner raised.
         """
-        key = (task.id, checkpoint.card.id, checkpoint.location, checkpoint.device)
+        card = checkpoint.card  # not the location: a fetched model moves from the Hub to the cache
+        key = (task.id, card.id, str(card.path or ""), checkpoint.device)
         slot = self._take(key)
         with slot.lock:
             if slot.run is None:

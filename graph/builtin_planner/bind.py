@@ -214,8 +214,8 @@ def _bind(sketch: Sketch, wish: Wish, row: TaskType, group: int) -> None:
             variants = [{**args, slot.name: v} for args in variants for v in found.values]
     if asking and len(variants[0]) < len(row.required):
         if "question" in variants[0] and "conversational" in sketch.available:
-            slot = sketch.rows["conversational"].inputs[0].name
-            sketch.add("conversational", wish.at, 0.6, {slot: variants[0]["question"]}, group)
+            said = sketch.rows["conversational"].inputs[0].name
+            sketch.add("conversational", wish.at, 0.6, {said: variants[0]["question"]}, group)
         else:
             sketch.note("A question needs a text or a picture that holds the answer.")
         return
@@ -451,8 +451,8 @@ def _compared(sketch: Sketch, wish: Wish, row: TaskType) -> dict[str, object]:
             values += [v for m in others for v in m.values]
     sketch.used.update(m.number for m in here)
     if len(values) < 2 and (shown := sketch.media_named("image", wish.window)):
-        made = sketch.bridge(BRIDGES["image", "text"], Input(shown), wish.at).values
-        values = [*made, *values]
+        captions = sketch.bridge(BRIDGES["image", "text"], Input(shown), wish.at)
+        values = [*captions.values, *values]
     values = list(dict.fromkeys(values))
     if not values:
         parts = re.split(r"\s+(?:and|to|with|vs\.?)\s+", _remainder(sketch, wish.after), maxsplit=1)

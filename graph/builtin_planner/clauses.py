@@ -31,10 +31,11 @@ _SPLIT = re.compile(
     | (?P<semi>(?<!\btl)\s*;\s*)
     | (?P<number>(?<![\w«])\(?\b\d{{1,2}}[.)]\s+(?=\D))
     | (?P<after>\s+(?:after|once)\s+(?=(?:\w+ing|you\s+have|you've|having)\b))
-    | (?P<then>\s*,?\s*\b(?:and\s+)?(?:then|after\s+(?:that|this|which)|afterwards?|next|finally|lastly|
-        subsequently|followed\s+by)\b,?\s+)
+    | (?P<then>\s*,?\s*\b(?:and\s+)?(?:then|after\s+(?:that|this|which)|afterwards?|next|finally
+        |lastly|subsequently|followed\s+by)\b,?\s+)
     | (?P<before>\s*,?\s+before\s+(?=\w+ing\b))
-    | (?P<and>(?:\s*,\s*(?:and\s+|plus\s+|but\s+)?|\s+(?:and(?:\s+also)?|plus|as\s+well\s+as)\s+|\s*&\s*)(?={_VERB}))
+    | (?P<and>(?:\s*,\s*(?:and\s+|plus\s+|but\s+)?
+        |\s+(?:and(?:\s+also)?|plus|as\s+well\s+as)\s+|\s*&\s*)(?={_VERB}))
     """,
     re.IGNORECASE | re.VERBOSE,
 )

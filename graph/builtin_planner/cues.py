@@ -58,10 +58,10 @@ class Match:
 
 _TOKENS: Mapping[str, str] = {
     "GAP": r"[^.;!?\n]{0,40}?",
-    "UP": r"(?:\s+(?!(?:of|in|on|from|for|that|the|this|my|it|to|and|what|which|how|where|who|whether|if)"
-    r"\b)[\w'-]+){0,4}?",
-    "OF": r"(?:(?:the|this|that|these|those|my|an?|each|every|all|any|following|attached|given|above)"
-    r"\s+)*",
+    "UP": r"(?:\s+(?!(?:of|in|on|from|for|that|the|this|my|it|to|and|what|which|how|where|who"
+    r"|whether|if)\b)[\w'-]+){0,4}?",
+    "OF": r"(?:(?:the|this|that|these|those|my|an?|each|every|all|any|following|attached|given"
+    r"|above)\s+)*",
     "IMG": rf"(?:(?:{NOUNS['image']})s?\b|«image\d+»)",
     "TXT": rf"(?:(?:{NOUNS['text']})s?\b|«(?:text|question)\d+»)",
     "AUD": rf"(?:(?:{NOUNS['audio']})s?\b|«audio\d+»)",
@@ -69,16 +69,17 @@ _TOKENS: Mapping[str, str] = {
     "MAKE": r"(?:generat(?:e|ed|ing)|creat(?:e|ed|ing)|mak(?:e|ing)|produc(?:e|ed|ing)"
     r"|provid(?:e|ed|ing)|giv(?:e|ing)|get|need|want|design|receive|come up with|show)",
     "GET": r"(?:identif(?:y|ying)|find(?:ing)?(?: out)?|locat(?:e|ing)|list(?:ing)?|name|spot|know"
-    r"|recogni[sz](?:e|ing)|determin(?:e|ing)|detect(?:ing)?|tell me|extract(?:ing)?|give me|get|see"
-    r"|pick out|point out|mark|highlight|show(?: me)?|provide|label|analy[sz](?:e|ing))",
+    r"|recogni[sz](?:e|ing)|determin(?:e|ing)|detect(?:ing)?|tell me|extract(?:ing)?|give me|get"
+    r"|see|pick out|point out|mark|highlight|show(?: me)?|provide|label|analy[sz](?:e|ing))",
     "THINGS": r"(?:objects?|items?|things|shapes?|elements|animals?|faces?|cars?|vehicles?|circles?"
     r"|squares?|triangles?|digits?|cats?|dogs?|birds?|fruits?|bottles?|chairs?)\b",
 }
 
 LANGUAGES = words(
-    "english french german spanish italian portuguese dutch russian chinese mandarin japanese korean "
-    "arabic hindi turkish polish swedish danish norwegian finnish czech greek hebrew romanian "
-    "hungarian ukrainian vietnamese thai indonesian latin catalan bengali urdu persian swahili"
+    "english french german spanish italian portuguese dutch russian chinese mandarin japanese "
+    "korean arabic hindi turkish polish swedish danish norwegian finnish czech greek hebrew "
+    "romanian hungarian ukrainian vietnamese thai indonesian latin catalan bengali urdu "
+    "persian swahili"
 )
 _LANG = r"(?:" + "|".join(LANGUAGES) + r")\b"
 
@@ -296,9 +297,10 @@ _ROWS: tuple[tuple[str, float, str], ...] = (
 
 _KEYWORDS = words(
     "describe description summarize summary translate translation detect detection classify object "
-    "sentiment similar similarity question answer transcribe generate extract segment picture image "
-    "pictures images objects count sentence sentences caption embedding entities names people edges "
-    "depth speech audio video article document compare positive negative sport categorize identify"
+    "sentiment similar similarity question answer transcribe generate extract segment picture "
+    "image pictures images objects count sentence sentences caption embedding entities names "
+    "people edges depth speech audio video article document compare positive negative sport "
+    "categorize identify"
 )
 
 

@@ -9,8 +9,8 @@ from .cues import NOUNS
 from .mentions import MARKER, Mentions
 
 _THING = (
-    rf"(?:(?:the |this |that |these |each |my )?(?:\w+ )?(?:{NOUNS['text']})s?\b|it|this|that|these|they|each"
-    r"|«(?:text|question)\d+»)"
+    rf"(?:(?:the |this |that |these |each |my )?(?:\w+ )?(?:{NOUNS['text']})s?\b"
+    r"|it|this|that|these|they|each|«(?:text|question)\d+»)"
 )
 _TAIL = r"(?P<list>[^.?!:;\n]+)"
 _ABOUT = r"(?:mainly |more |mostly |really )?(?:about|on|related to|concern(?:s|ing))"
@@ -18,11 +18,11 @@ _LISTS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         r"(?P<list>«choices\d+»)",
-        r"\b(?:candidate |the |following )?(?:labels?|categories|classes|topics|options)\s*(?:are |: ?|\()"
-        r"(?!«)(?P<list>[^.?!:;\n)]+)",
+        r"\b(?:candidate |the |following )?(?:labels?|categories|classes|topics|options)"
+        r"\s*(?:are |: ?|\()(?!«)(?P<list>[^.?!:;\n)]+)",
         r"\b(?:classif\w+|categori[sz]\w*|label|sort|tag|assign|put|rate|file)\b[^.?!:;\n]*?"
-        r"\b(?:as|into|between|among|under)\s+(?:either |one of |the |these |categories |labels |topics |"
-        r"classes )*" + _TAIL,
+        r"\b(?:as|into|between|among|under)\s+(?:either |one of |the |these |categories |labels "
+        r"|topics |classes )*" + _TAIL,
         rf"\bis the (?:tone|mood|sentiment|topic|subject)(?: of {_THING})? "
         r"(?P<list>[^.?!:;\n«]+? or [^.?!:;\n«]+)",
         rf"\b(?:is|are|was|whether|if)\s+{_THING}\s+(?:is |are |was )?(?:{_ABOUT} |an? |rather )?"
@@ -39,7 +39,8 @@ _ONE = tuple(
         rf"(?:is|are|talks?|speaks?|deals? with|mentions?|concerns?)(?: {_ABOUT}| with)? "
         r"(?!(?:the )?(?:closest|most|more|nearest|similar|best|longest|shortest)\b)"
         r"(?P<list>[^.?!:;\n«]+)",
-        rf"\b(?:is|are|whether|if|does|do)\s+{_THING}\s+(?:is |are |talks? |speaks? |deals? )?{_ABOUT} "
+        rf"\b(?:is|are|whether|if|does|do)\s+{_THING}\s+(?:is |are |talks? |speaks? |deals? )?"
+        rf"{_ABOUT} "
         r"(?P<list>[^.?!:;\n«]+)",
     )
 )

@@ -40,6 +40,7 @@ _OPEN = {
 }
 _STRAIGHT = str.maketrans("“”„‘’‚", "\"\"\"'''")
 _SPACED = re.compile(r"[\w./\\~:()-]+(?: [\w./\\()-]+){0,3}\.\w{2,5}")
+_MOST_EVENTS = 400
 _EVENT = re.compile(r"[\"'`«:]")
 _CLOSE = {
     '"': re.compile(r'"'),
@@ -61,9 +62,8 @@ _FIELD_LAST = re.compile(_FIELD.pattern + r"\Z", re.I)
 _SHORT_FIELDS = ("label", "candidate", "categor", "class", "option")
 _NOT_DATA = re.compile(r"\b(?:tasks?|steps|things|jobs|questions|do the following)\W*$", re.I)
 _TEXT_HEAD = re.compile(
-    r"\b(?:"
-    + NOUNS["text"]
-    + r"|following|these|prompt|description)\b|\bwhich (?:one )?of\b|\b(?:is|are|whether|if) (?:it|this|that|they)\b",
+    r"\b(?:" + NOUNS["text"] + r"|following|these|prompt|description)\b|\bwhich (?:one )?of\b"
+    r"|\b(?:is|are|whether|if) (?:it|this|that|they)\b",
     re.I,
 )
 _LABEL_HEAD = re.compile(
@@ -141,11 +141,13 @@ def find_mentions(
     text, so that what follows the colon is that text.
     """
     request = REFERENCE.sub(r"resource \1", request.replace("\r\n", "\n").replace("\r", "\n"))
-    request = re.sub(r"«\s*|\s*»", '"', request).translate(_STRAIGHT)
+    request = re.sub(r"«\s?|\s?»", '"', request).translate(_STRAIGHT)
+    request = request.strip()
     names = _names(resources)
     mentions = Mentions()
     body = _pasted(request, mentions, names)
     text = _literals(body, mentions, resources, names, asks_for_text)
+    text = "\n".join(" ".join(line.split()) for line in text.split("\n") if line.strip())
     text = _files(text, mentions, resources, names)
     mentions.text = _groups(spelled(text), mentions, resources)
     return mentions
@@ -227,8 +229,9 @@ def _literals(
 ) -> str:
     """Take out quoted spans, named fields and the text after a colon, from left to right."""
     out: list[str] = []
-    at, hopeless = 0, set[str]()
-    while event := _EVENT.search(text, at):
+    at, hopeless, events = 0, set[str](), 0
+    while (event := _EVENT.search(text, at)) and events < _MOST_EVENTS:
+        events += 1
         mark, where = event[0], event.start()
         if mark == "«" and (kept := MARKER.match(text, where)):
             out.append(text[at : kept.end()])
@@ -237,7 +240,7 @@ def _literals(
         out.append(text[at:where])
         at = where + 1
         if mark == ":":
-            head = "".join(out)
+            head = "".join(out[-9:])[-500:]
             taken = _after_colon(text, at, head, mentions, names, asks_for_text)
             out.append(":" if taken is None else f": {taken[0]} ")
             at = at if taken is None else taken[1]
@@ -322,7 +325,7 @@ def _field(rest: str, at: int, name: str, mentions: Mentions) -> tuple[str, int]
     if name.startswith(_SHORT_FIELDS):
         line = re.search(r"\n|\.(?:\s|$)", rest.lstrip())
         stop = min(stop, line.start() + len(rest) - len(rest.lstrip()) if line else stop)
-        value = rest[:stop].strip(" .")
+        value = mentions.restore(rest[:stop].strip(" ."))
         return mentions.add("choices", _choices(value), value), at + stop
     value = mentions.restore(rest[:stop].strip())
     return mentions.add("text", (value,), value), at + stop
@@ -364,10 +367,12 @@ _COUNTS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine
 _COUNT = r"(?:" + "|".join(_COUNTS) + r"|\d{1,2})"
 _POINTERS = {
     kind: re.compile(
-        rf"\b(?:the )?(?P<order>{'|'.join(_ORDINALS)}|1st|2nd|3rd|\dth|last|final) (?:{NOUNS[kind]}|one)s?\b"
+        rf"\b(?:the )?(?P<order>{'|'.join(_ORDINALS)}|1st|2nd|3rd|\dth|last|final) "
+        rf"(?:{NOUNS[kind]}|one)s?\b"
         rf"|\b(?:{NOUNS[kind]})s? (?:no\.? |number |#)?(?P<number>\d{{1,2}}|(?-i:[A-HJ-Z]))\b"
         rf"(?:(?:,| and|,? and|,? &) (?P<second>\d{{1,2}}|(?-i:[A-HJ-Z]))\b)?"
-        rf"|\b(?P<all>(?:all|both|each|every)(?: (?:one )?of)?(?: (?:the|these|those|my))?(?: {_COUNT})?"
+        rf"|\b(?P<all>(?:all|both|each|every)(?: (?:one )?of)?(?: (?:the|these|those|my))?"
+        rf"(?: {_COUNT})?"
         rf"(?: (?:\w+ )?(?:{NOUNS[kind]})s?\b))"
         rf"|\b(?:the|these|those|my|attached) (?P<some>{_COUNT}) (?:{NOUNS[kind]})s?\b"
         rf"|\bthe first (?P<top>{_COUNT}) (?:{NOUNS[kind]})s?\b",
@@ -376,8 +381,10 @@ _POINTERS = {
     for kind in ("image", "audio", "video")
 }
 _BARE_ALL = re.compile(
-    rf"\b(?:all(?: of (?:them|these))?|both(?: of (?:them|these))?|each(?: of (?:them|these)| one)?)"
-    rf"(?: (?P<count>{_COUNT}))?\b(?! (?:\w+ )?(?:objects|things|items|the|animals|people|names|text))",
+    rf"\b(?:all(?: of (?:them|these))?|both(?: of (?:them|these))?"
+    r"|each(?: of (?:them|these)| one)?)"
+    rf"(?: (?P<count>{_COUNT}))?\b"
+    r"(?! (?:\w+ )?(?:objects|things|items|the|animals|people|names|text))",
     re.I,
 )
 

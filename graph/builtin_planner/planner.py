@@ -38,6 +38,7 @@ _WITHIN = re.compile(
 _NOT = re.compile(
     r"\b(?:don'?t|do not|not|without|never|no need to|instead of)\s+(?:\w+\s+)?$", re.I
 )
+_MOST_READ = 5000
 _DONE = re.compile(r"\W*(?:after|once|having|upon|when)\b", re.I)
 _TEXT_FAMILIES = ("question", "emotion", "people")
 
@@ -76,8 +77,13 @@ def plan(request: PlanRequest, rows: Mapping[str, TaskType]) -> Draft:
     mentions = find_mentions(
         request.text, request.resources, lambda head: _takes_text(head, everything, table)
     )
-    clauses = split_clauses(mentions.text)
+    own = mentions.text.strip()
+    if len(own) > _MOST_READ:
+        own = own[:_MOST_READ].rpartition(" ")[0]
+    clauses = split_clauses(own)
     sketch = Sketch(everything, frozenset(rows), mentions, clauses, request.resources)
+    if len(mentions.text.strip()) > _MOST_READ:
+        sketch.note(f"Only the first {_MOST_READ} characters outside quoted texts were read.")
     missed = [clause for at, clause in enumerate(clauses) if not _read(sketch, at, clause, table)]
     return _draft(sketch, missed, request, rows)
 
@@ -122,17 +128,8 @@ def _wishes(sketch: Sketch, at: int, clause: Clause, table: tuple[Cue, ...]) -> 
         matches.append(Match(Cue("choose", 0.95, re.compile("")), labels.start, labels.end))
     later = any(re.search(r"\banswer", c.text, re.I) for c in sketch.clauses[at + 1 :])
     matches = _once(_one_question(matches, later), text)
-    if (
-        not matches
-        and ASKS.search(POLITE.sub("", text))
-        and not re.match(r"(?:and )?(?:thank|that)", text, re.I)
-    ):
-        if (
-            text.rstrip().endswith("?")
-            or re.search(r"\b(?:know|tell me|find out)\b", text, re.I)
-            or ASKS.match(POLITE.sub("", text))
-        ):
-            matches = [Match(Cue("question", 0.7, re.compile("")), 0, len(text))]
+    if not matches and _is_question(text):
+        matches = [Match(Cue("question", 0.7, re.compile("")), 0, len(text))]
     ordered = _inner_first(matches, text)
     return [
         Wish(
@@ -145,6 +142,15 @@ def _wishes(sketch: Sketch, at: int, clause: Clause, table: tuple[Cue, ...]) -> 
         )
         for m in ordered
     ]
+
+
+def _is_question(text: str) -> bool:
+    """Whether a clause without a cue asks something, directly or in words like "I want to know"."""
+    bare = POLITE.sub("", text)
+    if not ASKS.search(bare) or re.match(r"(?:thank|that)", bare, re.I):
+        return False
+    asked = text.rstrip().endswith("?") or ASKS.match(bare)
+    return bool(asked or re.search(r"\b(?:know|tell me|find out)\b", text, re.I))
 
 
 def _once(matches: list[Match], text: str) -> list[Match]:

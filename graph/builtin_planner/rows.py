@@ -72,9 +72,9 @@ TRAITS: Mapping[str, Trait] = {
     ),
     "image-to-text": Trait(
         "Captions and reading text in pictures",
-        r"captions?|(?:textual |image )?descriptions?|(?:extracted|recogni[sz]ed|read) (?:text|words)"
+        r"captions?|(?:textual |image )?descriptions?"
+        r"|(?:extracted|recogni[sz]ed|read) (?:text|words)"
         r"|text|words|quote",
-        gathers=False,
         renews=True,
     ),
     "canny-control": Trait(

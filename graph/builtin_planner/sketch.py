@@ -208,9 +208,8 @@ class Sketch:
         if len(mine) > 1 and self._several(kind, window):
             return Input(tuple(mine), 0.9)
         if len(ids) > 1:
-            self.note(
-                f"Of {len(ids)} files that fit, the latest was taken: {self.resources[ids[-1]]['name']}."
-            )
+            name = self.resources[ids[-1]]["name"]
+            self.note(f"Of {len(ids)} files that fit, the latest was taken: {name}.")
         return Input((ids[-1],), 0.95 if len(ids) == 1 else 0.75)
 
     def _any_result(self, kind: Kind, at: int) -> Input | None:

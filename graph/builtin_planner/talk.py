@@ -18,9 +18,9 @@ _TAIL = (
     r"(?:[\s,.!?]+(?:please|friend|everyone|again|here|there|for (?:me|that|your help)))*[\s,.!?]*"
 )
 _KINDS: Mapping[str, str] = {
-    "ability": r"(?:what (?:can|do) you do|what can i (?:ask|do)(?: you)?|how (?:does this|do you) work"
-    r"|what can you help(?: me)?(?: with)?|what are you(?: able to do)?|who are you|help(?: me)?"
-    r"|how are you(?: doing)?(?: today)?)",
+    "ability": r"(?:what (?:can|do) you do|what can i (?:ask|do)(?: you)?"
+    r"|how (?:does this|do you) work|what can you help(?: me)?(?: with)?"
+    r"|what are you(?: able to do)?|who are you|help(?: me)?|how are you(?: doing)?(?: today)?)",
     "greeting": _GREETING,
     "thanks": _THANKS,
     "bye": r"(?:good ?bye|bye(?: bye)?|see you(?: later)?|good night)",
@@ -47,8 +47,8 @@ _FOREIGN: Mapping[str, tuple[str, ...]] = {
         "per favore descrivi con ci sono riassumi traduci l'immagine di"
     ),
     "Portuguese": words(
-        "o os as é uma um do da na que quantos quantas e esta este imagem por favor descreva com há "
-        "resuma traduza para"
+        "o os as é uma um do da na que quantos quantas e esta este imagem por favor descreva com "
+        "há resuma traduza para"
     ),
 }
 _ENGLISH = words(

@@ -179,6 +179,9 @@ class _Conditions:
         """Conditions of the model itself and of policy."""
         if card.task != task:
             yield "another task", f"It is made for {card.task}, not for {task}."
+        if card.translates and not self._direction(*card.translates):
+            source, target = (languages.NAMES.get(code, code) for code in card.translates)
+            yield "translates another pair", f"It translates from {source} to {target}."
         row = task_types().get(task)
         if row is None or card.library not in row.runners:
             yield "no runner for its library", f"Nothing here runs {task} with {card.library}."
@@ -191,9 +194,6 @@ class _Conditions:
             yield "licence not allowed", f"Its licence ({license_}) is not among those allowed."
         if card.gated and not self.settings.allow_gated:
             yield "gated", "It is gated, and gated models are not allowed."
-        if card.translates and not self._direction(*card.translates):
-            source, target = (languages.NAMES.get(code, code) for code in card.translates)
-            yield "translates another pair", f"It translates from {source} to {target}."
 
     def _direction(self, source: str, target: str) -> bool:
         query = self.query
@@ -394,9 +394,10 @@ def _no_model(task: str, ranking: Ranking) -> NoModelError:
             "`hugginggraph models search QUERY` shows what it has.",
         )
     total = sum(groups.values())
-    counts = "; ".join(f"{group}: {count}" for group, count in groups.most_common())
+    ranked = sorted(groups, key=lambda group: (-groups[group], group))
+    counts = "; ".join(f"{group}: {groups[group]}" for group in ranked)
     known = f"{total} models for it are" if total > 1 else "one model for it is"
-    ways = [_WAYS_OUT[group] for group, _ in groups.most_common() if group in _WAYS_OUT]
+    ways = [_WAYS_OUT[group] for group in ranked if group in _WAYS_OUT]
     return NoModelError(
         f"No model can run {task} here: {known} known ({counts}).",
         " ".join(ways[:2]) or f"`hugginggraph models search {task}` lists them.",

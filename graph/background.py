@@ -1,0 +1,77 @@
+"""One event loop of this process, running in the background.
+
+HTTP clients stay tied to the event loop that they were first used on, so LLM calls are made here
+whatever loop the caller runs. And every node of the graph is written once, as a coroutine
+function: ``both`` adds the plain function that ``graph.invoke`` needs, which runs it here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from functools import cache
+from typing import Any, TypeVar
+
+from langchain_core.runnables import RunnableLambda
+
+T = TypeVar("T")
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="hugginggraph-background", daemon=True).start()
+    return loop
+
+
+def in_background(coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+    """Start a coroutine on the background loop, with the caller's context variables.
+
+    Cancelling the future cancels the coroutine.
+    """
+    context = contextvars.copy_context()
+    done: Future[T] = Future()
+
+    def start() -> None:
+        task = _loop().create_task(coroutine, context=context)
+        task.add_done_callback(settle)
+        done.add_done_callback(lambda _: _loop().call_soon_threadsafe(stop, task))
+
+    def stop(task: asyncio.Task[T]) -> None:
+        if done.cancelled():
+            task.cancel()
+
+    def settle(task: asyncio.Task[T]) -> None:
+        if done.cancelled():
+            return
+        if task.cancelled():
+            done.cancel()
+        elif error := task.exception():
+            done.set_exception(error)
+        else:
+            done.set_result(task.result())
+
+    _loop().call_soon_threadsafe(start)
+    return done
+
+
+def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The coroutine's result, waited for. An interrupt of the caller cancels the coroutine."""
+    future = in_background(coroutine)
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise
+
+
+def both(node: Callable[[Any], Coroutine[Any, Any, T]], name: str) -> RunnableLambda[Any, T]:
+    """The node as a Runnable with ``invoke`` and ``ainvoke``."""
+
+    def call(state: Any) -> T:
+        return run_sync(node(state))
+
+    return RunnableLambda(call, node, name=name)

@@ -1,0 +1,245 @@
+"""The store of cards: built once, mended after a kill, and honest about what it cannot open."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hugginggraph.registry import CardStore, MiniLM, ModelCard, RegistryError, UnknownModelError
+
+
+def card(model_id: str, task: str = "image-to-text", text: str = "", **facts: object) -> ModelCard:
+    return ModelCard.model_validate(
+        {"id": model_id, "task": task, "library": "transformers", "description": text, **facts}
+    )
+
+
+CARDS = [
+    card("acme/captioner", text="Describes a photo in one English sentence."),
+    card("acme/sentiment", "text-classification", "Says whether a review is happy or angry."),
+    card("acme/whisper-tiny", "automatic-speech-recognition", "Writes down spoken English."),
+]
+
+
+class Counting(MiniLM):
+    """The real encoder, with a list of the texts that it was given."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        self.texts += texts
+        return super().embed_documents(texts)
+
+
+class Other(MiniLM):
+    name = "another-encoder"
+
+
+def test_a_card_is_found_by_meaning_and_comes_back_whole(tmp_path: Path) -> None:
+    whole = card(
+        "acme/de-fr", "translation", "Translates.", license="mit", languages=["de", "fr"],
+        translates=["de", "fr"], gated=True, tags=["x"], parameters=5, size_bytes=9, likes=3,
+    )  # fmt: skip
+    store = CardStore.open(tmp_path, [*CARDS, whole])
+    (best, similarity), *rest = store.search(MiniLM().embed_query("audio to text"), 4)
+    assert best.id == "acme/whisper-tiny"
+    assert all(1 >= similarity >= other for _, other in rest)
+    assert store.card("acme/de-fr") == whole
+    assert len(store) == len(store.all_cards()) == 4
+
+
+def test_a_filter_keeps_the_cards_of_one_task(tmp_path: Path) -> None:
+    store = CardStore.open(tmp_path, CARDS)
+    found = store.search(MiniLM().embed_query("speech"), 3, {"task": "image-to-text"})
+    assert [c.id for c, _ in found] == ["acme/captioner"]
+
+
+def test_what_is_built_is_not_built_again(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    first = Counting()
+    CardStore.open(tmp_path, CARDS, first, progress=lambda done, total: told.append((done, total)))
+    assert told == [(0, 3), (3, 3)]
+    assert sorted(first.texts) == sorted(c.document for c in CARDS)
+    again = Counting()
+    CardStore.open(tmp_path, CARDS, again, progress=lambda *_: pytest.fail("built twice"))
+    assert again.texts == []
+
+
+def test_opening_a_built_store_does_not_load_torch(tmp_path: Path) -> None:
+    CardStore.open(tmp_path, CARDS)
+    code = (
+        "import sys; from pathlib import Path; from hugginggraph.registry import *; "
+        "cards = [ModelCard.model_validate_json(line) for line in sys.stdin]; "
+        f"store = CardStore.open(Path({str(tmp_path)!r}), cards); "
+        "print(len(store.all_cards()), 'torch' in sys.modules)"
+    )
+    lines = "\n".join(c.model_dump_json() for c in CARDS)
+    out = subprocess.run(
+        [sys.executable, "-c", code], input=lines, capture_output=True, text=True, check=True
+    )
+    assert out.stdout.split() == ["3", "False"]
+
+
+def test_only_what_is_new_or_changed_is_embedded_and_what_vanished_is_removed(
+    tmp_path: Path,
+) -> None:
+    CardStore.open(tmp_path, CARDS)
+    changed = CARDS[0].model_copy(update={"description": "Reads the text in a picture (OCR)."})
+    embedder = Counting()
+    store = CardStore.open(tmp_path, [changed, CARDS[1], card("acme/new")], embedder)
+    assert embedder.texts == [changed.document, card("acme/new").document]
+    assert {c.id for c in store.all_cards()} == {"acme/captioner", "acme/sentiment", "acme/new"}
+    assert store.card("acme/captioner") == changed
+    assert store.search(MiniLM().embed_query("OCR"), 1)[0][0] == changed
+
+
+def test_the_folder_of_a_checkpoint_is_this_installations_and_not_remembered(
+    tmp_path: Path,
+) -> None:
+    here = card("acme/here", path="/first/install")
+    assert CardStore.open(tmp_path, [here]).card("acme/here").path == Path("/first/install")
+    moved = here.model_copy(update={"path": Path("/second/install")})
+    embedder = Counting()
+    assert CardStore.open(tmp_path, [moved], embedder).card("acme/here").path == moved.path
+    assert embedder.texts == []
+    stored = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+    assert b"install" not in stored
+
+
+def test_an_unknown_id_names_the_nearest(tmp_path: Path) -> None:
+    store = CardStore.open(tmp_path, CARDS)
+    with pytest.raises(UnknownModelError, match=r"'acme/whisper-tiny'.*models search"):
+        store.card("openai/whisper-tinny")
+    with pytest.raises(UnknownModelError, match=r"no model 'zzz'\. `hugg"):
+        store.card("zzz")
+
+
+BUILD = """
+import sys
+from pathlib import Path
+from hugginggraph.registry import CardStore, MiniLM, ModelCard, store
+
+class Telling(MiniLM):
+    def embed_documents(self, texts):
+        print(texts[0], flush=True)
+        return super().embed_documents(texts)
+
+store.BATCH = 1
+cards = [ModelCard.model_validate_json(line) for line in sys.stdin]
+built = CardStore.open(Path(sys.argv[1]), cards, Telling())
+print("open", len(built.all_cards()), flush=True)
+"""
+
+
+def start_build(folder: Path, cards: list[ModelCard]) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", BUILD, str(folder)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdin
+    process.stdin.write("\n".join(c.model_dump_json() for c in cards))
+    process.stdin.close()
+    return process
+
+
+def many(count: int) -> list[ModelCard]:
+    return [card(f"acme/model-{i}", text=f"Model number {i}.") for i in range(count)]
+
+
+def test_a_killed_build_goes_on_where_it_was(tmp_path: Path) -> None:
+    cards = many(30)
+    process = start_build(tmp_path, cards)
+    assert process.stdout
+    for _ in range(12):
+        process.stdout.readline()
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    embedder = Counting()
+    store = CardStore.open(tmp_path, cards, embedder)
+    assert 0 < len(embedder.texts) <= 20
+    assert {c.id for c in store.all_cards()} == {c.id for c in cards}
+    assert len(store.search(MiniLM().embed_query("number"), 30)) == 30
+
+
+def test_two_processes_that_open_at_once_build_once(tmp_path: Path) -> None:
+    cards = many(20)
+    both = [start_build(tmp_path, cards) for _ in range(2)]
+    outputs = []
+    for process in both:
+        assert process.stdout
+        outputs.append(process.stdout.read().splitlines())
+        process.stdout.close()
+        assert process.wait() == 0
+    assert [lines[-1] for lines in outputs] == ["open 20", "open 20"]
+    embedded = [line for lines in outputs for line in lines[:-1]]
+    assert sorted(embedded) == sorted(c.document for c in cards)
+
+
+def test_a_store_of_another_embedder_is_refused_and_can_be_rebuilt(tmp_path: Path) -> None:
+    CardStore.open(tmp_path, CARDS)
+    with pytest.raises(RegistryError, match=r"all-MiniLM-L6-v2 .*another-encoder.*--rebuild"):
+        CardStore.open(tmp_path, CARDS, Other())
+    assert len(CardStore.open(tmp_path, CARDS, Other(), rebuild=True)) == 3
+    with pytest.raises(RegistryError, match="--rebuild"):
+        CardStore.open(tmp_path, CARDS)
+
+
+def edit_manifest(folder: Path, **values: object) -> None:
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def test_an_older_record_version_is_rebuilt_and_a_later_one_refused(tmp_path: Path) -> None:
+    CardStore.open(tmp_path, CARDS)
+    edit_manifest(tmp_path, record=0)
+    embedder = Counting()
+    assert len(CardStore.open(tmp_path, CARDS, embedder).all_cards()) == 3
+    assert len(embedder.texts) == 3
+    assert len(list(tmp_path.glob("chroma-*"))) == 1
+    edit_manifest(tmp_path, record=99)
+    with pytest.raises(RegistryError, match=r"later version.*record version 99.*--rebuild"):
+        CardStore.open(tmp_path, CARDS)
+
+
+def test_a_lost_chroma_folder_is_built_again(tmp_path: Path) -> None:
+    CardStore.open(tmp_path, CARDS)
+    edit_manifest(tmp_path, chroma="chroma-moved-away")
+    assert len(CardStore.open(tmp_path, CARDS).all_cards()) == 3
+
+
+@pytest.mark.parametrize("damage", ["manifest", "database", "junk"])
+def test_a_damaged_folder_is_named_with_its_remedy_which_works(tmp_path: Path, damage: str) -> None:
+    built, damaged = tmp_path / "built", tmp_path / "damaged"
+    CardStore.open(built, CARDS)
+    shutil.copytree(built, damaged)  # Chroma keeps files of an open folder in the process
+    chroma = next(damaged.glob("chroma-*"))
+    if damage == "manifest":
+        (damaged / "manifest.json").write_text("{")
+    elif damage == "database":
+        (chroma / "chroma.sqlite3").write_bytes(b"SQLite format 3\0" + os.urandom(4000))
+    else:
+        (chroma / "chroma.sqlite3").write_bytes(os.urandom(4000))
+    with pytest.raises(RegistryError, match=r"damaged.*hugginggraph models build --rebuild"):
+        CardStore.open(damaged, CARDS)
+    assert len(CardStore.open(damaged, CARDS, rebuild=True).all_cards()) == 3
+
+
+def test_a_folder_that_cannot_be_made_is_a_registry_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RegistryError, match=r"cannot be used.*HUGGINGGRAPH_DATA_DIR"):
+        CardStore.open(tmp_path / "file" / "registry", CARDS)
+
+
+def test_an_empty_store_finds_nothing(tmp_path: Path) -> None:
+    store = CardStore.open(tmp_path, [])
+    assert store.search(MiniLM().embed_query("anything"), 5) == []
+    assert store.all_cards() == []

@@ -1,0 +1,31 @@
+"""Different models, first used at the same moment, are each loaded whole."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from hugginggraph.registry import model_cards, task_type
+from hugginggraph.tools import ModelPool, Output, locate, open_image
+
+SCENE = Path(__file__).parents[1] / "examples" / "scene.png"
+JOBS = {
+    "hugginggraph/shapes-captioner": "image-to-text",
+    "hugginggraph/shapes-detector": "object-detection",
+    "hugginggraph/shapes-classifier": "image-classification",
+}
+
+
+def test_models_that_are_loaded_at_the_same_moment_come_out_whole() -> None:
+    cards = {card.id: card for card in model_cards()}
+    image = open_image(SCENE)
+
+    def run(pool: ModelPool, model: str) -> Output:
+        checkpoint = locate(cards[model], offline=True, device="cpu", max_download_bytes=0)
+        return pool.run(task_type(JOBS[model]), checkpoint, {"image": image})
+
+    one_by_one = [run(ModelPool(), model) for model in JOBS]
+    pool = ModelPool()
+    with ThreadPoolExecutor(len(JOBS)) as threads:
+        at_once = list(threads.map(lambda model: run(pool, model), JOBS))
+    assert [output.value for output in at_once] == [output.value for output in one_by_one]
