@@ -3,17 +3,21 @@ PYTHON ?= python3
 # The pinned torch. With an NVIDIA card, name the CUDA build instead (README, "With a GPU").
 TORCH ?= torch==2.13.0
 BIN := .venv/bin
+.DEFAULT_GOAL := help
 REQUEST ?= Describe what is in examples/scene.png and count the objects in it.
 
-.PHONY: run test check-all studio examples measure docs clean
+.PHONY: help run test check-all studio examples measure docs clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
 
 run: .venv/installed ## plan, choose, run and answer the demo request
-	@$(BIN)/hugginggraph run "$(REQUEST)"
+	@HUGGINGGRAPH_OFFLINE=1 $(BIN)/hugginggraph run "$(REQUEST)"
 
 examples: .venv/installed ## the README's other examples
-	@$(BIN)/hugginggraph run "Which of these is about sport: 'The home team won in the last minute', 'Parliament passed the budget', 'She ran her first marathon'?"
+	@HUGGINGGRAPH_OFFLINE=1 $(BIN)/hugginggraph run "Which of these is about sport: 'The home team won in the last minute', 'Parliament passed the budget', 'She ran her first marathon'?"
 	@echo
-	@$(BIN)/hugginggraph run "Summarize examples/article.txt and tell me whether it is about science, business or sport."
+	@HUGGINGGRAPH_OFFLINE=1 $(BIN)/hugginggraph run "Summarize examples/article.txt and tell me whether it is about science, business or sport."
 
 test: .venv/dev ## lint, types and the tests that take under twelve minutes
 	$(BIN)/ruff check .

@@ -1,6 +1,8 @@
 from .answer import compose as compose, shown_path as shown_path
+from .background import both as both
 from .build import build_graph as build_graph
 from .check import check_plan as check_plan, read_tasks as read_tasks
+from .execute import Gate as Gate, make_execute as make_execute, path_lengths as path_lengths
 from .ingest import gather as gather, named_files as named_files
 from .llm import LLM as LLM, chat_model as chat_model, read_json as read_json
 from .llm_planner import LLMPlanner as LLMPlanner

@@ -27,6 +27,7 @@ from hugginggraph.registry import (
     task_types,
 )
 
+from .ingest import named_files
 from .references import references, whole_reference
 from .state import Resource, Task
 
@@ -199,7 +200,7 @@ def _item(
         if reads_as(kind, slot.kind):
             return None
         return _wrong(task, slot, f"is {item}, a file of kind {kind}, where {slot.kind} is wanted")
-    if slot.kind == "text":
+    if slot.kind == "text" and named_files(item) != [item]:
         return None
     given = ", ".join(f"{key} ({res['name']})" for key, res in resources.items()) or "none"
     return PlanFileError(

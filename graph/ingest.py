@@ -45,6 +45,11 @@ def named_files(request: str) -> list[str]:
     return list(dict.fromkeys(text for _, text in sorted(found)))
 
 
+def full_path(name: str) -> Path:
+    """The absolute path of a file as a person names it."""
+    return Path(name).expanduser().resolve()
+
+
 def make_ingest(parts: Parts) -> Any:
     """The node ``ingest``: it clears what an earlier turn left and gathers the resources."""
 
@@ -93,14 +98,15 @@ def gather(request: str, files: Iterable[str], known: dict[str, Resource]) -> di
     """
     out: dict[str, Resource] = {}
     paths = {res["path"] for res in known.values()}
-    named = [name for name in named_files(request) if Path(name).expanduser().is_file()]
+    named = [name for name in named_files(request) if full_path(name).is_file()]
+    spelled = {full_path(name): name for name in named}
     for name in dict.fromkeys([*files, *named]):
-        path = Path(name).expanduser().resolve()
+        path = full_path(name)
         if not path.is_file():
             raise FileMissingError(f"There is no file '{name}'.", "Check the path.")
         if str(path) not in paths:
             paths.add(str(path))
-            out[f"r{len(known) + len(out) + 1}"] = _resource(path, name)
+            out[f"r{len(known) + len(out) + 1}"] = _resource(path, spelled.get(path, name))
     problems = [res["problem"] for res in out.values() if "problem" in res]
     if problems and len(problems) == len(out):
         raise HuggingGraphError.from_json(problems[0])

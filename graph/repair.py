@@ -19,6 +19,7 @@ from typing import Any
 from hugginggraph.registry import Kind, Slot, TaskType, reads_as, task_types
 
 from .check import produced_kind
+from .ingest import full_path, named_files
 from .references import REFERENCE, reference, references, whole_reference
 from .state import Resource, Task
 
@@ -91,8 +92,12 @@ def _name_files(task: Task, resources: Mapping[str, Resource], notes: list[str])
     def found(value: Any) -> Any:
         if isinstance(value, list):
             return [found(item) for item in value]
-        keys = names.get(value.strip(), set()) if isinstance(value, str) else set()
-        if len(keys) != 1 or value in resources:
+        if not isinstance(value, str) or value in resources:
+            return value
+        keys = names.get(value.strip(), set())
+        if not keys and named_files(value) == [value]:
+            keys = names.get(str(full_path(value)), set())
+        if len(keys) != 1:
             return value
         (key,) = keys
         notes.append(f"read '{value}' as the file {key}")

@@ -33,7 +33,14 @@ from .errors import (
     UnsupportedFileError as UnsupportedFileError,
     WrongKindError as WrongKindError,
 )
-from .machine import hub_reachable as hub_reachable, is_local as is_local
+from .machine import (
+    WITHOUT_FILES as WITHOUT_FILES,
+    cached_snapshot as cached_snapshot,
+    hub_reachable as hub_reachable,
+    is_local as is_local,
+    missing_parts as missing_parts,
+    readable_size as readable_size,
+)
 from .retrieval import (
     Candidate as Candidate,
     Ranking as Ranking,

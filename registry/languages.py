@@ -96,14 +96,22 @@ _DIRECTION = re.compile(
 
 
 def direction(text: str) -> tuple[str | None, str | None]:
-    """What a translation is said to go from and to: ``(source, target)`` codes, None if unsaid."""
-    source: str | None = None
-    target: str | None = None
+    """What a translation is said to go from and to: ``(source, target)`` codes.
+
+    None where nothing is said, or several things are, as in a request for two translations.
+    """
+    sources: set[str] = set()
+    targets: set[str] = set()
     for match in _DIRECTION.finditer(text):
-        left, right = match["source"] or match["left"], match["target"] or match["right"]
-        source = source or (_CODES[left.lower()] if left else None)
-        target = target or (_CODES[right.lower()] if right else None)
-    return source, target
+        if left := match["source"] or match["left"]:
+            sources.add(_CODES[left.lower()])
+        if right := match["target"] or match["right"]:
+            targets.add(_CODES[right.lower()])
+    return _only(sources), _only(targets)
+
+
+def _only(codes: set[str]) -> str | None:
+    return next(iter(codes)) if len(codes) == 1 else None
 
 
 def code(name: str) -> str | None:

@@ -72,7 +72,7 @@ def is_local(card: ModelCard) -> bool:
     if card.library in WITHOUT_FILES:
         return True
     folder = card.path or cached_snapshot(card.id)
-    return folder is not None and is_complete(folder)
+    return folder is not None and not missing_parts(folder)
 
 
 def cached_snapshot(model_id: str) -> Path | None:
@@ -88,18 +88,22 @@ def cached_snapshot(model_id: str) -> Path | None:
     return folder if revision and folder.is_dir() else None
 
 
-def is_complete(folder: Path) -> bool:
-    """Whether a folder has a configuration and all weights that belong to it.
+def missing_parts(folder: Path) -> list[str]:
+    """What a checkpoint's folder lacks to be loaded, in words; empty where it is complete.
 
-    A Diffusers folder has a ``model_index.json`` and its parts in folders; each part that has a
-    ``config.json`` of its own must have weights.
+    It needs a configuration and all weights that belong to it, as safetensors. A Diffusers folder
+    has a ``model_index.json`` and its parts in folders; each part with a configuration of its own
+    needs its weights.
     """
     index = folder / "model_index.json"
-    if index.is_file():
-        parts = [folder / name for name in _components(index)]
-        weighty = [part for part in parts if (part / "config.json").is_file()]
-        return bool(weighty) and all(p.is_dir() for p in parts) and all(map(_weights, weighty))
-    return (folder / "config.json").is_file() and _weights(folder)
+    if not index.is_file():
+        config = [] if (folder / "config.json").is_file() else ["config.json"]
+        return config + _missing_weights(folder)
+    parts = [folder / name for name in _components(index)]
+    weighty = [part for part in parts if (part / "config.json").is_file()]
+    missing = [part.name for part in parts if not part.is_dir()]
+    missing += [f"{part.name}/{name}" for part in weighty for name in _missing_weights(part)]
+    return missing if weighty else [*missing, "any part with weights"]
 
 
 def _components(index: Path) -> list[str]:
@@ -111,16 +115,27 @@ def _components(index: Path) -> list[str]:
     return [name for name, value in entries if isinstance(value, list) and value and value[0]]
 
 
-def _weights(folder: Path) -> bool:
-    """Whether there is a whole file of weights, or every shard that some index names."""
-    kinds = ("*.safetensors", "pytorch_model*.bin", "diffusion_pytorch_model*.bin")
-    files = (file for kind in kinds for file in folder.glob(kind) if "-of-" not in file.name)
-    return any(file.is_file() for file in files) or any(map(_shards, folder.glob("*.index.json")))
+def _missing_weights(folder: Path) -> list[str]:
+    """Empty where there is a whole file of weights, or every shard that an index names."""
+    found = (file for file in folder.glob("*.safetensors") if "-of-" not in file.name)
+    files = [file for file in found if file.is_file()]  # a link of a broken download is none
+    indexes = sorted(folder.glob("*.safetensors.index.json"))
+    if indexes:
+        return min((_missing_shards(index) for index in indexes), key=len)
+    return [] if files else ["model.safetensors"]
 
 
-def _shards(index: Path) -> bool:
+def _missing_shards(index: Path) -> list[str]:
     try:
         names = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
     except (OSError, ValueError, KeyError, AttributeError):
-        return False
-    return bool(names) and all((index.parent / name).is_file() for name in names)
+        return [f"a readable {index.name}"]
+    return sorted(name for name in names if not (index.parent / name).is_file())
+
+
+def readable_size(size: int) -> str:
+    """A number of bytes as people write it: "90 MB", "1.7 GB"."""
+    for unit, name in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if size >= unit:
+            return f"{size / unit:.{1 if size < 10 * unit else 0}f} {name}"
+    return f"{size} bytes"

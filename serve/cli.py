@@ -147,9 +147,9 @@ def run(
     from .session import Session
 
     settings = settings_for(llm, planner, debug)
-    context = {"models": read_pins(model)}
+    pins = read_pins(model)
     session = Session(settings, show=not json_)
-    state = guarded(lambda: session.run(read_request(request), _paths(file), context))
+    state = guarded(lambda: session.run(read_request(request), _paths(file), {"models": pins}))
     if json_:
         print_json(as_json(state))
     else:
@@ -266,8 +266,8 @@ def search(
 
     if not query.strip():
         raise SettingsError("The query is empty.", "Say what the model should do.")
-    store = open_store(settings_for())
-    found = find(store, query, task=task, k=k)
+    settings = settings_for()
+    found = find(open_store(settings), query, task=task, k=k, settings=settings)
     if json_:
         print_json(
             [
@@ -275,6 +275,7 @@ def search(
                     **c.card.model_dump(mode="json", exclude={"path"}),
                     "score": round(c.score, 4),
                     "local": c.local,
+                    "obstacle": c.obstacle,
                 }
                 for c in found
             ]

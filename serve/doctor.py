@@ -12,9 +12,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from hugginggraph.registry import HuggingGraphError, Settings, model_cards, task_types
-
-from .terminal import size
+from hugginggraph.registry import (
+    HuggingGraphError,
+    Settings,
+    model_cards,
+    readable_size as size,
+    task_types,
+)
 
 _PACKAGES = ("torch", "transformers", "diffusers", "langgraph", "langchain", "chromadb")
 

@@ -26,18 +26,18 @@ class Session:
         self.show = show
         self._runner = asyncio.Runner()  # never closed: closing waits for threads still at work
 
-    def run(self, request: str, files: list[str], context: dict[str, Any]) -> dict[str, Any]:
+    def run(self, request: str, files: list[str], context: Context) -> dict[str, Any]:
         """The final state of a run; the plan is shown live while it runs."""
         with building() as progress:
             self.parts.open_store(progress)
-        return self._runner.run(self._run(request, files, Context(**context)))  # type: ignore[typeddict-item]
+        return self._runner.run(self._run(request, files, context))
 
     def plan(self, request: str, files: list[str]) -> dict[str, Any]:
         """The state after planning."""
         return self._runner.run(self._plan(request, files))
 
     async def _run(self, request: str, files: list[str], context: Context) -> dict[str, Any]:
-        state: dict[str, Any] = {}
+        state: Any = {}
         with LivePlan(self.show) as live:
             async for mode, part in self.graph.astream(
                 {"request": request, "files": files},
@@ -46,10 +46,10 @@ class Session:
                 stream_mode=["updates", "custom", "values"],
             ):
                 if mode == "values":
-                    state = dict(part)  # type: ignore[call-overload]
+                    state = part
                 else:
                     live.update(str(mode), part)
-        return state
+        return dict(state)
 
     async def _plan(self, request: str, files: list[str]) -> dict[str, Any]:
         state: dict[str, Any] = {}

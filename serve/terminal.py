@@ -148,9 +148,11 @@ def task_table(rows: list[TaskType]) -> Table:
 
 
 def card_table(found: list[Candidate]) -> Table:
-    """Models with their task, size, licence and whether they are on this machine."""
+    """Models with their task, size, licence and whether they can run on this machine."""
+    from hugginggraph.registry import readable_size
+
     table = Table(box=None, pad_edge=False)
-    for heading in ("model", "task", "score", "size", "licence", "here"):
+    for heading in ("model", "task", "score", "size", "licence", "runs here"):
         table.add_column(heading, header_style="bold", overflow="fold")
     for item in found:
         card = item.card
@@ -158,21 +160,11 @@ def card_table(found: list[Candidate]) -> Table:
             f"[bold]{escape(card.id)}[/]",
             card.task,
             f"{item.score:.2f}",
-            size(card.size_bytes),
+            "?" if card.size_bytes is None else readable_size(card.size_bytes),
             card.license or "?",
-            "[green]yes[/]" if item.local else "",
+            escape(item.obstacle) or ("[green]yes[/]" if item.local else "after a download"),
         )
     return table
-
-
-def size(count: int | None) -> str:
-    """Bytes as people read them: ``1.3 GB``."""
-    if count is None:
-        return "?"
-    value, units = float(count), ["B", "kB", "MB", "GB", "TB"]
-    while value >= 1000 and len(units) > 1:
-        value, _ = value / 1000, units.pop(0)
-    return f"{value:.0f} {units[0]}" if value >= 10 else f"{value:.1f} {units[0]}"
 
 
 @contextmanager

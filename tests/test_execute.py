@@ -20,10 +20,16 @@ from langchain_core.tools import BaseTool, StructuredTool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 
-from hugginggraph.graph import Parts, Task
-from hugginggraph.graph.background import both
-from hugginggraph.graph.execute import Gate, make_execute, path_lengths
-from hugginggraph.graph.state import Choice, State
+from hugginggraph.graph import (
+    Choice,
+    Gate,
+    Parts,
+    State,
+    Task,
+    both,
+    make_execute,
+    path_lengths,
+)
 from hugginggraph.registry import ModelRunError, Settings, UnreadableFileError
 
 ROOT = Path(__file__).parents[1]

@@ -103,7 +103,7 @@ def test_no_file_of_the_product_names_a_path_of_one_machine() -> None:
 
 
 def test_the_pages_that_are_made_from_the_code_are_current() -> None:
-    from hugginggraph.serve.docs import pages
+    from hugginggraph.serve import pages
 
     for name, text in pages().items():
         assert (ROOT / "docs" / name).read_text(encoding="utf-8") == text, "run `make docs`"

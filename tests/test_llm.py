@@ -40,9 +40,9 @@ def ask(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> Ask:
     async def call(server: LLMServer, **context: Any) -> dict[str, Any]:
         monkeypatch.setenv("OPENAI_API_KEY", KEY)
         monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        given: Any = {"llm": f"openai:{server.base_url}", **context}
         out: dict[str, Any] = await build_graph(parts=parts).ainvoke(
-            {"request": REQUEST, "files": [SCENE]},
-            context={"llm": f"openai:{server.base_url}", **context},  # type: ignore[typeddict-item]
+            {"request": REQUEST, "files": [SCENE]}, context=given
         )
         return out
 
@@ -155,8 +155,8 @@ async def test_the_llm_is_asked_once_for_all_models_and_cannot_invent_one(
     ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hugginggraph.graph.choose_models.clear_winner", lambda found: False)
-    picks = {"choices": [{"task": 0, "model": "made/up", "reason": "nice"},
-                         {"task": 1, "model": "hugginggraph/shapes-detector", "reason": "it fits"}]}  # fmt: skip
+    real = {"task": 1, "model": "hugginggraph/shapes-detector", "reason": "it fits"}
+    picks = {"choices": [{"task": 0, "model": "made/up", "reason": "nice"}, real]}
     with llm_server(PLAN, picks, "Five.") as server:
         out = await ask(server)
     assert out["usage"]["llm_calls"] == 3

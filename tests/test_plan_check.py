@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -92,6 +93,7 @@ def test_a_good_plan_has_no_fault_and_is_left_as_it_is() -> None:
             ],
         ),
         ("PlanFileError", [step(0, "canny-control", image="missing.png")]),
+        ("PlanFileError", [step(0, "summarization", text="missing.txt")]),
         ("PlanFileError", [step(0, "canny-control", image="https://example.com/a.png")]),
     ],
 )
@@ -106,9 +108,13 @@ def test_an_unknown_task_names_the_nearest() -> None:
     assert "'object-detection'" in error.message
 
 
-@pytest.mark.parametrize("raw", [None, "soup", 7, {"task": "x"}, [["x"]], [{"task": 3}],
-                                 [{"task": "x", "id": "one"}], [{"task": "x", "args": "y"}],
-                                 [{"task": "x", "id": True}], [{"task": "x", "dep": ["a"]}]])  # fmt: skip
+@pytest.mark.parametrize(
+    "raw",
+    [
+        None, "soup", 7, {"task": "x"}, [["x"]], [{"task": 3}], [{"task": "x", "id": "one"}],
+        [{"task": "x", "args": "y"}], [{"task": "x", "id": True}], [{"task": "x", "dep": ["a"]}],
+    ],
+)  # fmt: skip
 def test_what_is_no_plan_is_called_unreadable(raw: Any) -> None:
     with pytest.raises(UnreadablePlanError):
         read_tasks(raw)
@@ -236,7 +242,7 @@ def test_nothing_that_a_planner_gives_makes_check_or_repair_crash() -> None:
     words = [*task_types(), "r1", "r9", "<resource>-0", "<resource>-3", "", "-1", "image", "text"]
 
     def junk(depth: int = 0) -> Any:
-        makers = [
+        makers: list[Callable[[], Any]] = [
             lambda: rng.choice(words),
             lambda: rng.randint(-3, 5),
             lambda: None,

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
-from hugginggraph.registry import ModelCard, hub_reachable, is_local
+from hugginggraph.registry import ModelCard, hub_reachable, is_local, readable_size
 
 
 def card(model_id: str = "acme/model", **facts: object) -> ModelCard:
@@ -139,3 +139,11 @@ def test_a_hub_that_refuses_or_keeps_silent_is_out_of_reach_soon(
     with socket.create_server(("127.0.0.1", 0)) as closed:
         monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{closed.getsockname()[1]}")
     assert not hub_reachable()
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(12, "12 bytes"), (9_400, "9.4 kB"), (90_868_376, "91 MB"), (1_700_000_000, "1.7 GB")],
+)
+def test_sizes_are_readable(size: int, text: str) -> None:
+    assert readable_size(size) == text

@@ -309,4 +309,5 @@ def test_languages_are_read_by_name_and_translations_by_direction() -> None:
     assert languages.direction("an English to French translator") == ("en", "fr")
     assert languages.direction("put it in Dutch") == (None, "nl")
     assert languages.direction("translate this") == (None, None)
+    assert languages.direction("from English into German and into French") == ("en", None)
     assert [languages.code(name) for name in ("German", "de", "dog")] == ["de", "de", None]

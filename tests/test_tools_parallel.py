@@ -21,7 +21,7 @@ def test_models_that_are_loaded_at_the_same_moment_come_out_whole() -> None:
     image = open_image(SCENE)
 
     def run(pool: ModelPool, model: str) -> Output:
-        checkpoint = locate(cards[model], offline=True, device="cpu", max_download_bytes=0)
+        checkpoint = locate(cards[model], offline=True, device="cpu")
         return pool.run(task_type(JOBS[model]), checkpoint, {"image": image})
 
     one_by_one = [run(ModelPool(), model) for model in JOBS]

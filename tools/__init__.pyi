@@ -1,4 +1,4 @@
-from .checkpoint import is_local as is_local, locate as locate, readable_size as readable_size
+from .checkpoint import locate as locate
 from .draw import draw_boxes as draw_boxes
 from .media import (
     Artifacts as Artifacts,

@@ -80,7 +80,6 @@ class TaskRunner:
             card,
             offline=self._settings.offline,
             device=self._settings.device,
-            max_download_bytes=self._settings.max_download_bytes,
         )
         output = self._pool.run(row, checkpoint, values)
         files: list[ResultFile] = [

@@ -1,5 +1,7 @@
 """The planner that needs no LLM: from the words of a request to a draft of a plan."""
 
+from .cues import cues
 from .planner import BuiltinPlanner, plan
+from .rows import FAMILIES, LATER, TRAITS
 
-__all__ = ["BuiltinPlanner", "plan"]
+__all__ = ["FAMILIES", "LATER", "TRAITS", "BuiltinPlanner", "cues", "plan"]

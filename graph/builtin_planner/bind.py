@@ -4,76 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from hugginggraph.registry import Slot, TaskType
+from hugginggraph.registry import Slot, TaskType, reads_as
 
 from ..references import reference, references
-from .cues import LANGUAGES, NOUNS, cues, match_cues
-from .labels import Labels
+from .arguments import (
+    Wish,
+    bound_instruction,
+    bound_language,
+    bound_question,
+    bound_text,
+    compared,
+    role,
+)
+from .cues import NOUNS, cues, match_cues
 from .mentions import MARKER
 from .rows import BRIDGES, FAMILIES, trait
 from .sketch import Input, Sketch
 
-POLITE = re.compile(
-    r"^(?:\W|(?:please|pls|hi|hello|hey|ok(?:ay)?|so|and|also|then|now|just|kindly|first|finally"
-    r"|can you|could you|"
-    r"would you|will you|i(?:'d| would) like (?:you )?to(?! know)|i want (?:you )?to(?! know)|i"
-    r" need (?:you )?to|help me|"
-    r"i(?:'d| would) like|i want|i need|let's|go ahead and|be so kind (?:as )?to|you)\b)+",
-    re.I,
-)
-ASKS = re.compile(
-    r"\b(?:what|who|whom|whose|when|where|why|how|which)\b|^(?:is|are|was|were|does|do (?:you"
-    r"|they|we|the|these|those|any)|did|can|could|has|have|will)\b",
-    re.I,
-)
-_ASK_LEAD = re.compile(
-    r"^.*?\b(?:tell me|know|find out|answer|figure out|determine|ask)\b\s+(?=(?:what|who|whom"
-    r"|whose|when|where|why|"
-    r"how|which|if|whether)\b)",
-    re.I,
-)
 _SCAN = re.compile(
     r"\b(?:documents?|scan(?:ned|s)?|invoices?|receipts?|forms?|contracts?|certificates?|bills?)\b",
     re.I,
 )
-_EMPTY_WORDS = re.compile(
-    r"\b(?:it|its|this|that|these|those|them|they|the|a|an|my|our|your|following|text|texts"
-    r"|article|document|sentence|"
-    r"sentences|paragraph|passage|please|for|me|of|in|on|to|with|from|by|into|and|or|then|below"
-    r"|above|attached|given|"
-    r"provided|file|content|contents|is|are|as|at|brief(?:ly)?|short|quick(?:ly)?|thanks?|you|now"
-    r"|also|aloud|out loud|"
-    r"loud|version|each|all|both|sentiment|summary|language|result|output|about|general|positive"
-    r"|negative|neutral|whether|"
-    r"there|what|which|how|people|names|places|image|picture|photo|audio|so|i|can|"
-    + "|".join(LANGUAGES)
-    + r")\b",
-    re.I,
-)
-_FRAGMENT = re.compile(r"\b(?:complete|continue|finish|extend|prompt)\b", re.I)
-_OF = re.compile(
-    r"^.*?\b(?:image|picture|photo|illustration|drawing|painting|video|clip|animation|artwork"
-    r"|logo|poster|draw|paint)s?\b"
-    r"\s*(?:me\s+)?(?:example\s+)?(?:of|showing|that (?:shows|represents|depicts)|about|with|from"
-    r"|based on|for|:)?\s*",
-    re.I,
-)
-
-
-@dataclass(frozen=True)
-class Wish:
-    """A task or family that clause ``at`` asks for, with the words that belong to it."""
-
-    task: str
-    at: int
-    window: str
-    weight: float
-    after: str = ""
-    labels: Labels | None = None
-    inner: bool = False
 
 
 def grant(sketch: Sketch, wish: Wish) -> None:
@@ -97,7 +50,7 @@ def settle(sketch: Sketch, wish: Wish) -> str:
             at for at in range(wish.at + 1) if any(m.kind == "image" for m in sketch.named([at]))
         ]
         words = " ".join(sketch.clauses[at].text for at in {wish.at, *holding[-1:]})
-        questions = " ".join(_question(sketch, wish, use=False).values)
+        questions = " ".join(bound_question(sketch, wish, use=False).values)
         kind = "scan" if _SCAN.search(f"{MARKER.sub('', words)} {questions}") else "image"
     return family[kind]
 
@@ -113,7 +66,7 @@ def _subject(sketch: Sketch, wish: Wish, kinds: Collection[str]) -> str:
     present = [kind for kind in can if _present(sketch, kind, wish.at)]
     words = MARKER.sub("", wish.window)
     if wish.task == "question":
-        words = " ".join((words, *_question(sketch, wish, use=False).values))
+        words = " ".join((words, *bound_question(sketch, wish, use=False).values))
         texts = any(m.kind == "text" for m in sketch.named(range(len(sketch.clauses))))
         if "image" in present and _SCAN.search(words) and not texts:
             return "image"
@@ -167,7 +120,7 @@ def _instead(sketch: Sketch, wish: Wish, task: str) -> bool:
             _bind(sketch, wish, sketch.rows[name], sketch.groups)
         return True
     pictures = sketch.media("image", wish.at, wish.window).values
-    questions = _question(sketch, wish).values
+    questions = bound_question(sketch, wish).values
     if questions and "question-answering" not in names:
         near = {"count": "object-detection"}
         asked = [near.get(m.task, m.task) for m in match_cues(questions[0], cues())]
@@ -196,10 +149,10 @@ def _bind(sketch: Sketch, wish: Wish, row: TaskType, group: int) -> None:
     """Fill the row's slots; several values of a slot that takes one make several steps."""
     variants: list[dict[str, object]] = [{}]
     sure = wish.weight
-    asking = any(_role(slot) == "question" for slot in row.inputs)
+    asking = any(role(slot) == "question" for slot in row.inputs)
     texts_taken: frozenset[int] = wish.labels.used if wish.labels else frozenset()
-    if row.id == "sentence-similarity":
-        filled = _compared(sketch, wish, row)
+    if any(slot.many and role(slot) == "text" for slot in row.inputs):
+        filled = compared(sketch, wish, row)
         sketch.add(row.id, wish.at, sure if len(filled) == 2 else 0.3, filled, group)
         return
     for slot in row.inputs:
@@ -232,22 +185,11 @@ def _repeats(sketch: Sketch, wish: Wish, row: TaskType, args: Mapping[str, objec
     return bool(near) and not sketch.clauses[wish.at].then
 
 
-def _role(slot: Slot) -> str:
-    """What a text slot is for."""
-    names = {slot.name, *slot.names}
-    if slot.many and names & {"candidate_labels", "labels", "classes"}:
-        return "labels"
-    if "question" in names:
-        return "question"
-    if any("lang" in name for name in names):
-        return "from" if any(n.startswith(("src", "source")) for n in names) else "language"
-    if slot.name in ("prompt", "instruction"):
-        return "instruction"
-    return "text"
-
-
 def _fill(sketch: Sketch, wish: Wish, row: TaskType, slot: Slot, skip: frozenset[int]) -> Input:
     if slot.kind != "text":
+        last = sketch.steps[-1] if wish.fed and sketch.steps else None
+        if last and reads_as(last.row.output, slot.kind):
+            return Input(sketch.results_of(last))
         found = sketch.media(slot.kind, wish.at, wish.window)
         if found.values:
             return found
@@ -258,209 +200,13 @@ def _fill(sketch: Sketch, wish: Wish, row: TaskType, slot: Slot, skip: frozenset
             else Input()
         )
         return sketch.bridge(task, text, wish.at) if task and text.values else Input()
-    role = _role(slot)
-    if role == "labels":
+    part = role(slot)
+    if part == "labels":
         return Input(wish.labels.names) if wish.labels else Input()
-    if role == "question":
-        return _question(sketch, wish)
-    if role in ("language", "from"):
-        return _language(wish, role)
-    if role == "instruction":
-        return _instruction(sketch, wish)
-    return _text(sketch, wish, row, skip)
-
-
-def _text(sketch: Sketch, wish: Wish, row: TaskType, skip: frozenset[int]) -> Input:
-    own = trait(row.id)
-    if own.prompted:
-        return _prompt(sketch, wish, row, skip)
-    asked = any(_role(slot) == "question" for slot in row.inputs)
-    found = sketch.text(wish.at, wish.window, own, skip, asked=asked)
-    if found.values:
-        return _joined(found) if own.gathers and _results(found) else found
-    words = _remainder(sketch, wish.after)
-    media = sketch.turned_to_text(wish.at) if len(words.split()) < 2 else Input()
-    if media.values:
-        return media
-    if len(words.split()) >= 2 or (
-        words and row.id in ("translation", "feature-extraction", "text-to-speech")
-    ):
-        return Input((words,), 0.8)
-    return Input()
-
-
-def _results(found: Input) -> bool:
-    return all(value.startswith("<") for value in found.values)
-
-
-def _joined(found: Input) -> Input:
-    return Input(("\n".join(found.values),), found.sure) if len(found.values) > 1 else found
-
-
-def _prompt(sketch: Sketch, wish: Wish, row: TaskType, skip: frozenset[int]) -> Input:
-    """The text of a task that makes something new: the request's words and what they speak of."""
-    generates = row.output == "text"
-    named = sketch.mentions.within(wish.window)
-    skip |= {m.number for m in named if m.file and m.kind == row.output}
-    said = sketch.mentions.restore(POLITE.sub("", wish.window)).strip(" .,;:")
-    here = [
-        m
-        for m in sketch.mentions.within(wish.window)
-        if m.kind in ("text", "question", "labels", "boxes") and m.number not in skip
-    ]
-    if here and not here[-1].values[0].startswith("<"):
-        sketch.used.update(m.number for m in here)
-        whole = generates and row.id == "text-generation" and not _FRAGMENT.search(wish.window)
-        return Input((said,)) if whole else Input((here[-1].values[0],))
-    source = sketch.text(wish.at, wish.window, trait(row.id), skip)
-    words = _remainder(sketch, _OF.sub("", wish.window))
-    refers = bool(here) or sketch.points(wish.window) or sketch.clauses[wish.at].then
-    if not source.values or (not refers and len(words.split()) >= 2 and not sketch.steps):
-        if (not source.values and refers) or (
-            any(m.kind in ("image", "audio") for m in sketch.mentions.within(wish.window))
-        ):
-            source = sketch.turned_to_text(wish.at)
-        elif len(words.split()) >= 1:
-            return Input((said if generates else words,), 0.9)
-    if not source.values:
-        return Input((said,), 0.6) if words else Input()
-    joined = _joined(source)
-    if generates and row.id == "text-generation":
-        return Input((f"{said}\n\n{joined.values[0]}",), joined.sure)
-    return joined
-
-
-def _remainder(sketch: Sketch, text: str) -> str:
-    """The words of a request that can only be the text itself ("embed hello world")."""
-    text = MARKER.sub("", text)
-    text = re.sub(
-        r"^\W*(?:(?:of|for|in|from|the|this|following|sentence|text|phrase|words?|about|a|an"
-        r"|whether|if)\b\W*)+",
-        "",
-        text,
-        flags=re.I,
-    )
-    text = re.sub(rf"\s*\b(?:in)?to (?:{'|'.join(LANGUAGES)})\b.*$", "", text, flags=re.I)
-    return text.strip(" .,;:?!\"'") if _EMPTY_WORDS.sub("", text).strip(" .,;:?!\"'") else ""
-
-
-def _question(sketch: Sketch, wish: Wish, *, use: bool = True) -> Input:
-    """The question that is meant: quoted, in the clause itself, quoted elsewhere, or spoken."""
-    here = [m for m in sketch.mentions.within(wish.window) if m.kind == "question"]
-    if here:
-        sketch.used.update(m.number for m in here if use)
-        return Input(tuple(m.values[0] for m in here))
-    own = _inline_question(sketch, wish)
-    if own:
-        return Input((own,), 0.9)
-    everywhere = sketch.named(range(len(sketch.clauses)))
-    waiting = [m for m in everywhere if m.kind == "question" and m.number not in sketch.used]
-    if waiting:
-        sketch.used.update([waiting[0].number] if use else [])
-        return Input((waiting[0].values[0],), 0.9)
-    heard = [s for s in sketch.steps if s.row.id == "automatic-speech-recognition"]
-    if heard:
-        return Input(sketch.results_of(heard[-1])[:1], 0.8)
-    if asked := [m for m in everywhere if m.kind == "question"]:
-        return Input((asked[-1].values[0],), 0.8)
-    return Input()
-
-
-def _inline_question(sketch: Sketch, wish: Wish) -> str:
-    text = _ASK_LEAD.sub("", POLITE.sub("", wish.window))
-    asks = ASKS.search(text)
-    if not asks:
-        return ""
-    text = text[asks.start() :]
-    text = re.sub(
-        r"[\s,]*\b(?:(?:in|on|from|of|at|using|for|according to|based on)\s+)(?:(?:the|this|that"
-        r"|my|following|given)\s+)*"
-        r"(?:\w+\s+)?(?:called |named |file )?:?\s*[(]?«(?!question)[a-z]+\d+»[)]?",
-        "",
-        text,
-        flags=re.I,
-    )
-    text = re.sub(
-        r"[\s,:]*(?:according to|from|in|using) (?:the|this) \w+ ?:?\s*«text\d+»"
-        r"|[\s,:]+«text\d+»\W*$",
-        "",
-        text,
-        flags=re.I,
-    )
-    text = sketch.mentions.restore(text).strip(" ,:;.")
-    return text if len(text.split()) > 1 else ""
-
-
-def _language(wish: Wish, role: str) -> Input:
-    word = "from" if role == "from" else r"(?:in)?to|in"
-    found = re.search(rf"\b(?:{word}) ({'|'.join(LANGUAGES)})\b", wish.window, re.I)
-    if not found and role == "language":
-        found = re.search(rf"\b(?:a|an) ({'|'.join(LANGUAGES)})\b", wish.window, re.I)
-    return Input((found[1].capitalize(),)) if found else Input()
-
-
-def _instruction(sketch: Sketch, wish: Wish) -> Input:
-    """What to do with a picture: a quoted text, an earlier result, or the clause's own words."""
-    texts = [m for m in sketch.mentions.within(wish.window) if m.kind in ("text", "labels")]
-    if texts:
-        sketch.used.update(m.number for m in texts)
-        return Input((texts[-1].values[0],))
-    if re.search(
-        r"\b(?:based on|according to|to match|accordingly|following|as described|using)\b",
-        wish.window,
-        re.I,
-    ):
-        waiting = [
-            m
-            for m in sketch.named(range(len(sketch.clauses)))
-            if m.kind == "text" and m.number not in sketch.used
-        ]
-        result = next(
-            (s for s in reversed(sketch.steps) if s.row.output in ("text", "labels")), None
-        )
-        if result:
-            return Input(sketch.results_of(result)[:1], 0.85)
-        if waiting:
-            sketch.used.add(waiting[0].number)
-            return Input((waiting[0].values[0],), 0.85)
-    words = sketch.mentions.restore(POLITE.sub("", wish.window)).strip(" .,;:")
-    return Input((words,)) if words else Input()
-
-
-def _compared(sketch: Sketch, wish: Wish, row: TaskType) -> dict[str, object]:
-    """A sentence and those it is compared with: named, or results, oldest first."""
-    here = [
-        m for m in sketch.mentions.within(wish.window) if m.kind in ("text", "question", "labels")
-    ]
-    values = [v for m in here for v in m.values]
-    if len(values) < 2:
-        everywhere = sketch.named(range(len(sketch.clauses)))
-        others = [m for m in everywhere if m.kind in ("text", "question") and m not in here]
-        results = [s for s in sketch.steps if s.row.output == "text" and s.clause <= wish.at]
-        made = [v for s in results[-1:] for v in sketch.results_of(s)]
-        if len(made) > 1 and not values:
-            values = made
-        elif results and not (len(others) > 1 and not sketch.points(wish.window)):
-            values = [*made[-1:], *values] if values else made[-1:]
-            if len(values) < 2 and others:
-                values += [others[-1].values[0]]
-            elif len(values) < 2 and len(results) > 1:
-                values = [v for s in results[-2:] for v in sketch.results_of(s)[:1]]
-        else:
-            here = [*here, *others]
-            values += [v for m in others for v in m.values]
-    sketch.used.update(m.number for m in here)
-    if len(values) < 2 and (shown := sketch.media_named("image", wish.window)):
-        captions = sketch.bridge(BRIDGES["image", "text"], Input(shown), wish.at)
-        values = [*captions.values, *values]
-    values = list(dict.fromkeys(values))
-    if not values:
-        parts = re.split(r"\s+(?:and|to|with|vs\.?)\s+", _remainder(sketch, wish.after), maxsplit=1)
-        values = parts if len(parts) == 2 else []
-    single, many = row.inputs[0].name, row.inputs[1]
-    filled: dict[str, object] = {}
-    if values:
-        filled[single] = values[0]
-    if len(values) > 1:
-        filled[many.name] = values[1:] if many.many else values[1]
-    return filled
+    if part == "question":
+        return bound_question(sketch, wish)
+    if part in ("language", "from"):
+        return bound_language(wish, part)
+    if part == "instruction":
+        return bound_instruction(sketch, wish)
+    return bound_text(sketch, wish, row, skip)

@@ -40,6 +40,9 @@ _OPEN = {
 }
 _STRAIGHT = str.maketrans("“”„‘’‚", "\"\"\"'''")
 _SPACED = re.compile(r"[\w./\\~:()-]+(?: [\w./\\()-]+){0,3}\.\w{2,5}")
+_TO_MAKE = re.compile(
+    r"\b(?:save|store|write|export|call|name)\b[^.;,!?«]*\b(?:as|to|in|into|it)\s+$", re.I
+)
 _MOST_EVENTS = 400
 _EVENT = re.compile(r"[\"'`«:]")
 _CLOSE = {
@@ -304,7 +307,7 @@ def _after_colon(
         ends = re.search(r"\?|\n", rest.lstrip("\n"))
         size = len(rest) - len(rest.lstrip("\n"))
         stop = size + (ends.end() if ends else len(rest) - size)
-        value = rest[:stop].strip()
+        value = mentions.restore(rest[:stop].strip())
         return mentions.add("question", (value,), value), at + stop
     if named:
         return _field(rest, at, named[1].lower(), mentions)
@@ -354,7 +357,9 @@ def _files(
         return mentions.add(resources[rid]["kind"], (rid,), match[0], file=True)
 
     def other(match: re.Match[str]) -> str:
-        return mentions.add(kind_of_path(match[0]), (match[0],), match[0], file=True)
+        made = _TO_MAKE.search(match.string[max(0, match.start() - 60) : match.start()])
+        kind = "output" if made else kind_of_path(match[0])
+        return mentions.add(kind, (match[0],), match[0], file=True)
 
     if names:
         longest = sorted((re.escape(name) for name in names), key=len, reverse=True)

@@ -15,14 +15,15 @@ from typing import Any
 from hugginggraph.registry import NotUnderstoodError, TaskType, task_types
 
 from ..planner import Draft, PlanRequest
-from .bind import ASKS, POLITE, Wish, grant, settle
+from .arguments import POLITE
+from .bind import grant, settle
 from .clauses import Clause, split_clauses
-from .cues import Cue, Match, cues, match_cues, named_cues
-from .labels import Labels, find_labels
+from .cues import Cue, cues, match_cues, named_cues
 from .mentions import MARKER, find_mentions
-from .rows import LATER, TRAITS
+from .rows import LATER
 from .sketch import Sketch
-from .talk import abilities, examples, foreign_language, small_talk
+from .talk import examples, foreign_language, small_talk
+from .wishes import find_wishes
 
 _ASKED = re.compile(
     r"(?:describe|count|find|detect|classif\w+|translate|summari\w+|write|generate|create|make|draw|"
@@ -32,13 +33,8 @@ _ASKED = re.compile(
     r"where|why|which)\b",
     re.I,
 )
-_WITHIN = re.compile(
-    r"\b(?:that|which|of|from|based on|describing|showing|about)\s+(?:\w+\s+)?$", re.I
-)
-_NOT = re.compile(
-    r"\b(?:don'?t|do not|not|without|never|no need to|instead of)\s+(?:\w+\s+)?$", re.I
-)
 _MOST_READ = 5000
+_MOST_CLAUSES = 250
 _DONE = re.compile(r"\W*(?:after|once|having|upon|when)\b", re.I)
 _TEXT_FAMILIES = ("question", "emotion", "people")
 
@@ -80,7 +76,7 @@ def plan(request: PlanRequest, rows: Mapping[str, TaskType]) -> Draft:
     own = mentions.text.strip()
     if len(own) > _MOST_READ:
         own = own[:_MOST_READ].rpartition(" ")[0]
-    clauses = split_clauses(own)
+    clauses = split_clauses(own)[:_MOST_CLAUSES]
     sketch = Sketch(everything, frozenset(rows), mentions, clauses, request.resources)
     if len(mentions.text.strip()) > _MOST_READ:
         sketch.note(f"Only the first {_MOST_READ} characters outside quoted texts were read.")
@@ -100,7 +96,7 @@ def _takes_text(head: str, rows: Mapping[str, TaskType], table: tuple[Cue, ...])
 def _read(sketch: Sketch, at: int, clause: Clause, table: tuple[Cue, ...]) -> bool:
     """Add what a clause asks for; False where it asks for something that was not understood."""
     sketch.mark_results(at)
-    wishes = _wishes(sketch, at, clause, table)
+    wishes = find_wishes(sketch, at, clause, table)
     if _DONE.match(clause.text):
         planned = {step.row.id for step in sketch.steps}
         wishes = [wish for wish in wishes if settle(sketch, wish) not in planned]
@@ -110,98 +106,6 @@ def _read(sketch: Sketch, at: int, clause: Clause, table: tuple[Cue, ...]) -> bo
         grant(sketch, wish)
     said = POLITE.sub("", MARKER.sub("", clause.text))
     return bool(wishes) or not _ASKED.match(said)
-
-
-def _wishes(sketch: Sketch, at: int, clause: Clause, table: tuple[Cue, ...]) -> list[Wish]:
-    text = clause.text
-    labels = find_labels(text, sketch.mentions)
-    matches = [m for m in match_cues(text, table) if not _NOT.search(text[: m.start])]
-    if labels is None and any(m.task == "classify" for m in matches):
-        offered = [m for m in sketch.mentions.found if m.kind == "choices"]
-        labels = Labels(offered[0].values, 0, len(text), frozenset()) if offered else None
-    if labels:
-        matches = [
-            m
-            for m in matches
-            if m.end <= labels.start and m.task not in ("classify", "text-classification")
-        ]
-        matches.append(Match(Cue("choose", 0.95, re.compile("")), labels.start, labels.end))
-    later = any(re.search(r"\banswer", c.text, re.I) for c in sketch.clauses[at + 1 :])
-    matches = _once(_one_question(matches, later), text)
-    if not matches and _is_question(text):
-        matches = [Match(Cue("question", 0.7, re.compile("")), 0, len(text))]
-    ordered = _inner_first(matches, text)
-    return [
-        Wish(
-            m.task,
-            at,
-            _window(text, matches, m),
-            m.cue.weight,
-            text[m.end :],
-            labels if m.task == "choose" else None,
-        )
-        for m in ordered
-    ]
-
-
-def _is_question(text: str) -> bool:
-    """Whether a clause without a cue asks something, directly or in words like "I want to know"."""
-    bare = POLITE.sub("", text)
-    if not ASKS.search(bare) or re.match(r"(?:thank|that)", bare, re.I):
-        return False
-    asked = text.rstrip().endswith("?") or ASKS.match(bare)
-    return bool(asked or re.search(r"\b(?:know|tell me|find out)\b", text, re.I))
-
-
-def _once(matches: list[Match], text: str) -> list[Match]:
-    """Each task once, unless something is named between; faint cues only to feed another task."""
-    kept: list[Match] = []
-    for match in matches:
-        same = next((m for m in kept if m.task == match.task), None)
-        if same and not MARKER.search(text[same.start : match.start]):
-            continue
-        if match.cue.weight > 0.5 or any((t := TRAITS.get(m.task)) and t.chains for m in matches):
-            kept.append(match)
-    return kept
-
-
-def _one_question(matches: list[Match], later: bool) -> list[Match]:
-    """One question per clause, and none where a quoted question is only the text of another task.
-
-    A question that is only stated waits where the request asks ``later`` for its answer.
-    """
-    questions = [m for m in matches if m.task == "question"]
-    others = [m for m in matches if m.task != "question"]
-    best = max(questions, key=lambda m: m.cue.weight, default=None)
-    if best is None or (best.cue.weight <= 0.8 and (others or later)):
-        return others
-    return sorted([*others, best], key=lambda m: m.start)
-
-
-def _inner_first(matches: list[Match], text: str) -> list[Match]:
-    """What is named inside another request is done before it."""
-    ordered: list[Match] = []
-    matches = sorted(matches, key=lambda m: m.task == "sentence-similarity")
-    for match in matches:
-        last = ordered[-1] if ordered else None
-        feeds = last is not None and (trait := TRAITS.get(last.task)) is not None and trait.chains
-        inner = match.cue.inner or match.task == "question"
-        if last and feeds and (inner or _WITHIN.search(text[last.end : match.start])):
-            ordered.insert(len(ordered) - 1, match)
-        else:
-            ordered.append(match)
-    return ordered
-
-
-def _window(text: str, matches: list[Match], match: Match) -> str:
-    """The words that belong to a match: up to the next one, all where that leaves no mention."""
-    if len(matches) == 1:
-        return text
-    place = matches.index(match)
-    start = match.start if place else 0
-    stop = matches[place + 1].start if place + 1 < len(matches) else len(text)
-    own = text[start:stop]
-    return own if MARKER.search(own) else text
 
 
 def _draft(
@@ -253,6 +157,3 @@ def _not_understood(
     if not re.search(r"\w", request.text):
         return NotUnderstoodError("There are no words in the request.", hint)
     return NotUnderstoodError(f"Not understood: '{_short(request.text.strip())}'.", hint)
-
-
-__all__ = ["BuiltinPlanner", "abilities", "plan"]

@@ -20,7 +20,8 @@ class Trait:
     ``name`` is what a person calls it. ``result`` is a pattern of the words its result goes by.
     ``chains``: takes the latest text rather than the original one. ``gathers``: reads several
     results as one text. ``prompted``: its text is what the request says, not a given text.
-    ``renews``: its result stands for the picture, sound or text from then on. ``instead``: what
+    ``renews``: its result stands for the picture, sound or text from then on. ``told``: its
+    text is the instruction itself. ``brief``: one word is text enough. ``instead``: what
     comes nearest where the table lacks the task.
     """
 
@@ -30,6 +31,8 @@ class Trait:
     gathers: bool = False
     prompted: bool = False
     renews: bool = False
+    told: bool = False
+    brief: bool = False
     instead: tuple[str, ...] = ()
 
 
@@ -59,9 +62,10 @@ TRAITS: Mapping[str, Trait] = {
         gathers=True,
         prompted=True,
         renews=True,
+        told=True,
     ),
     "sentence-similarity": Trait("Sentence similarity", r"similarit(?:y|ies)|scores?"),
-    "feature-extraction": Trait("Embeddings", r"embeddings?|vectors?|features"),
+    "feature-extraction": Trait("Embeddings", r"embeddings?|vectors?|features", brief=True),
     "image-classification": Trait(
         "Picture classification", r"class(?:es)?|categor(?:y|ies)|classifications?|main subject"
     ),
@@ -81,7 +85,9 @@ TRAITS: Mapping[str, Trait] = {
         "Edge pictures",
         r"(?:canny )?edges?(?:[ -](?:map|detection))?(?: " + _IMAGE + r")?|outlines?|contours?",
     ),
-    "translation": Trait("Translation", r"translat\w+(?: \w+)?", chains=True, renews=True),
+    "translation": Trait(
+        "Translation", r"translat\w+(?: \w+)?", chains=True, renews=True, brief=True
+    ),
     "conversational": Trait(
         "Conversation",
         r"(?:conversational |chat )?(?:response|reply|conversation)s?",
@@ -141,6 +147,7 @@ TRAITS: Mapping[str, Trait] = {
         chains=True,
         gathers=True,
         renews=True,
+        brief=True,
     ),
     "automatic-speech-recognition": Trait(
         "Speech recognition",

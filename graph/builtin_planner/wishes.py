@@ -1,0 +1,121 @@
+"""From a clause to its wishes: which cues count, which words go with each, what comes first."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+from .arguments import ASKS, POLITE, Wish
+from .clauses import Clause
+from .cues import Cue, Match, match_cues
+from .labels import Labels, find_labels
+from .mentions import MARKER
+from .rows import FAMILIES, TRAITS
+from .sketch import Sketch
+
+_NOT = re.compile(
+    r"\b(?:don'?t|do not|not|without|never|no need to|instead of)\s+(?:\w+\s+)?$", re.I
+)
+_WITHIN = re.compile(
+    r"\b(?:that|which|of|from|based on|describing|showing|about)\s+(?:\w+\s+)?$", re.I
+)
+_MAP = re.compile(r"\b(?:image|picture|map|drawing)s?$", re.I)
+_LOOKS = ("describe", "count", "classify", *FAMILIES["classify"].values(), "object-detection")
+
+
+def find_wishes(sketch: Sketch, at: int, clause: Clause, table: tuple[Cue, ...]) -> list[Wish]:
+    """What a clause asks for, in the order of doing."""
+    text = clause.text
+    labels = find_labels(text, sketch.mentions)
+    matches = [m for m in match_cues(text, table) if not _NOT.search(text[: m.start])]
+    if labels is None and any(m.task == "classify" for m in matches):
+        offered = [m for m in sketch.mentions.found if m.kind == "choices"]
+        labels = Labels(offered[0].values, 0, len(text), frozenset()) if offered else None
+    if labels:
+        matches = [
+            m
+            for m in matches
+            if m.end <= labels.start and m.task not in ("classify", "text-classification")
+        ]
+        matches.append(Match(Cue("choose", 0.95, re.compile("")), labels.start, labels.end))
+    later = any(re.search(r"\banswer", c.text, re.I) for c in sketch.clauses[at + 1 :])
+    matches = _once(_one_question(matches, later), text)
+    if not matches and _is_question(text):
+        matches = [Match(Cue("question", 0.7, re.compile("")), 0, len(text))]
+    ordered = _inner_first(matches, text)
+    before = {id(m): other.start for other, m in pairwise(ordered)}
+    return [
+        Wish(
+            m.task,
+            at,
+            _window(text, matches, m),
+            m.cue.weight,
+            after=text[m.end :],
+            labels=labels if m.task == "choose" else None,
+            fed=before.get(id(m), 0) > m.start,
+        )
+        for m in ordered
+    ]
+
+
+def _is_question(text: str) -> bool:
+    """Whether a clause without a cue asks something, directly or in words like "I want to know"."""
+    bare = POLITE.sub("", text)
+    if not ASKS.search(bare) or re.match(r"(?:thank|that)", bare, re.I):
+        return False
+    asked = text.rstrip().endswith("?") or ASKS.match(bare)
+    return bool(asked or re.search(r"\b(?:know|tell me|find out)\b", text, re.I))
+
+
+def _once(matches: list[Match], text: str) -> list[Match]:
+    """Each task once, unless something is named between; faint cues only to feed another task."""
+    kept: list[Match] = []
+    for match in matches:
+        same = next((m for m in kept if m.task == match.task), None)
+        if same and not MARKER.search(text[same.start : match.start]):
+            continue
+        if match.cue.weight > 0.5 or any((t := TRAITS.get(m.task)) and t.chains for m in matches):
+            kept.append(match)
+    return kept
+
+
+def _one_question(matches: list[Match], later: bool) -> list[Match]:
+    """One question per clause, and none where a quoted question is only the text of another task.
+
+    A question that is only stated waits where the request asks ``later`` for its answer.
+    """
+    questions = [m for m in matches if m.task == "question"]
+    others = [m for m in matches if m.task != "question"]
+    best = max(questions, key=lambda m: m.cue.weight, default=None)
+    if best is None or (best.cue.weight <= 0.8 and (others or later)):
+        return others
+    return sorted([*others, best], key=lambda m: m.start)
+
+
+def _inner_first(matches: list[Match], text: str) -> list[Match]:
+    """What is named inside another request is done before it."""
+    ordered: list[Match] = []
+    matches = sorted(matches, key=lambda m: m.task == "sentence-similarity")
+    for match in matches:
+        last = ordered[-1] if ordered else None
+        feeds = last is not None and (trait := TRAITS.get(last.task)) is not None and trait.chains
+        inner = match.cue.inner or match.task == "question"
+        if last and _MAP.search(text[match.start : match.end]) and last.task in _LOOKS:
+            ordered.insert(len(ordered) - 1, match)
+            continue
+        if last and feeds and (inner or _WITHIN.search(text[last.end : match.start])):
+            ordered.insert(len(ordered) - 1, match)
+        else:
+            ordered.append(match)
+    return ordered
+
+
+def _window(text: str, matches: list[Match], match: Match) -> str:
+    """The words that belong to a match: up to the next one, all where that leaves no mention."""
+    if len(matches) == 1:
+        return text
+    place = matches.index(match)
+    start = match.start if place else 0
+    stop = matches[place + 1].start if place + 1 < len(matches) else len(text)
+    own = text[start:stop]
+    return own if MARKER.search(own) else text

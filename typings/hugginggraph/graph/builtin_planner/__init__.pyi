@@ -1,0 +1,1 @@
+from graph.builtin_planner import *
