@@ -285,7 +285,8 @@ def _bridges(source: Kind, wanted: Kind) -> list[TaskType]:
     return [
         row
         for row in task_types().values()
-        if row.output == wanted
+        if row.converts
+        and row.output == wanted
         and len(row.required) == 1
         and reads_as(source, row.required[0].kind)
     ]

@@ -62,4 +62,5 @@ from .tasks import (
     reads_as as reads_as,
     task_type as task_type,
     task_types as task_types,
+    unknown_task as unknown_task,
 )

@@ -23,7 +23,7 @@ from .errors import NoModelError
 from .machine import readable_size
 from .settings import Settings, load_settings
 from .store import CardStore
-from .tasks import task_type, task_types
+from .tasks import task_type, task_types, unknown_task
 
 WORDS = 0.1  # times the score of words, 0 to 1
 PIECES = 0.3  # times the score of character pieces, 0 to 1
@@ -309,8 +309,12 @@ def search(
     ``obstacle`` says.
 
     Raises:
+        UnknownTaskError: no card is of this task type.
         RegistryError: the store cannot be read.
     """
+    known = {card.task for card in store.all_cards()} | set(task_types())
+    if task is not None and task not in known:
+        raise unknown_task(task, known)
     wanted = _Query.of(query, task, {})
     conditions = _Conditions(settings or load_settings(), wanted)
     found = [i for i in _ranked(store, wanted, task) if task is None or i.card.task == task]

@@ -60,6 +60,9 @@ class TaskType:
     function that loads a checkpoint and returns the function that runs it (``tools/runner.py``).
     ``says`` is the sentence of an answer: it may name the inputs, ``{value}`` (the result as text),
     ``{best}`` and ``{rest}`` (of labels). ``noun`` is what a later sentence calls the result.
+    ``remote`` is ``"module:function"`` of what runs the task over the Inference API, empty where
+    that has no such task. ``by_llm`` marks a text task that the controller LLM can do itself.
+    ``converts`` is False where the row must not be put into a plan as a missing conversion.
     """
 
     id: str
@@ -69,6 +72,9 @@ class TaskType:
     runners: Mapping[str, str] = field(default_factory=dict)
     says: str = "{value}"
     noun: str = "result"
+    converts: bool = True
+    remote: str = ""
+    by_llm: bool = False
 
     def slot(self, name: str) -> Slot | None:
         """The slot of this name or other name, or None."""
@@ -130,8 +136,14 @@ def task_type(task: str) -> TaskType:
     rows = task_types()
     if task in rows:
         return rows[task]
-    near = difflib.get_close_matches(task.lower().replace("_", "-"), rows, n=1, cutoff=0.6)
+    raise unknown_task(task, rows)
+
+
+def unknown_task(task: str, known: Iterable[str]) -> UnknownTaskError:
+    """The error of a task type that is not known, with the nearest that is."""
+    slug = task.lower().replace("_", "-")
+    near = difflib.get_close_matches(slug, list(known), n=1, cutoff=0.6)
     guess = f" Did you mean '{near[0]}'?" if near else ""
-    raise UnknownTaskError(
+    return UnknownTaskError(
         f"No task type '{task}'.{guess}", "`hugginggraph tasks` lists all of them."
     )

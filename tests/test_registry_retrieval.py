@@ -101,7 +101,7 @@ def test_every_card_that_is_not_taken_says_why(store: CardStore, online: Setting
         "acme/bert-base": "It is only pretrained and gives no answers as it is.",
         "acme/tiny-random-bert": "It is a stub with random weights.",
         "acme/gated-reviews": "It is gated, and gated models are not allowed.",
-        "acme/huge-reviews": "Its 9000.0 GB are more than may be loaded.",
+        "acme/huge-reviews": "Its 9.0 TB are more than may be loaded.",
         "acme/spacy-reviews": "Nothing here runs text-classification with spacy.",
         "acme/flowers": "It is made for image-classification, not for text-classification.",
         "acme/birds": "It is made for image-classification, not for text-classification.",

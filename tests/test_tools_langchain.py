@@ -93,7 +93,7 @@ async def test_a_tool_runs_from_async_code_too(tools: dict[str, BaseTool]) -> No
 def test_files_made_are_named_in_the_content(tools: dict[str, BaseTool], tmp_path: Path) -> None:
     Image.new("RGB", (20, 20), "red").save(tmp_path / "red.png")
     content = tools["canny-control"].invoke({"image": str(tmp_path / "red.png")})
-    assert content.startswith("an edge map of 20 × 20 pixels")
+    assert content.startswith("a picture of 20 × 20 pixels")
     assert Path(content.rpartition("image file: ")[2]).is_file()
 
 

@@ -244,8 +244,16 @@ def test_a_model_in_the_hugging_face_cache_needs_no_network(cache: Path) -> None
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A server on loopback in the Hub's place, with nothing on it."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
-    monkeypatch.setattr(BaseHTTPRequestHandler, "log_message", lambda *_: None)
+
+    class Empty(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_response(404)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Empty)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     url = f"http://127.0.0.1:{server.server_port}"

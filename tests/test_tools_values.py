@@ -72,7 +72,23 @@ def test_labels_have_right_plurals(one: str, many: str) -> None:
         ("labels", [], "nothing found"),
         ("vector", [0.5] * 384, "a vector of 384 numbers"),
         ("text", "A red circle.", "A red circle."),
-        ("image", "an edge map", "an edge map"),
+        ("image", {"width": 4, "height": 3}, "a picture of 4 × 3 pixels"),
+        (
+            "audio",
+            {"seconds": 1.25, "sample_rate": 16000, "channels": 1, "note": "a beep"},
+            "1.2 s of sound at 16,000 Hz, a beep",
+        ),
+        (
+            "video",
+            {"seconds": 2.0, "frame_rate": 8.0, "width": 4, "height": 4},
+            "2.0 s of video at 8 pictures a second",
+        ),
+        (
+            "masks",
+            [{"label": "sky", "score": 0.9, "share": 0.4}],
+            "1 segment: sky (40%)",
+        ),
+        ("table", {"columns": ["name", "age"], "rows": [["Ann", 3]]}, "name Ann, age 3"),
     ],
 )
 def test_every_kind_reads_as_text(kind: Any, value: Any, text: str) -> None:

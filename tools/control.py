@@ -7,6 +7,7 @@ from typing import Any
 
 from .media import encode_png
 from .runner import Checkpoint, Media, Output, Run
+from .values import Picture
 
 LOW, HIGH = 100, 200
 """Canny's thresholds on the gradient, those that ControlNet was trained with."""
@@ -21,10 +22,11 @@ def canny_control(checkpoint: Checkpoint) -> Run:
     def run(args: Mapping[str, Any]) -> Output:
         edges = cv2.Canny(np.asarray(args["image"]), LOW, HIGH)
         picture = Image.fromarray(np.repeat(edges[:, :, None], 3, axis=2))
-        share = float((edges > 0).mean())
-        value = (
-            f"an edge map of {picture.width} × {picture.height} pixels, {share:.1%} of them edges"
-        )
+        value: Picture = {
+            "width": picture.width,
+            "height": picture.height,
+            "note": f"{float((edges > 0).mean()):.1%} of it edges",
+        }
         return Output(value, (Media("image", encode_png(picture), ".png"),))
 
     return run

@@ -47,6 +47,48 @@ class Box(TypedDict):
     box: Corners
 
 
+class Mask(TypedDict):
+    """A segment of a picture: label, score, and the share of the picture it covers, in 0..1."""
+
+    label: str
+    score: float
+    share: float
+
+
+class Table(TypedDict):
+    """Rows of cells under named columns."""
+
+    columns: list[str]
+    rows: list[list[str | float]]
+
+
+class Picture(TypedDict):
+    """A picture that was made: pixels, and what it shows where that is known."""
+
+    width: int
+    height: int
+    note: NotRequired[str]
+
+
+class Sound(TypedDict):
+    """A sound that was made: seconds, samples a second, and channels."""
+
+    seconds: float
+    sample_rate: int
+    channels: int
+    note: NotRequired[str]
+
+
+class Film(TypedDict):
+    """A video that was made: seconds, pictures a second, and pixels."""
+
+    seconds: float
+    frame_rate: float
+    width: int
+    height: int
+    note: NotRequired[str]
+
+
 NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 SCORES_SHOWN = 10
@@ -124,10 +166,31 @@ def _labels_as_text(labels: Sequence[Label]) -> str:
     return ", ".join(parts) or "nothing found"
 
 
+def _masks_as_text(masks: Sequence[Mask]) -> str:
+    parts = [f"{mask['label']} ({mask['share']:.0%})" for mask in masks]
+    return f"{len(masks)} {plural('segment', len(masks))}: {_listed(parts)}" if masks else "nothing"
+
+
+def _table_as_text(table: Table) -> str:
+    rows = (", ".join(f"{n} {c}" for n, c in zip(table["columns"], row, strict=False))
+            for row in table["rows"])  # fmt: skip
+    return "; ".join(rows) or "an empty table"
+
+
+def _noted(text: str, value: Picture | Sound | Film) -> str:
+    return f"{text}, {value['note']}" if value.get("note") else text
+
+
 _AS_TEXT: Mapping[Kind, Callable[[Any], str]] = {
     "labels": _labels_as_text,
     "boxes": _boxes_as_text,
-    "masks": _boxes_as_text,
+    "masks": _masks_as_text,
+    "table": _table_as_text,
+    "image": lambda v: _noted(f"a picture of {v['width']} × {v['height']} pixels", v),
+    "audio": lambda v: _noted(f"{v['seconds']:.1f} s of sound at {v['sample_rate']:,} Hz", v),
+    "video": lambda v: _noted(
+        f"{v['seconds']:.1f} s of video at {v['frame_rate']:g} pictures a second", v
+    ),
     "vector": lambda vector: f"a vector of {len(vector)} {plural('number', len(vector))}",
 }
 
