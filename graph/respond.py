@@ -33,7 +33,7 @@ def make_respond(parts: Parts) -> Any:
         ran = bool(state.get("results"))
         if not answer:
             llm = _llm(parts)
-            talk = not state.get("error") and not ran and not state["plan"]["tasks"]
+            talk = not ran and _nothing_to_run(state)
             try:
                 if llm and (ran or talk):
                     messages = _about_results(state) if ran else _small_talk(state)
@@ -61,12 +61,18 @@ def _llm(parts: Parts) -> LLM | None:
         return None
 
 
+def _nothing_to_run(state: State) -> bool:
+    """Whether the planner said that no model has to run, as for a greeting."""
+    if state.get("error"):
+        return False
+    return state["plan"]["tasks"] == [] and not state["plan"]["errors"]
+
+
 def _status(state: State) -> Literal["done", "partial", "failed"]:
     if state.get("error"):
         return "failed"
-    plan = state["plan"]
-    if not plan["valid"]:
-        return "failed" if plan["tasks"] else "done"
+    if not state["plan"]["valid"]:
+        return "done" if _nothing_to_run(state) else "failed"
     done = [result["status"] == "done" for result in state["results"].values()]
     return "done" if all(done) else "partial" if any(done) else "failed"
 

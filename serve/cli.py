@@ -85,6 +85,12 @@ def fail(message: str, hint: str = "") -> None:
     Console(stderr=True, highlight=False).print(f"{text} {escape(hint)}".strip(), soft_wrap=True)
 
 
+def say(answer: str) -> None:
+    """The answer on stdout: wrapped at words for a person, as it is for a program."""
+    console = Console(highlight=False)
+    console.print(escape(answer), soft_wrap=not console.is_terminal)
+
+
 def stopped() -> None:
     """Leave at once after Ctrl-C, whatever threads are still working."""
     Console(stderr=True).print("\n[yellow]Stopped.[/] Files that were finished are kept.")
@@ -153,7 +159,7 @@ def run(
     if json_:
         print_json(as_json(state))
     else:
-        Console(highlight=False, soft_wrap=True).print(escape(state["answer"]))
+        say(state["answer"])
     raise typer.Exit(exit_code(state))
 
 
@@ -179,7 +185,7 @@ def plan(
         errors = [state["error"]] if state.get("error") else found.get("errors") or []
         print_json({**out, "errors": errors} if errors else out)
     elif state.get("error") or not found.get("valid"):
-        Console(highlight=False, soft_wrap=True).print(escape(state["answer"]))
+        say(state["answer"])
     else:
         Console(highlight=False).print(plan_tree(found, state.get("resources") or {}))
     failed = bool(state.get("error")) or (bool(found.get("tasks")) and not found.get("valid"))
@@ -194,7 +200,7 @@ def chat(
     from .session import Session
 
     session = Session(settings_for(llm, planner, debug), show=True, remember=True)
-    console, files = Console(highlight=False, soft_wrap=True), _paths(file)
+    console, files = Console(highlight=False), _paths(file)
     console.print("[dim]Ask in plain words and name files in the text. Leave with exit or Ctrl-D.")
     while True:
         try:
@@ -211,7 +217,7 @@ def chat(
             console.print("[yellow]Stopped.[/] Ask again, or leave with exit.")
             continue
         files = []
-        console.print(escape(state["answer"]))
+        say(state["answer"])
     console.print("[dim]Good bye.")
     os._exit(0)
 

@@ -47,6 +47,7 @@ class Session:
             ):
                 if mode == "values":
                     state = part
+                    live.resources = state.get("resources") or {}
                 else:
                     live.update(str(mode), part)
         return dict(state)
