@@ -4,6 +4,7 @@ from .media import (
     Artifacts as Artifacts,
     encode_png as encode_png,
     open_image as open_image,
+    open_table as open_table,
     read_text as read_text,
     sniff as sniff,
 )
