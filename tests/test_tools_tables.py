@@ -184,7 +184,7 @@ def test_a_question_about_a_table_is_answered_from_its_cells(run: Run) -> None:
     args = {"table": PEOPLE, "question": "what sport is for anna?"}
     one, two = (run("tapas", "table-question-answering", **args)["value"] for _ in range(2))
     assert one == two
-    assert any(cell in one for cell in "anna river 3 team final 4 minister science 5".split())
+    assert any(cell in one for cell in PEOPLE.replace(",", " ").split())
     long = PEOPLE + "paris,home,7\n" * 300
     assert run("tapas", "table-question-answering", table=long, question="who?")["value"]
 

@@ -1,5 +1,5 @@
 from .checkpoint import locate as locate
-from .draw import draw_boxes as draw_boxes
+from .draw import draw_boxes as draw_boxes, draw_masks as draw_masks
 from .media import (
     Artifacts as Artifacts,
     encode_png as encode_png,

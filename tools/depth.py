@@ -51,7 +51,7 @@ def depth_estimation(checkpoint: Checkpoint) -> Run:
 
 
 def depth_picture(nearness: Any, size: tuple[int, int]) -> Image:
-    """The greys of an array (height, width) in which more is nearer; black where all is the same."""
+    """The greys of an array (height, width) in which more is nearer; black where it is flat."""
     import numpy as np
     from PIL import Image as Pictures
 

@@ -56,6 +56,7 @@ def _asked(checkpoint: Checkpoint) -> Run:
         inputs = {**inputs.to(model.device), **pixels.to(model.device, model.dtype)}
         if model.config.model_type == "vilt":
             return Output(str(best_labels(model.config, model(**inputs).logits[0])[0]["label"]))
+        inputs.pop("token_type_ids", None)
         tokens = model.generate(
             **inputs, generation_config=greedy(model, max_new_tokens=ANSWER_TOKENS)
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hugginggraph.registry import ModelRunError
@@ -73,10 +73,11 @@ def zero_shot_object_detection(checkpoint: Checkpoint) -> Run:
             threshold=threshold,
             text_labels=[labels],
             target_sizes=torch.tensor([[image.height, image.width]], device=model.device),
-            **({"input_ids": inputs["input_ids"]} if "grounding" in model.config.model_type else {}),
+            **(
+                {"input_ids": inputs["input_ids"]} if "grounding" in model.config.model_type else {}
+            ),
         )[0]
-        # Grounding DINO names a box by the words that it saw, which may be several labels'
-        names = dict(enumerate(map(str, found["text_labels"])))
+        names = {n: nearest(str(each), labels) for n, each in enumerate(found["text_labels"])}
         kept = [place for place, name in names.items() if name]
         boxes = read_boxes(
             {
@@ -91,3 +92,19 @@ def zero_shot_object_detection(checkpoint: Checkpoint) -> Run:
         return Output(boxes, (Media("image", picture, ".png"),))
 
     return run
+
+
+def nearest(words: str, labels: Sequence[str]) -> str:
+    """The label that shares the most of its words with these; empty where none shares any.
+
+    Grounding DINO names a box by the words that it saw, which may be a part of a label or the
+    parts of several.
+    """
+    seen = set(words.lower().replace(".", " ").split())
+
+    def share(label: str) -> float:
+        own = set(label.lower().split())
+        return len(own & seen) / max(len(own), 1)
+
+    best = max(labels, key=share)
+    return best if share(best) else ""
