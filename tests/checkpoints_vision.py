@@ -142,6 +142,8 @@ def m2m(folder: Path) -> ModelCard:
     )  # fmt: skip
     model = M2M100ForConditionalGeneration(config)
     model.generation_config.max_length = 24
+    size = len(vocabulary)
+    model.generation_config.bad_words_ids = [[i] for i in range(size, size + 16)]
     save(folder, model)
     return card(folder, "translation")
 
@@ -233,7 +235,8 @@ def tapas(folder: Path) -> ModelCard:
     config = TapasConfig(
         vocab_size=len(pieces), hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
         intermediate_size=48, max_position_embeddings=128, initializer_range=0.5,
-        num_aggregation_labels=4, aggregation_labels={0: "NONE", 1: "SUM", 2: "AVERAGE", 3: "COUNT"},
+        num_aggregation_labels=4,
+        aggregation_labels={0: "NONE", 1: "SUM", 2: "AVERAGE", 3: "COUNT"},
     )  # fmt: skip
     save(folder, TapasForQuestionAnswering(config))
     return card(folder, "table-question-answering")
@@ -496,8 +499,8 @@ def maskformer(folder: Path) -> ModelCard:
     seed()
     config = MaskFormerConfig(
         backbone_config=SwinConfig(
-            image_size=SIDE * 4, embed_dim=8, depths=[1, 1, 1, 1], num_heads=[1, 2, 2, 2], window_size=2,
-            out_features=["stage1", "stage2", "stage3", "stage4"],
+            image_size=SIDE * 4, embed_dim=8, depths=[1, 1, 1, 1], num_heads=[1, 2, 2, 2],
+            window_size=2, out_features=["stage1", "stage2", "stage3", "stage4"],
         ),
         decoder_config=DetrConfig(
             d_model=32, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
@@ -511,7 +514,9 @@ def maskformer(folder: Path) -> ModelCard:
     model = MaskFormerForInstanceSegmentation(config)
     _never_nothing(model.class_predictor)
     save(folder, model)
-    MaskFormerImageProcessor(size={"height": 128, "width": 128}, ignore_index=255).save_pretrained(folder)
+    MaskFormerImageProcessor(size={"height": 128, "width": 128}, ignore_index=255).save_pretrained(
+        folder
+    )
     return card(folder, "image-segmentation")
 
 
@@ -537,7 +542,9 @@ def mask2former(folder: Path) -> ModelCard:
     model = Mask2FormerForUniversalSegmentation(config)
     _never_nothing(model.class_predictor)
     save(folder, model)
-    Mask2FormerImageProcessor(size={"height": 128, "width": 128}, ignore_index=255).save_pretrained(folder)
+    Mask2FormerImageProcessor(size={"height": 128, "width": 128}, ignore_index=255).save_pretrained(
+        folder
+    )
     return card(folder, "image-segmentation")
 
 

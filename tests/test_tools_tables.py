@@ -95,7 +95,7 @@ def test_each_row_gets_its_class_in_the_tables_order(run: Run, tmp_path: Path) -
 
 def test_one_row_gets_its_classes_best_first(run: Run) -> None:
     labels = run("logistic", "tabular-classification", table="length,width\n1,0.5\n")["value"]
-    assert [each["label"] for each in labels][0] == "daisy" and len(labels) == 3
+    assert labels[0]["label"] == "daisy" and len(labels) == 3
     assert sum(each["score"] for each in labels) == pytest.approx(1)
 
 

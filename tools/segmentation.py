@@ -181,7 +181,7 @@ def mask_generation(checkpoint: Checkpoint) -> Run:
 
 def _part(length: int, pixels: Any, logits: Any) -> int:
     """How many of a mask's points show the picture and not the black beside it."""
-    return max(1, round(logits.shape[-1] * length / pixels.shape[-1]))
+    return max(1, round(float(logits.shape[-1] * length / pixels.shape[-1])))
 
 
 def _enlarged(logits: Any, size: tuple[int, int]) -> Any:

@@ -154,7 +154,8 @@ def translation(checkpoint: Checkpoint) -> Run:
                 f"{_name(pair[1])}, not to {_name(target)}.",
                 "Choose a model of the wanted pair.",
             )
-        first, options = "", {}
+        first: str = ""
+        options: dict[str, Any] = {}
         if tokens or says_it:
             if not target and source == "en":
                 raise MissingArgumentError(
