@@ -160,6 +160,19 @@ def test_a_skops_file_with_other_types_is_refused_by_their_names(tmp_path: Path)
         tool_run(tmp_path, {"s": strange})("s", "tabular-classification", table=FLOWERS)
 
 
+def test_a_forest_is_refused_as_its_trees_cannot_be_checked(tmp_path: Path) -> None:
+    def forest(folder: Path) -> ModelCard:
+        import skops.io
+        from sklearn.ensemble import RandomForestClassifier
+
+        model = RandomForestClassifier(2, random_state=0).fit([[0], [1]], ["a", "b"])
+        skops.io.dump(model, folder / "model.skops")
+        return card(folder, "tabular-classification", library="sklearn")
+
+    with pytest.raises(ModelLoadError, match=r"_tree\.Tree.*of no trees"):
+        tool_run(tmp_path, {"f": forest})("f", "tabular-classification", table="a\n1\n")
+
+
 @pytest.mark.parametrize("library", ["pandas", "skops.io"])
 def test_without_the_extra_the_error_says_what_to_install(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str

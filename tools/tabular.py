@@ -1,7 +1,9 @@
 """Runners that read tables: scikit-learn models saved by skops, and TAPAS for questions.
 
 Pickles (.pkl, .pickle, .joblib) can run any code when they are opened, so they are refused by
-name; a skops file is opened only where all of its types are among those that skops trusts.
+name; a skops file is opened only where all of its types are among those that skops trusts. Those
+are not decision trees, whose content scikit-learn does not check (its pull request 34558), so
+forests and boosted trees are refused too.
 """
 
 from __future__ import annotations
@@ -91,7 +93,10 @@ def _load_skops(checkpoint: Checkpoint) -> tuple[Any, list[str]]:
         raise ModelLoadError(
             f"'{path.name}' of '{checkpoint.card.id}' holds types that are not known to be safe: "
             f"{', '.join(unknown[:3])}.",
-            "Choose a model of plain scikit-learn.",
+            "Choose a model of plain scikit-learn, and of no trees: a tree that was tampered "
+            "with can end the process."
+            if any("ree" in name for name in unknown)
+            else "Choose a model of plain scikit-learn.",
         )
     model = skops.load(path, trusted=[])
     columns = getattr(model, "feature_names_in_", None)
