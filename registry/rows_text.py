@@ -149,6 +149,7 @@ ROWS: tuple[TaskType, ...] = (
         says="{value}",
         noun="new text",
         converts=False,
+        remote="hugginggraph.tools.remote:text2text_generation",
         by_llm=True,
     ),
     TaskType(

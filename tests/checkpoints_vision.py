@@ -381,20 +381,13 @@ def siglip(folder: Path) -> ModelCard:
     return card(folder, "zero-shot-image-classification")
 
 
-def owlvit(folder: Path) -> ModelCard:
-    """OWL-ViT."""
+def _owl(folder: Path, family: str) -> ModelCard:
     import torch
-    from transformers import (
-        AutoTokenizer,
-        OwlViTConfig,
-        OwlViTForObjectDetection,
-        OwlViTImageProcessor,
-        OwlViTProcessor,
-    )
+    import transformers
 
     seed()
     size = save_words(folder)
-    config = OwlViTConfig(
+    config = getattr(transformers, family + "Config")(
         text_config={
             "vocab_size": size, "hidden_size": 32, "num_hidden_layers": 2,
             "num_attention_heads": 2, "intermediate_size": 48, "max_position_embeddings": 16,
@@ -403,19 +396,29 @@ def owlvit(folder: Path) -> ModelCard:
         vision_config=_vit_parts(),
         projection_dim=32,
     )  # fmt: skip
-    model = OwlViTForObjectDetection(config)
+    model = getattr(transformers, family + "ForObjectDetection")(config)
     with torch.no_grad():
         for layer in (model.box_head.dense2, model.class_head.logit_shift):
             layer.weight.zero_()
             layer.bias.zero_()
     save(folder, model)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     tokenizer.model_max_length = 16
-    OwlViTProcessor(
-        image_processor=OwlViTImageProcessor(size=SIDES, do_center_crop=False),
+    getattr(transformers, family + "Processor")(
+        image_processor=getattr(transformers, family + "ImageProcessor")(size=SIDES),
         tokenizer=tokenizer,
     ).save_pretrained(folder)
     return card(folder, "zero-shot-object-detection")
+
+
+def owlvit(folder: Path) -> ModelCard:
+    """OWL-ViT."""
+    return _owl(folder, "OwlViT")
+
+
+def owlv2(folder: Path) -> ModelCard:
+    """OWLv2, which also scores how much a box is a thing."""
+    return _owl(folder, "Owlv2")
 
 
 def _resnet() -> Any:
@@ -820,7 +823,7 @@ def smolvlm(folder: Path) -> ModelCard:
 VISION_BUILDERS: dict[str, Builder] = {
     each.__name__: each
     for each in (
-        clip, siglip, owlvit, grounding_dino, segformer, maskformer, mask2former, detr_panoptic,
-        sam, dpt, depth_anything, glpn, vilt, blip_vqa, donut, layoutlm, smolvlm,
+        clip, siglip, owlvit, owlv2, grounding_dino, segformer, maskformer, mask2former,
+        detr_panoptic, sam, dpt, depth_anything, glpn, vilt, blip_vqa, donut, layoutlm, smolvlm,
     )
 }  # fmt: skip

@@ -107,12 +107,12 @@ def test_a_model_without_column_names_takes_those_of_its_config(run: Run) -> Non
 
 def test_each_row_gets_a_number_and_the_file_is_the_whole_table(run: Run) -> None:
     result = run("line", "tabular-regression", table="town,size\nBonn,5\nUlm,0.5\n")
-    assert result["value"] == {"columns": ["row", "prediction"], "rows": [[1, 25.0], [2, 11.5]]}
-    assert as_text("table", result["value"]) == "row 1, prediction 25.0; row 2, prediction 11.5"
+    assert result["value"] == {"columns": ["row", "estimate"], "rows": [[1, 25.0], [2, 11.5]]}
+    assert as_text("table", result["value"]) == "row 1, estimate 25.0; row 2, estimate 11.5"
     (file,) = result["files"]
     assert file["kind"] == "table"
     assert open_table(file["path"]) == {
-        "columns": ["town", "size", "prediction"],
+        "columns": ["town", "size", "estimate"],
         "rows": [["Bonn", 5, 25.0], ["Ulm", 0.5, 11.5]],
     }
 

@@ -45,7 +45,7 @@ def test_a_picture_is_compared_with_labels(run: Run, picture: str, model: str) -
         assert math.isclose(sum(scores), 1, abs_tol=1e-4)
 
 
-@pytest.mark.parametrize("model", ["owlvit", "grounding_dino"])
+@pytest.mark.parametrize("model", ["owlvit", "owlv2", "grounding_dino"])
 def test_what_is_named_is_found_in_the_picture(run: Run, picture: str, model: str) -> None:
     args = {"image": picture, "candidate_labels": LABELS}
     one, two = (run(model, "zero-shot-object-detection", **args) for _ in range(2))

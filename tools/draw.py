@@ -25,6 +25,8 @@ PALETTE = (
 
 LEGIBLE_SIDE = 480
 """Pictures whose longer side is shorter are enlarged."""
+LARGEST_SIDE = 2048
+"""Pictures with segments are drawn no larger."""
 
 
 def _overlap(a: Rectangle, b: Rectangle) -> float:
@@ -122,21 +124,26 @@ def segment_colour(place: int) -> str:
 def draw_masks(image: Image, segments: Sequence[Mask], masks: Sequence[Image]) -> Image:
     """A copy of the picture with each segment in a colour of its own, and a legend under it.
 
-    ``masks`` are white where the segment is, in the picture's size.
+    ``masks`` are white where the segment is, in the picture's shape and any size.
     """
-    from PIL import Image as Pictures, ImageChops, ImageDraw, ImageFilter, ImageFont
+    import numpy as np
+    from PIL import Image as Pictures, ImageColor, ImageDraw, ImageFont
 
-    factor = _factor(image)
-    size = image.width * factor, image.height * factor
-    canvas = image.resize(size, Pictures.Resampling.BICUBIC)
-    line = max(1, round(max(size) / 320)) * 2 + 1
+    scale = min(float(_factor(image)), LARGEST_SIDE / max(image.size))
+    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    pixels = np.asarray(image.resize(size, Pictures.Resampling.BICUBIC)).astype(np.float32)
+    line = max(1, round(max(size) / 320))
     for place, mask in enumerate(masks):
-        whole = mask.resize(size, Pictures.Resampling.NEAREST)
-        colour = segment_colour(place)
-        paint = Pictures.new("RGB", size, colour)
-        canvas.paste(paint, mask=whole.point(lambda value: value // 2))
-        core = whole.filter(ImageFilter.MinFilter(line))
-        canvas.paste(paint, mask=ImageChops.subtract(whole, core))
+        where = np.asarray(mask.convert("L").resize(size, Pictures.Resampling.NEAREST)) > 127
+        paint = np.array(ImageColor.getrgb(segment_colour(place)), np.float32)
+        pixels[where] = (pixels[where] + paint) / 2
+        inside = where.copy()
+        inside[line:] &= where[:-line]
+        inside[:-line] &= where[line:]
+        inside[:, line:] &= where[:, :-line]
+        inside[:, :-line] &= where[:, line:]
+        pixels[where & ~inside] = paint
+    canvas = Pictures.fromarray(pixels.round().astype(np.uint8))
     lines = [f"{each['label']} {each['share']:.0%}" for each in segments]
     if not lines:
         return canvas

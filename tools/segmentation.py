@@ -72,16 +72,11 @@ def segments_output(image: Image, segments: Sequence[Segment]) -> Output:
     value: list[Mask] = [
         {"label": each.label, "score": each.score, "share": share(each)} for each in kept
     ]
-    masks = [
-        Pictures.fromarray(each.where.astype("uint8") * 255).resize(
-            image.size, Pictures.Resampling.NEAREST
-        )
-        for each in kept
-    ]
-    drawn = draw_masks(image, value, masks)
-    return Output(
-        value, tuple(Media("image", encode_png(each), ".png") for each in (drawn, *masks))
-    )
+    small = [Pictures.fromarray(each.where.astype("uint8") * 255) for each in kept]
+    pictures = [encode_png(draw_masks(image, value, small))]
+    for mask in small:  # one after the other: twenty large masks at once are gigabytes
+        pictures.append(encode_png(mask.resize(image.size, Pictures.Resampling.NEAREST)))
+    return Output(value, tuple(Media("image", data, ".png") for data in pictures))
 
 
 def image_segmentation(checkpoint: Checkpoint) -> Run:

@@ -168,7 +168,7 @@ def tabular_regression(checkpoint: Checkpoint) -> Run:
         if not np.isfinite(found).all():
             raise ModelRunError(f"The model '{checkpoint.card.id}' gave no numbers.")
         several = found.shape[1] > 1
-        names = [f"prediction {n}" if several else "prediction" for n in range(1, 1 + len(found.T))]
+        names = [f"estimate {n}" if several else "estimate" for n in range(1, 1 + len(found.T))]
         numbers = [[float(f"{number:.6g}") for number in row] for row in found]
         value: Table = {
             "columns": ["row", *names],
