@@ -37,7 +37,7 @@ LAYOUT_SCALE = 1000
 def visual_question_answering(checkpoint: Checkpoint) -> Run:
     """A short answer: ViLT chooses one of its own, BLIP writes it; a model that chats is asked."""
     config = load_config(checkpoint)
-    if config.model_type in ("vilt", "blip", "blip-2"):
+    if config.model_type in ("vilt", "blip"):
         return _asked(checkpoint)
     return _chat(checkpoint, "question", "Answer in one word or a short phrase.")
 
@@ -46,12 +46,11 @@ def _asked(checkpoint: Checkpoint) -> Run:
     processor = load_processor(checkpoint)
     model = load_model(checkpoint, "AutoModelForVisualQuestionAnswering")
     limit = max_tokens(processor.tokenizer, model)
-    prompt = "Question: {} Answer:" if model.config.model_type == "blip-2" else "{}"
 
     def run(args: Mapping[str, Any]) -> Output:
         pixels = processor.image_processor(images=args["image"], return_tensors="pt")
         inputs = processor.tokenizer(
-            prompt.format(args["question"]), truncation=True, max_length=limit, return_tensors="pt"
+            args["question"], truncation=True, max_length=limit, return_tensors="pt"
         )
         inputs = {**inputs.to(model.device), **pixels.to(model.device, model.dtype)}
         if model.config.model_type == "vilt":
