@@ -1,3 +1,4 @@
+from . import languages as languages
 from .cards import ModelCard as ModelCard, model_cards as model_cards
 from .embedding import Embedder as Embedder, MiniLM as MiniLM
 from .errors import (

@@ -17,6 +17,7 @@ from .cards import ModelCard
 WITHOUT_FILES = frozenset({"opencv"})
 """Libraries whose models are code, so that there is nothing to find."""
 
+PICKLES = (".pkl", ".pickle", ".joblib")
 HUB_SECONDS = 1.5
 
 
@@ -93,8 +94,13 @@ def missing_parts(folder: Path) -> list[str]:
 
     It needs a configuration and all weights that belong to it, as safetensors. A Diffusers folder
     has a ``model_index.json`` and its parts in folders; each part with a configuration of its own
-    needs its weights.
+    needs its weights. A scikit-learn model is a skops file; a pickle is not weights.
     """
+    if any(folder.glob("*.skops")):
+        return []
+    pickles = [file.name for file in sorted(folder.glob("*")) if file.suffix in PICKLES]
+    if pickles and not any(folder.glob("*.safetensors")):
+        return [f"a skops file ('{pickles[0]}' is a pickle, which could run any code)"]
     index = folder / "model_index.json"
     if not index.is_file():
         config = [] if (folder / "config.json").is_file() else ["config.json"]

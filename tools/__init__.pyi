@@ -1,10 +1,19 @@
-from .checkpoint import locate as locate, pick_device as pick_device
-from .draw import draw_boxes as draw_boxes
-from .loading import quiet as quiet
+from .checkpoint import (
+    locate as locate,
+    pick_device as pick_device,
+)
+from .draw import (
+    draw_boxes as draw_boxes,
+    draw_masks as draw_masks,
+)
+from .loading import (
+    quiet as quiet,
+)
 from .media import (
     Artifacts as Artifacts,
     encode_png as encode_png,
     open_image as open_image,
+    open_table as open_table,
     read_text as read_text,
     sniff as sniff,
 )

@@ -77,6 +77,11 @@ def load_model(checkpoint: Checkpoint, auto: str) -> Any:
     return model.to(checkpoint.device).eval()
 
 
+def load_config(checkpoint: Checkpoint) -> Any:
+    """The checkpoint's configuration, which tells its architecture before it is loaded."""
+    return _from_pretrained(checkpoint, "AutoConfig")
+
+
 def load_tokenizer(checkpoint: Checkpoint) -> Any:
     """The tokenizer; padding is taken from the end token where none is set."""
     tokenizer = _from_pretrained(checkpoint, "AutoTokenizer")

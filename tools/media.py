@@ -1,13 +1,15 @@
-"""Files in and out: what a file is by its content, pictures, texts, and the artifacts folder.
+"""Files in and out: what a file is by its content, pictures, texts, tables, the artifacts folder.
 
 Not covered: decoding audio and video beyond their headers; SVG, PDF and office files.
 """
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import io
 import os
+import re
 import tempfile
 import warnings
 from collections.abc import Mapping
@@ -24,12 +26,15 @@ from hugginggraph.registry import (
 )
 
 from .runner import Media
+from .values import Table
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 MAX_PIXELS = 100_000_000
 MAX_TEXT_BYTES = 5_000_000
+MAX_CELLS = 200_000
+_NUMBER = re.compile(r"[-+]?(?:0|[1-9]\d{0,17})(?:\.\d+)?(?:[eE][-+]?\d{1,2})?")
 
 IMAGE_FORMATS = (
     "PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "ICO", "AVIF", "JPEG2000",
@@ -245,6 +250,51 @@ def read_text(path: str | Path) -> str:
     if not text.strip():
         raise EmptyFileError(f"The text '{path.name}' holds only white space.")
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def open_table(source: str | Path) -> Table:
+    """The table in a CSV file, or in CSV text: one with a line break is text, else it is a path.
+
+    Cells are divided by a comma, a semicolon or a tab; the first row names the columns. A column
+    that holds nothing but numbers has numbers in its cells ("007" is none).
+
+    Raises:
+        ResourceError: one of its named kinds; more than 200,000 cells are unsupported.
+    """
+    pasted = isinstance(source, str) and "\n" in source.strip()
+    name = "The pasted table" if pasted else f"The table '{Path(source).name}'"
+    text = str(source).replace("\r\n", "\n") if pasted else read_text(source)
+    text = "\n".join(line for line in text.split("\n") if line.strip())
+    head = text.partition("\n")[0]
+    divider = max(",;\t", key=head.count)
+    if text.count(divider) > MAX_CELLS:
+        raise UnsupportedFileError(f"{name} has more than {MAX_CELLS:,} cells.", "Give a part.")
+    try:
+        columns, *rows = csv.reader(text.splitlines(keepends=True), delimiter=divider, strict=True)
+    except (csv.Error, ValueError) as exc:
+        raise UnreadableFileError(f"{name} is not CSV: {exc}.", "Save it again as CSV.") from exc
+    if not rows:
+        raise EmptyFileError(f"{name} has no rows under its column names.", "Give some rows.")
+    for number, row in enumerate(rows, 2):
+        if len(row) != len(columns):
+            raise UnreadableFileError(
+                f"{name} has {len(columns)} columns, but row {number} has {len(row)} cells.",
+                "Mend the row, or put cells that hold the divider in quotes.",
+            )
+    names: list[str] = []
+    for place, column in enumerate(columns, 1):
+        column = column.strip() or f"column {place}"
+        names.append(column if column not in names else f"{column} ({place})")
+    cells = [_numbers([cell.strip() for cell in column]) for column in zip(*rows, strict=True)]
+    return {"columns": names, "rows": [list(row) for row in zip(*cells, strict=True)]}
+
+
+def _numbers(cells: list[str]) -> list[str | float]:
+    """The cells as numbers where all that are not empty are some; else as they are."""
+    full = [cell for cell in cells if cell]
+    if not full or not all(map(_NUMBER.fullmatch, full)):
+        return list(cells)
+    return [(float(c) if set(c) & set(".eE") else int(c)) if c else "" for c in cells]
 
 
 def encode_png(image: Image) -> bytes:

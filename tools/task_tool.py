@@ -23,12 +23,18 @@ from hugginggraph.registry import (
 )
 
 from .checkpoint import locate
-from .media import Artifacts, open_image
+from .media import Artifacts, open_image, open_table
 from .pool import ModelPool
 from .values import as_text
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
+
+_OPENERS: Mapping[Kind, Callable[[str | Path], Any]] = {
+    "image": open_image,
+    "table": open_table,
+}
+"""What opens an argument that is a file's path (of a table: or the CSV itself), by kind."""
 
 FindCard: TypeAlias = Callable[[str, str | None, Mapping[str, Any]], ModelCard]
 """Chooses a card from a task id, a model id or None, and the arguments."""
@@ -122,8 +128,8 @@ def _open(row: TaskType, slot: Slot, value: Any) -> Any:
 
 
 def _open_one(row: TaskType, slot: Slot, value: Any) -> Any:
-    if slot.kind == "image" and isinstance(value, (str, Path)):
-        return open_image(value)
+    if slot.kind in _OPENERS and isinstance(value, (str, Path)) and str(value).strip():
+        return _OPENERS[slot.kind](value)
     if not isinstance(value, str):
         raise _wrong(row, slot, f"a {slot.kind}", value)
     if not value.strip():

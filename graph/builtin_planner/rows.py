@@ -140,6 +140,22 @@ TRAITS: Mapping[str, Trait] = {
     "table-question-answering": Trait("Answering questions about tables", r"answers?"),
     "zero-shot-image-classification": Trait("Sorting pictures by given labels", r"labels?"),
     "tabular-classification": Trait("Table classification", r"class\w*|categor\w+"),
+    "tabular-regression": Trait("Estimates from tables", r"estimates?|predictions?|forecasts?"),
+    "text2text-generation": Trait(
+        "Rewriting texts",
+        r"(?:rewritten|corrected|rephrased|paraphrased) \w+",
+        chains=True,
+        prompted=True,
+        renews=True,
+        told=True,
+    ),
+    "zero-shot-object-detection": Trait(
+        "Finding things that are named", r"(?:detected|found) \w+|boxes|detections?"
+    ),
+    "mask-generation": Trait("Cutting out everything", r"masks?|cut-?outs?"),
+    "image-text-to-text": Trait(
+        "Writing about pictures", r"answers?|explanations?|(?:written )?text", renews=True
+    ),
     "text-to-speech": Trait(
         "Speech output",
         r"speech|(?:" + _MADE + r"|spoken )?(?:audio|voice|recording)(?: (?:file|version))?"
