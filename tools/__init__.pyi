@@ -1,5 +1,6 @@
 from .checkpoint import locate as locate
 from .draw import draw_boxes as draw_boxes
+from .film import Clip as Clip, open_film as open_film
 from .media import (
     Artifacts as Artifacts,
     encode_png as encode_png,
@@ -16,6 +17,7 @@ from .runner import (
     Runner as Runner,
 )
 from .sentences import split_sentences as split_sentences
+from .sound import Recording as Recording, open_sound as open_sound
 from .task_tool import (
     FindCard as FindCard,
     ResultFile as ResultFile,

@@ -23,8 +23,10 @@ from hugginggraph.registry import (
 )
 
 from .checkpoint import locate
+from .film import open_film
 from .media import Artifacts, open_image
 from .pool import ModelPool
+from .sound import open_sound
 from .values import as_text
 
 if TYPE_CHECKING:
@@ -32,6 +34,14 @@ if TYPE_CHECKING:
 
 FindCard: TypeAlias = Callable[[str, str | None, Mapping[str, Any]], ModelCard]
 """Chooses a card from a task id, a model id or None, and the arguments."""
+
+
+_OPENERS: Mapping[Kind, Callable[[str | Path], Any]] = {
+    "image": open_image,
+    "audio": open_sound,
+    "video": open_film,
+}
+"""What turns a file's path into what runners take (`runner.py`)."""
 
 
 class ResultFile(TypedDict):
@@ -122,8 +132,9 @@ def _open(row: TaskType, slot: Slot, value: Any) -> Any:
 
 
 def _open_one(row: TaskType, slot: Slot, value: Any) -> Any:
-    if slot.kind == "image" and isinstance(value, (str, Path)):
-        return open_image(value)
+    opener = _OPENERS.get(slot.kind)
+    if opener and isinstance(value, (str, Path)):
+        return opener(value)
     if not isinstance(value, str):
         raise _wrong(row, slot, f"a {slot.kind}", value)
     if not value.strip():
