@@ -2,6 +2,47 @@
 
 from __future__ import annotations
 
+from .slots import AUDIO, LABELS
 from .tasks import TaskType
 
-ROWS: tuple[TaskType, ...] = ()
+ROWS: tuple[TaskType, ...] = (
+    TaskType(
+        "automatic-speech-recognition",
+        "write down what is said in a recording (speech to text)",
+        (AUDIO,),
+        "text",
+        {"transformers": "hugginggraph.tools.audio:automatic_speech_recognition"},
+        says="In {audio} someone says: {value}",
+        noun="transcript",
+        remote="hugginggraph.tools.remote:automatic_speech_recognition",
+    ),
+    TaskType(
+        "audio-classification",
+        "say what kind of sound a recording is: the emotion, language or command of a voice, "
+        "the kind of music, an event",
+        (AUDIO,),
+        "labels",
+        {"transformers": "hugginggraph.tools.audio:audio_classification"},
+        says="{audio} sounds most like {best}, before {rest}.",
+        noun="class",
+        remote="hugginggraph.tools.remote:audio_classification",
+    ),
+    TaskType(
+        "zero-shot-audio-classification",
+        "say which of the labels given in the request fits a recording best",
+        (AUDIO, LABELS),
+        "labels",
+        {"transformers": "hugginggraph.tools.audio:zero_shot_audio_classification"},
+        says="{audio} fits {best} best, before {rest}.",
+        noun="label",
+    ),
+    TaskType(
+        "voice-activity-detection",
+        "find when someone speaks in a recording, with the seconds",
+        (AUDIO,),
+        "labels",
+        {"transformers": "hugginggraph.tools.audio:voice_activity_detection"},
+        says="Speech in {audio}: {value}.",
+        noun="speech segments",
+    ),
+)
