@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
-from .slots import AUDIO, LABELS
+from .slots import AUDIO, LABELS, PROMPT, TEXT
 from .tasks import TaskType
 
 ROWS: tuple[TaskType, ...] = (
+    TaskType(
+        "text-to-speech",
+        "read a text aloud: a sound file with a voice that says it",
+        (TEXT,),
+        "audio",
+        {"transformers": "hugginggraph.tools.audio_making:text_to_speech"},
+        says="{text} is read aloud: {value}.",
+        noun="speech",
+        remote="hugginggraph.tools.remote:text_to_speech",
+    ),
+    TaskType(
+        "text-to-audio",
+        "make music or a sound as described in words",
+        (PROMPT,),
+        "audio",
+        {"transformers": "hugginggraph.tools.audio_making:text_to_audio"},
+        says="{text} became {value}.",
+        noun="sound",
+        converts=False,
+    ),
     TaskType(
         "automatic-speech-recognition",
         "write down what is said in a recording (speech to text)",
@@ -44,5 +64,15 @@ ROWS: tuple[TaskType, ...] = (
         {"transformers": "hugginggraph.tools.audio:voice_activity_detection"},
         says="Speech in {audio}: {value}.",
         noun="speech segments",
+    ),
+    TaskType(
+        "audio-to-audio",
+        "change a recording: say the same words in another voice, or take the noise out",
+        (AUDIO,),
+        "audio",
+        {"transformers": "hugginggraph.tools.audio_making:audio_to_audio"},
+        says="{audio} became {value}.",
+        noun="new recording",
+        remote="hugginggraph.tools.remote:audio_to_audio",
     ),
 )

@@ -344,10 +344,244 @@ def diarizer(folder: Path) -> ModelCard:
     return card(folder, "voice-activity-detection")
 
 
+def vits(folder: Path) -> ModelCard:
+    """VITS with the letters of an MMS voice, at 22 kHz."""
+    import json
+
+    from transformers import VitsConfig, VitsModel, VitsTokenizer
+
+    _seed()
+    folder.mkdir(parents=True, exist_ok=True)
+    letters = [*string.ascii_lowercase, " ", "'", "-", "<pad>", "<unk>"]
+    path = folder / "vocab.json"
+    path.write_text(json.dumps({letter: i for i, letter in enumerate(letters)}))
+    VitsTokenizer(
+        str(path), pad_token="<pad>", unk_token="<unk>", phonemize=False, add_blank=True
+    ).save_pretrained(folder)
+    config = VitsConfig(
+        vocab_size=len(letters),
+        hidden_size=16,
+        num_hidden_layers=1,
+        ffn_dim=24,
+        flow_size=16,
+        spectrogram_bins=9,
+        upsample_initial_channel=16,
+        upsample_rates=(8, 8, 4),
+        upsample_kernel_sizes=(16, 16, 8),
+        resblock_kernel_sizes=(3,),
+        resblock_dilation_sizes=((1, 3),),
+        duration_predictor_filter_channels=16,
+        prior_encoder_num_flows=2,
+        prior_encoder_num_wavenet_layers=1,
+        posterior_encoder_num_wavenet_layers=1,
+        duration_predictor_num_flows=2,
+        depth_separable_num_layers=1,
+        sampling_rate=22_050,
+        initializer_range=0.2,
+    )
+    _save(folder, VitsModel(config))
+    return card(folder, "text-to-speech")
+
+
+def _speecht5_parts(folder: Path) -> Any:
+    import torch
+    from safetensors.torch import save_file
+    from transformers import SpeechT5Config, SpeechT5HifiGan, SpeechT5HifiGanConfig
+
+    _seed()
+    vocoder = SpeechT5HifiGanConfig(
+        model_in_dim=8, upsample_initial_channel=16, upsample_rates=(16, 16),
+        upsample_kernel_sizes=(32, 32), resblock_kernel_sizes=(3,),
+        resblock_dilation_sizes=((1, 3),), initializer_range=0.3,
+    )  # fmt: skip
+    _save(folder / "vocoder", SpeechT5HifiGan(vocoder))
+    save_file({"speaker": torch.randn(12)}, folder / "speaker.safetensors")
+    return SpeechT5Config(
+        vocab_size=save_words(folder),
+        hidden_size=32,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=48,
+        decoder_ffn_dim=48,
+        conv_dim=(16, 16, 16, 16),
+        conv_stride=(5, 4, 4, 4),
+        conv_kernel=(10, 8, 8, 8),
+        num_conv_pos_embeddings=16,
+        num_conv_pos_embedding_groups=2,
+        num_mel_bins=8,
+        speech_decoder_prenet_units=16,
+        speech_decoder_postnet_units=16,
+        speech_decoder_postnet_layers=2,
+        speaker_embedding_dim=12,
+        pad_token_id=0,
+        initializer_range=0.3,
+        max_text_positions=64,
+    )
+
+
+def _never_stopping(model: Any) -> Any:
+    """The model without its wish to stop: it speaks as long as it may."""
+    model.speech_decoder_postnet.prob_out.bias.data.fill_(-100)
+    return model
+
+
+def speecht5(folder: Path) -> ModelCard:
+    """SpeechT5 that speaks, its vocoder and its speaker in the same folder."""
+    from transformers import SpeechT5ForTextToSpeech
+
+    config = _speecht5_parts(folder)
+    _save(folder, _never_stopping(SpeechT5ForTextToSpeech(config)))
+    return card(folder, "text-to-speech")
+
+
+def speecht5_voice(folder: Path) -> ModelCard:
+    """SpeechT5 that changes a voice."""
+    from transformers import SpeechT5FeatureExtractor, SpeechT5ForSpeechToSpeech
+
+    config = _speecht5_parts(folder)
+    _save(folder, _never_stopping(SpeechT5ForSpeechToSpeech(config)))
+    SpeechT5FeatureExtractor(num_mel_bins=8).save_pretrained(folder)
+    return card(folder, "audio-to-audio")
+
+
+def _encodec(**more: Any) -> Any:
+    from transformers import EncodecConfig
+
+    return EncodecConfig(
+        **{
+            "sampling_rate": 3200, "target_bandwidths": [1.6], "num_filters": 4,
+            "hidden_size": 8, "upsampling_ratios": [8, 8], "codebook_size": 16, "codebook_dim": 8,
+            "num_lstm_layers": 1, "kernel_size": 3, "last_kernel_size": 3,
+        } | more
+    )  # fmt: skip
+
+
+def _fill_codebooks(model: Any) -> None:
+    """Gives each code of an EnCodec its own vector; untrained they are all zero."""
+    for name, buffer in model.named_buffers():
+        if name.endswith("codebook.embed"):
+            buffer.normal_()
+
+
+def musicgen(folder: Path) -> ModelCard:
+    """MusicGen: a T5, a decoder of codes and an EnCodec, 50 codes a second."""
+    return _musicgen(folder, 1)
+
+
+def musicgen_stereo(folder: Path) -> ModelCard:
+    """MusicGen with a left and a right."""
+    return _musicgen(folder, 2)
+
+
+def _musicgen(folder: Path, channels: int) -> ModelCard:
+    from transformers import (
+        MusicgenConfig,
+        MusicgenDecoderConfig,
+        MusicgenForConditionalGeneration,
+        T5Config,
+    )
+
+    _seed()
+    text = T5Config(
+        vocab_size=save_words(folder), d_model=16, d_kv=8, d_ff=24, num_layers=1, num_heads=2,
+    )  # fmt: skip
+    decoder = MusicgenDecoderConfig(
+        vocab_size=16, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, ffn_dim=24,
+        num_codebooks=4 * channels, pad_token_id=16, bos_token_id=16, audio_channels=channels,
+    )  # fmt: skip
+    config = MusicgenConfig(
+        text_encoder=text, audio_encoder=_encodec(), decoder=decoder, initializer_factor=0.5
+    )
+    model = MusicgenForConditionalGeneration(config)
+    _fill_codebooks(model)
+    for name, weights in model.named_parameters():
+        if "decoder" in name and "audio_encoder" not in name and weights.ndim == 2:
+            weights.data *= 15  # what it was asked must matter to random weights too
+    model.generation_config.update(
+        do_sample=True, guidance_scale=3.0, max_length=80, decoder_start_token_id=16,
+        pad_token_id=16, bos_token_id=16,
+    )  # fmt: skip
+    _save(folder, model)
+    return card(folder, "text-to-audio")
+
+
+def bark(folder: Path) -> ModelCard:
+    """Bark: three GPTs and an EnCodec."""
+    from transformers import (
+        BarkCoarseConfig,
+        BarkConfig,
+        BarkFineConfig,
+        BarkModel,
+        BarkSemanticConfig,
+        GenerationConfig,
+    )
+
+    _seed()
+    size = save_words(folder)
+    parts = {
+        "hidden_size": 16, "num_layers": 1, "num_heads": 2, "block_size": 64,
+        "initializer_range": 0.3,
+    }  # fmt: skip
+    config = BarkConfig(
+        semantic_config=BarkSemanticConfig(
+            **parts, input_vocab_size=size + 60, output_vocab_size=size + 60
+        ),
+        coarse_acoustics_config=BarkCoarseConfig(
+            **parts, input_vocab_size=120, output_vocab_size=120
+        ),
+        fine_acoustics_config=BarkFineConfig(
+            **parts, input_vocab_size=17, output_vocab_size=17, n_codes_total=4, n_codes_given=2
+        ),
+        codec_config=_encodec(sampling_rate=24_000, upsampling_ratios=[20, 16]),
+    )
+    model = BarkModel(config)
+    _fill_codebooks(model)
+    semantic = {
+        "eos_token_id": 40, "max_new_tokens": 24, "do_sample": True, "semantic_vocab_size": 40,
+        "text_encoding_offset": 41, "text_pad_token": 42, "semantic_infer_token": 43,
+        "semantic_pad_token": 40, "max_input_semantic_length": 16, "min_eos_p": 0.0,
+    }  # fmt: skip
+    coarse = {
+        "do_sample": True, "coarse_semantic_pad_token": 41, "coarse_rate_hz": 75,
+        "n_coarse_codebooks": 2,
+        "coarse_infer_token": 42, "max_coarse_input_length": 16, "max_coarse_history": 24,
+        "sliding_window_len": 12,
+    }  # fmt: skip
+    fine = {"max_fine_history_length": 16, "max_fine_input_length": 32, "n_fine_codebooks": 4}
+    model.generation_config = GenerationConfig(
+        semantic_config=semantic,
+        coarse_acoustics_config=coarse,
+        fine_acoustics_config=fine,
+        sample_rate=24_000,
+        codebook_size=16,
+    )
+    _save(folder, model)
+    return card(folder, "text-to-speech")
+
+
+def fastspeech2(folder: Path) -> ModelCard:
+    """The configuration of a FastSpeech2, whose tokenizer needs a library of its own."""
+    import json
+
+    from transformers import FastSpeech2ConformerWithHifiGanConfig
+
+    folder.mkdir(parents=True, exist_ok=True)
+    FastSpeech2ConformerWithHifiGanConfig().save_pretrained(folder)
+    (folder / "vocab.json").write_text(json.dumps({"<blank>": 0, "<unk>": 1}))
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({"tokenizer_class": "FastSpeech2ConformerTokenizer"})
+    )
+    (folder / "model.safetensors").write_bytes(b"")
+    return card(folder, "text-to-speech")
+
+
 BUILDERS: dict[str, Callable[[Path], ModelCard]] = {
     each.__name__: each
     for each in (
         wav2vec2_ctc, hubert_ctc, wav2vec2_bert_ctc, whisper, speech2text, moonshine,
-        sound_classifier, ast, clap, speech_finder, diarizer,
+        sound_classifier, ast, clap, speech_finder, diarizer, vits,
+        speecht5, speecht5_voice, musicgen, musicgen_stereo, bark, fastspeech2,
     )
 }  # fmt: skip
