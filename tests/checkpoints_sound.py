@@ -577,11 +577,118 @@ def fastspeech2(folder: Path) -> ModelCard:
     return card(folder, "text-to-speech")
 
 
+ACTIONS = ["walking", "running", "jumping", "falling", "throwing", "swimming"]
+
+
+def _eye_parts() -> dict[str, Any]:
+    return {
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 48,
+        "image_size": SIDE,
+        "patch_size": 8,
+        "num_frames": 4,
+        "initializer_range": 0.5,
+    }
+
+
+def _save_frames_processor(folder: Path) -> None:
+    from transformers import VideoMAEImageProcessor
+
+    VideoMAEImageProcessor(
+        size={"shortest_edge": SIDE}, crop_size={"height": SIDE, "width": SIDE}
+    ).save_pretrained(folder)
+
+
+def videomae(folder: Path) -> ModelCard:
+    """VideoMAE with six actions."""
+    from transformers import VideoMAEConfig, VideoMAEForVideoClassification
+
+    _seed()
+    config = VideoMAEConfig(**_eye_parts(), tubelet_size=2, **_named(ACTIONS))
+    _save(folder, VideoMAEForVideoClassification(config))
+    _save_frames_processor(folder)
+    return card(folder, "video-classification")
+
+
+def timesformer(folder: Path) -> ModelCard:
+    """TimeSformer with six actions."""
+    from transformers import TimesformerConfig, TimesformerForVideoClassification
+
+    _seed()
+    config = TimesformerConfig(**_eye_parts(), **_named(ACTIONS))
+    _save(folder, TimesformerForVideoClassification(config))
+    _save_frames_processor(folder)
+    return card(folder, "video-classification")
+
+
+def vivit(folder: Path) -> ModelCard:
+    """ViViT with six actions."""
+    from transformers import VivitConfig, VivitForVideoClassification, VivitImageProcessor
+
+    _seed()
+    parts = {key: value for key, value in _eye_parts().items() if key != "patch_size"}
+    config = VivitConfig(**parts, tubelet_size=[2, 8, 8], **_named(ACTIONS))
+    _save(folder, VivitForVideoClassification(config))
+    VivitImageProcessor(
+        size={"shortest_edge": SIDE}, crop_size={"height": SIDE, "width": SIDE}
+    ).save_pretrained(folder)
+    return card(folder, "video-classification")
+
+
+def git_video(folder: Path) -> ModelCard:
+    """GIT that sees four pictures at once."""
+    import json
+
+    from checkpoints import git
+    from transformers import GitConfig, GitForCausalLM
+
+    plain = git(folder)
+    config = GitConfig.from_pretrained(folder)
+    config.num_image_with_embedding = 4
+    _seed()
+    model = GitForCausalLM(config)
+    for place in model.git.img_temporal_embedding:
+        place.data.normal_()
+    _save(folder, model)
+    assert json.loads((folder / "config.json").read_text())["num_image_with_embedding"] == 4
+    return plain.model_copy(update={"task": "video-to-text"})
+
+
+def timesformer_gpt2(folder: Path) -> ModelCard:
+    """A TimeSformer that a GPT-2 with cross-attention writes from."""
+    from transformers import (
+        GPT2Config,
+        TimesformerConfig,
+        VisionEncoderDecoderConfig,
+        VisionEncoderDecoderModel,
+    )
+
+    _seed()
+    decoder = GPT2Config(
+        vocab_size=save_words(folder), n_embd=32, n_layer=1, n_head=2, n_positions=64,
+        add_cross_attention=True, is_decoder=True, initializer_range=0.5,
+    )  # fmt: skip
+    model = VisionEncoderDecoderModel(
+        VisionEncoderDecoderConfig.from_encoder_decoder_configs(
+            TimesformerConfig(**_eye_parts()), decoder
+        )
+    )
+    model.generation_config.decoder_start_token_id = 2
+    model.generation_config.eos_token_id = 1
+    model.generation_config.pad_token_id = 0
+    _save(folder, model)
+    _save_frames_processor(folder)
+    return card(folder, "video-to-text")
+
+
 BUILDERS: dict[str, Callable[[Path], ModelCard]] = {
     each.__name__: each
     for each in (
         wav2vec2_ctc, hubert_ctc, wav2vec2_bert_ctc, whisper, speech2text, moonshine,
         sound_classifier, ast, clap, speech_finder, diarizer, vits,
-        speecht5, speecht5_voice, musicgen, musicgen_stereo, bark, fastspeech2,
+        speecht5, speecht5_voice, musicgen, musicgen_stereo, bark, fastspeech2, videomae,
+        timesformer, vivit, git_video, timesformer_gpt2,
     )
 }  # fmt: skip
