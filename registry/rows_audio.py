@@ -70,7 +70,10 @@ ROWS: tuple[TaskType, ...] = (
         "change a recording: say the same words in another voice, or take the noise out",
         (AUDIO,),
         "audio",
-        {"transformers": "hugginggraph.tools.audio_making:audio_to_audio"},
+        {
+            "transformers": "hugginggraph.tools.audio_making:audio_to_audio",
+            "scipy": "hugginggraph.tools.denoise:noise_reduction",
+        },
         says="{audio} became {value}.",
         noun="new recording",
         remote="hugginggraph.tools.remote:audio_to_audio",

@@ -488,6 +488,11 @@ def test_a_question_about_a_picture_comes_to_its_description_and_its_objects_wit
     assert answer.confidence < 0.6
 
 
+def test_what_is_said_in_a_video_is_heard_in_its_sound_track() -> None:
+    heard = ["automatic-speech-recognition(audio=r1)"]
+    assert steps("Transcribe clip.mp4", "clip.mp4") == heard
+
+
 def test_no_task_outside_the_given_table_is_ever_planned() -> None:
     only = {"object-detection": task_types()["object-detection"]}
     answer = draft("Describe scene.png and count the objects in it", "scene.png", rows=only)

@@ -260,6 +260,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
     },
     "heard": {
         "audio": "automatic-speech-recognition",
+        "video": "automatic-speech-recognition",
         "image": "image-to-text",
         "text": "question-answering",
     },
