@@ -21,7 +21,10 @@ ROWS: tuple[TaskType, ...] = (
         "make music or a sound as described in words",
         (PROMPT,),
         "audio",
-        {"transformers": "hugginggraph.tools.audio_making:text_to_audio"},
+        {
+            "transformers": "hugginggraph.tools.audio_making:text_to_audio",
+            "diffusers": "hugginggraph.tools.audio_diffusion:text_to_audio",
+        },
         says="{text} became {value}.",
         noun="sound",
         converts=False,

@@ -577,6 +577,47 @@ def fastspeech2(folder: Path) -> ModelCard:
     return card(folder, "text-to-speech")
 
 
+def stable_audio(folder: Path) -> ModelCard:
+    """Stable Audio: a T5, a diffusion transformer and an Oobleck, in stereo."""
+    from diffusers import (
+        AutoencoderOobleck,
+        EDMDPMSolverMultistepScheduler,
+        StableAudioDiTModel,
+        StableAudioPipeline,
+        StableAudioProjectionModel,
+    )
+    from transformers import AutoTokenizer, T5Config, T5EncoderModel
+
+    _seed()
+    text = T5Config(
+        vocab_size=save_words(folder / "words"), d_model=16, d_kv=8, d_ff=24, num_layers=1,
+        num_heads=2,
+    )  # fmt: skip
+    StableAudioPipeline(
+        vae=AutoencoderOobleck(
+            encoder_hidden_size=6, downsampling_ratios=[4, 8], decoder_channels=3,
+            decoder_input_channels=3, audio_channels=2, channel_multiples=[2, 4],
+            sampling_rate=3200,
+        ),
+        text_encoder=T5EncoderModel(text).eval(),
+        projection_model=StableAudioProjectionModel(
+            text_encoder_dim=16, conditioning_dim=4, min_value=0, max_value=32
+        ),
+        tokenizer=AutoTokenizer.from_pretrained(folder / "words", model_max_length=16),
+        transformer=StableAudioDiTModel(
+            sample_size=200, in_channels=3, num_layers=1, attention_head_dim=4,
+            num_attention_heads=2, num_key_value_attention_heads=2, out_channels=3,
+            cross_attention_dim=4, time_proj_dim=8, global_states_input_dim=8,
+            cross_attention_input_dim=4,
+        ),
+        scheduler=EDMDPMSolverMultistepScheduler(
+            solver_order=2, prediction_type="v_prediction", sigma_data=1.0,
+            sigma_schedule="exponential",
+        ),
+    ).save_pretrained(folder)  # fmt: skip
+    return card(folder, "text-to-audio", "diffusers")
+
+
 ACTIONS = ["walking", "running", "jumping", "falling", "throwing", "swimming"]
 
 
@@ -688,7 +729,7 @@ BUILDERS: dict[str, Callable[[Path], ModelCard]] = {
     for each in (
         wav2vec2_ctc, hubert_ctc, wav2vec2_bert_ctc, whisper, speech2text, moonshine,
         sound_classifier, ast, clap, speech_finder, diarizer, vits,
-        speecht5, speecht5_voice, musicgen, musicgen_stereo, bark, fastspeech2, videomae,
-        timesformer, vivit, git_video, timesformer_gpt2,
+        speecht5, speecht5_voice, musicgen, musicgen_stereo, stable_audio, bark, fastspeech2,
+        videomae, timesformer, vivit, git_video, timesformer_gpt2,
     )
 }  # fmt: skip

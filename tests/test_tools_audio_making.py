@@ -172,12 +172,15 @@ def test_a_model_of_another_kind_is_refused_by_name(run: Run, recording: str, ta
         run("text_classifier", task, **args)
 
 
-@pytest.mark.parametrize(("model", "channels"), [("musicgen", 1), ("musicgen_stereo", 2)])
+@pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")  # Diffusers' own Oobleck
+@pytest.mark.parametrize(
+    ("model", "channels"), [("musicgen", 1), ("musicgen_stereo", 2), ("stable_audio", 2)]
+)
 def test_a_description_becomes_music_always_the_same(run: Run, model: str, channels: int) -> None:
     result = run(model, "text-to-audio", text="a small river")
     assert_sound(result, 3200)
     assert result["value"]["channels"] == channels
-    assert result["value"]["seconds"] == pytest.approx(1.5, abs=0.1)
+    assert result["value"]["seconds"] == pytest.approx(1.7, abs=0.4)
     assert run(model, "text-to-audio", text="a small river")["files"] == result["files"]
     other = run(model, "text-to-audio", text="red circle on white")
     assert other["files"] != result["files"]
