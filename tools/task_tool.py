@@ -32,16 +32,15 @@ from .values import as_text
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
 
-FindCard: TypeAlias = Callable[[str, str | None, Mapping[str, Any]], ModelCard]
-"""Chooses a card from a task id, a model id or None, and the arguments."""
-
-
 _OPENERS: Mapping[Kind, Callable[[str | Path], Any]] = {
     "image": open_image,
     "audio": open_sound,
     "video": open_film,
 }
-"""What turns a file's path into what runners take (`runner.py`)."""
+"""What opens an argument that is a file's path, by kind."""
+
+FindCard: TypeAlias = Callable[[str, str | None, Mapping[str, Any]], ModelCard]
+"""Chooses a card from a task id, a model id or None, and the arguments."""
 
 
 class ResultFile(TypedDict):
@@ -132,9 +131,8 @@ def _open(row: TaskType, slot: Slot, value: Any) -> Any:
 
 
 def _open_one(row: TaskType, slot: Slot, value: Any) -> Any:
-    opener = _OPENERS.get(slot.kind)
-    if opener and isinstance(value, (str, Path)):
-        return opener(value)
+    if slot.kind in _OPENERS and isinstance(value, (str, Path)) and str(value).strip():
+        return _OPENERS[slot.kind](value)
     if not isinstance(value, str):
         raise _wrong(row, slot, f"a {slot.kind}", value)
     if not value.strip():
