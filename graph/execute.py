@@ -16,19 +16,33 @@ import logging
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from langchain_core.messages import ToolMessage
 from langgraph.config import get_stream_writer
 from langgraph.func import task as durable_task
 
-from hugginggraph.registry import HuggingGraphError, ModelRunError, TaskTimeoutError, task_type
+from hugginggraph.registry import (
+    HuggingGraphError,
+    Kind,
+    ModelRunError,
+    TaskTimeoutError,
+    task_type,
+)
 
 from .arguments import resolve
 from .parts import Parts
 from .state import Choice, Resource, Result, State, Task
 
 log = logging.getLogger("hugginggraph")
+FILE_KINDS: Mapping[str, Kind] = {
+    ".png": "image",
+    ".wav": "audio",
+    ".mp4": "video",
+    ".csv": "table",
+}
+"""What a file that a task made is: a sound's second file is a picture of it."""
 Future: TypeAlias = "asyncio.Future[Result]"
 
 
@@ -259,7 +273,7 @@ def collect(
         keys = []
         for path in result["files"]:
             key = f"r{len(resources) + len(made) + 1}"
-            kind = "image" if path.endswith(".png") else result["kind"]
+            kind = FILE_KINDS.get(Path(path).suffix, result["kind"])
             made[key] = Resource(kind=kind, path=path, name=path, task=task["id"])
             keys.append(key)
         results[str(task["id"])] = {**result, "files": keys}

@@ -14,7 +14,7 @@ from threading import Thread
 
 from .cards import ModelCard
 
-WITHOUT_FILES = frozenset({"opencv"})
+WITHOUT_FILES = frozenset({"opencv", "scipy"})
 """Libraries whose models are code, so that there is nothing to find."""
 
 PICKLES = (".pkl", ".pickle", ".joblib")

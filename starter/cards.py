@@ -94,3 +94,9 @@ def cards() -> Iterator[ModelCard]:
         description="Draws the edges of any picture with the Canny operator. No weights.",
         license="apache-2.0", size_bytes=0, tags=("edges", "control"), source="starter",
     )  # fmt: skip
+    yield ModelCard(
+        id="hugginggraph/noise-reduction", task="audio-to-audio", library="scipy",
+        description="Takes steady background noise, hiss and hum out of any recording: clean-up, "
+        "denoising, speech enhancement. No weights.",
+        license="apache-2.0", size_bytes=0, tags=("denoising", "enhancement"), source="starter",
+    )  # fmt: skip

@@ -468,15 +468,17 @@ def test_what_can_be_done_is_told_from_the_table() -> None:
 
 
 def test_what_the_table_lacks_is_named_and_the_rest_is_planned() -> None:
-    answer = draft("Describe scene.png and read it aloud", "scene.png")
+    rows = {id: row for id, row in task_types().items() if id != "text-to-speech"}
+    answer = draft("Describe scene.png and read it aloud", "scene.png", rows=rows)
     assert [task["task"] for task in answer.tasks] == ["image-to-text"]
     assert answer.notes == ("Speech output (text-to-speech) is not available here.",)
     assert answer.confidence < 0.7
 
 
 def test_what_needs_a_missing_task_is_left_out_rather_than_run_on_something_else() -> None:
+    rows = {id: row for id, row in task_types().items() if id != "automatic-speech-recognition"}
     with pytest.raises(NotUnderstoodError, match=r"Speech recognition .* not available.*summariz"):
-        draft("Transcribe talk.wav and summarize it", "talk.wav")
+        draft("Transcribe talk.wav and summarize it", "talk.wav", rows=rows)
 
 
 def test_a_question_about_a_picture_comes_to_its_description_and_its_objects_with_a_note() -> None:
@@ -485,6 +487,11 @@ def test_a_question_about_a_picture_comes_to_its_description_and_its_objects_wit
     assert [task["task"] for task in answer.tasks] == ["image-to-text", "object-detection"]
     assert "not available here; nearest" in answer.notes[0]
     assert answer.confidence < 0.6
+
+
+def test_what_is_said_in_a_video_is_heard_in_its_sound_track() -> None:
+    heard = ["automatic-speech-recognition(audio=r1)"]
+    assert steps("Transcribe clip.mp4", "clip.mp4") == heard
 
 
 def test_no_task_outside_the_given_table_is_ever_planned() -> None:

@@ -6,6 +6,10 @@ from .draw import (
     draw_boxes as draw_boxes,
     draw_masks as draw_masks,
 )
+from .film import (
+    Clip as Clip,
+    open_film as open_film,
+)
 from .loading import (
     quiet as quiet,
 )
@@ -26,6 +30,7 @@ from .runner import (
     Runner as Runner,
 )
 from .sentences import split_sentences as split_sentences
+from .sound import Recording as Recording, open_sound as open_sound
 from .task_tool import (
     FindCard as FindCard,
     ResultFile as ResultFile,

@@ -50,13 +50,20 @@ SUFFIXES: Mapping[Kind, str] = {
 }
 """What the end of a file's name promises."""
 
+AV_OPTIONS = {
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,mpegvideo,ogg,mp3,"
+    "aac,ac3,flac,wav,aiff,caf,amr,au,asf,flv,ape,wv,opus",
+    "protocol_whitelist": "file",
+}
+"""What FFmpeg may read: formats that hold their own data, never playlists that name other files."""
+
 
 def _promised(path: Path) -> Kind | None:
     suffix = path.suffix.lower()
     return next((kind for kind, ends in SUFFIXES.items() if suffix in ends.split()), None)
 
 
-def _check_there(path: Path) -> None:
+def check_there(path: Path) -> None:
     """Raises the named error of a path that is not a readable file with something in it."""
     try:
         if path.is_dir():
@@ -111,7 +118,7 @@ def _sound_or_film(path: Path) -> Kind | None:
     except ImportError:
         return None
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), options=AV_OPTIONS, metadata_errors="replace") as container:
             cover = av.stream.Disposition.attached_pic
             if any(not each.disposition & cover for each in container.streams.video):
                 return "video"
@@ -154,7 +161,7 @@ def sniff(path: str | Path) -> Kind:
         UnsupportedFileError: it is of a type that no task here reads.
     """
     path = Path(path)
-    _check_there(path)
+    check_there(path)
     promised = _promised(path)
     found: Kind | None
     if _image_size(path):
@@ -192,7 +199,7 @@ def open_image(path: str | Path) -> Image:
     from PIL import Image, ImageOps
 
     path = Path(path)
-    _check_there(path)
+    check_there(path)
     size = _image_size(path)
     if size is None:
         raise UnreadableFileError(
@@ -236,7 +243,7 @@ def read_text(path: str | Path) -> str:
         ResourceError: one of its named kinds; more than 5 MB is unsupported.
     """
     path = Path(path)
-    _check_there(path)
+    check_there(path)
     if path.stat().st_size > MAX_TEXT_BYTES:
         raise UnsupportedFileError(
             f"The text '{path.name}' is larger than {MAX_TEXT_BYTES // 1_000_000} MB.",

@@ -23,8 +23,10 @@ from hugginggraph.registry import (
 )
 
 from .checkpoint import locate
+from .film import open_film
 from .media import Artifacts, open_image, open_table
 from .pool import ModelPool
+from .sound import open_sound
 from .values import as_text
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 _OPENERS: Mapping[Kind, Callable[[str | Path], Any]] = {
     "image": open_image,
+    "audio": open_sound,
+    "video": open_film,
     "table": open_table,
 }
 """What opens an argument that is a file's path (of a table: or the CSV itself), by kind."""

@@ -178,6 +178,17 @@ TRAITS: Mapping[str, Trait] = {
         r"(?:enhanced|cleaned(?:-up)?|improved|denoised|processed|separated) \w+",
         renews=True,
     ),
+    "text-to-audio": Trait(
+        "Music and sounds",
+        r"music|melod(?:y|ies)|tune|sound effects?|soundtrack",
+        chains=True,
+        prompted=True,
+        renews=True,
+    ),
+    "zero-shot-audio-classification": Trait("Sorting sounds by given labels", r"labels?"),
+    "voice-activity-detection": Trait(
+        "Finding speech", r"(?:speech |spoken )?(?:segments?|parts|times?)"
+    ),
     "video-classification": Trait("Video classification", r"class|category"),
     "video-to-text": Trait("Describing videos", r"descriptions?|captions?"),
 }
@@ -265,6 +276,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
     },
     "heard": {
         "audio": "automatic-speech-recognition",
+        "video": "automatic-speech-recognition",
         "image": "image-to-text",
         "text": "question-answering",
     },
