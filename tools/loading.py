@@ -96,11 +96,6 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
     return tokenizer
 
 
-def load_config(checkpoint: Checkpoint) -> Any:
-    """The configuration, without the weights."""
-    return _from_pretrained(checkpoint, "AutoConfig")
-
-
 def load_feature_extractor(checkpoint: Checkpoint) -> Any:
     """What turns samples into the inputs of a model of sounds; ``sampling_rate`` says at what."""
     return _from_pretrained(checkpoint, "AutoFeatureExtractor")
