@@ -14,6 +14,7 @@ ROWS: tuple[TaskType, ...] = (
         {"transformers": "hugginggraph.tools.vision:image_classification"},
         says="{image} is most likely {best}, before {rest}.",
         noun="class",
+        remote="hugginggraph.tools.remote:image_classification",
     ),
     TaskType(
         "object-detection",
@@ -23,6 +24,7 @@ ROWS: tuple[TaskType, ...] = (
         {"transformers": "hugginggraph.tools.vision:object_detection"},
         says="In {image} I found {value}.",
         noun="objects",
+        remote="hugginggraph.tools.remote:object_detection",
     ),
     TaskType(
         "image-to-text",
@@ -32,5 +34,6 @@ ROWS: tuple[TaskType, ...] = (
         {"transformers": "hugginggraph.tools.vision:image_to_text"},
         says="{image} shows {value}.",
         noun="caption",
+        remote="hugginggraph.tools.remote:image_to_text",
     ),
 )

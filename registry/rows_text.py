@@ -15,6 +15,7 @@ ROWS: tuple[TaskType, ...] = (
         {"transformers": "hugginggraph.tools.text:text_classification"},
         says="{text} reads as {best}.",
         noun="class",
+        remote="hugginggraph.tools.remote:text_classification",
     ),
     TaskType(
         "token-classification",
@@ -24,6 +25,7 @@ ROWS: tuple[TaskType, ...] = (
         {"transformers": "hugginggraph.tools.text:token_classification"},
         says="Found in {text}: {value}.",
         noun="names",
+        remote="hugginggraph.tools.remote:token_classification",
     ),
     TaskType(
         "zero-shot-classification",
@@ -39,6 +41,7 @@ ROWS: tuple[TaskType, ...] = (
         },
         says="{text} fits {best} best, before {rest}.",
         noun="label",
+        remote="hugginggraph.tools.remote:zero_shot_classification",
     ),
     TaskType(
         "question-answering",
@@ -54,6 +57,7 @@ ROWS: tuple[TaskType, ...] = (
         },
         says="{question} {value}",
         noun="answer",
+        remote="hugginggraph.tools.remote:question_answering",
     ),
     TaskType(
         "summarization",
@@ -66,6 +70,8 @@ ROWS: tuple[TaskType, ...] = (
         },
         says="In short, {text} says: {value}",
         noun="summary",
+        remote="hugginggraph.tools.remote:summarization",
+        by_llm=True,
     ),
     TaskType(
         "text-generation",
@@ -75,6 +81,8 @@ ROWS: tuple[TaskType, ...] = (
         {"transformers": "hugginggraph.tools.text:text_generation"},
         says="{value}",
         noun="new text",
+        remote="hugginggraph.tools.remote:text_generation",
+        by_llm=True,
     ),
     TaskType(
         "sentence-similarity",
@@ -98,6 +106,7 @@ ROWS: tuple[TaskType, ...] = (
         {"sentence-transformers": "hugginggraph.tools.embedding:sentence_similarity"},
         says="{text} is nearest in meaning to {best}, before {rest}.",
         noun="comparison",
+        remote="hugginggraph.tools.remote:sentence_similarity",
     ),
     TaskType(
         "feature-extraction",
