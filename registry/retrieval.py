@@ -364,9 +364,7 @@ def clear_winner(candidates: list[Candidate]) -> bool:
     Only the candidates of its own route count: which route goes first is a rule.
     """
     rivals = [c for c in candidates if c.route == candidates[0].route]
-    return len(rivals) == 1 or (
-        len(rivals) > 1 and rivals[0].score - rivals[1].score >= MARGIN
-    )
+    return len(rivals) == 1 or (len(rivals) > 1 and rivals[0].score - rivals[1].score >= MARGIN)
 
 
 def search(

@@ -104,6 +104,8 @@ def _served(provider: str) -> frozenset[str]:
     from huggingface_hub.inference._providers import PROVIDERS
 
     known = {str(name): frozenset(tasks) for name, tasks in PROVIDERS.items()}
-    return frozenset().union(*known.values()) if provider == "auto" else known.get(provider) or (
-        frozenset()
+    return (
+        frozenset().union(*known.values())
+        if provider == "auto"
+        else known.get(provider) or (frozenset())
     )

@@ -1,5 +1,6 @@
 from .checkpoint import locate as locate
 from .draw import draw_boxes as draw_boxes
+from .inference import RemoteRun as RemoteRun, run_remotely as run_remotely
 from .media import (
     Artifacts as Artifacts,
     encode_png as encode_png,
