@@ -514,7 +514,7 @@ def _no_model(task: str, ranking: Ranking, settings: Settings) -> NoModelError:
 
 def _remote_way(task: str, settings: Settings) -> list[str]:
     """What opens the remote route to a task, where it has one and that is closed."""
-    if settings.offline or not task_type(task).remote:
+    if not task_type(task).remote or (settings.offline and settings.mode != "remote"):
         return []
     if settings.mode == "local":
         return ["Or set HUGGINGGRAPH_MODE=hybrid to run one remotely."]

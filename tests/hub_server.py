@@ -63,7 +63,7 @@ class HubServer:
         asked = Asked(request.method, path, dict(request.headers), await request.body())
         self.asked.append(asked)
         if request.method == "HEAD" or path == "/":
-            return Response()
+            return Response(status_code=200 if path == "/" else 404)
         if path.startswith("/api/models/"):
             model = path.removeprefix("/api/models/")
             facts = {"id": model, "pipeline_tag": self.tag, "tags": [self.tag]}

