@@ -127,15 +127,24 @@ async def _ask(
     picks = value.get("choices") if isinstance(value, dict) else value
     for pick in picks if isinstance(picks, list) else []:
         key = str(pick.get("task")) if isinstance(pick, dict) else ""
-        for candidate in reversed(unclear.get(key, [])):  # of two routes to one model the first
-            if candidate.card.id == pick.get("model") and candidate.route != "llm":
-                reason = str(pick.get("reason") or candidate.reason)[:300]
-                choices[key] |= Choice(
-                    model=candidate.card.id, route=candidate.route,
-                    score=round(candidate.score, 4), reason=reason, by="llm",
-                    candidates=choices[key]["candidates"],
-                )  # fmt: skip
+        candidate = _offered(unclear.get(key, [])).get(str(pick.get("model"))) if key else None
+        if candidate:
+            reason = str(pick.get("reason") or candidate.reason)[:300]
+            choices[key] |= Choice(
+                model=candidate.card.id, route=candidate.route,
+                score=round(candidate.score, 4), reason=reason, by="llm",
+                candidates=choices[key]["candidates"],
+            )  # fmt: skip
     return Draft(None, llm_calls=reply.calls, tokens=reply.tokens)
+
+
+def _offered(candidates: list[Candidate]) -> dict[str, Candidate]:
+    """What an LLM may choose from, by id: of two routes to one model the first, never itself."""
+    out: dict[str, Candidate] = {}
+    for candidate in candidates:
+        if candidate.route != "llm":
+            out.setdefault(candidate.card.id, candidate)
+    return out
 
 
 def _shown(task: Task, candidates: list[Candidate]) -> str:
@@ -144,8 +153,7 @@ def _shown(task: Task, candidates: list[Candidate]) -> str:
             "id": c.card.id, "on this machine": c.local, "runs": c.route,
             "languages": list(c.card.languages), "description": c.card.description[:300],
         }
-        for c in candidates
-        if c.route != "llm"
+        for c in _offered(candidates).values()
     ]  # fmt: skip
     entry = {"task": task["id"], "type": task["task"], "args": task["args"], "candidates": cards}
     return json.dumps(entry, ensure_ascii=False)

@@ -57,6 +57,7 @@ from .retrieval import (
 )
 from .routes import (
     Route as Route,
+    base_host as base_host,
     endpoint_url as endpoint_url,
     hub_token as hub_token,
     is_hugging_face as is_hugging_face,

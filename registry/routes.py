@@ -49,6 +49,11 @@ def is_hugging_face(url: str) -> bool:
     return parts.scheme == "https" and host.endswith(_HUGGING_FACE)
 
 
+def base_host(settings: Settings) -> str:
+    """The host and port of ``hf_base_url``, without a password that may stand in it."""
+    return urlsplit(settings.hf_base_url).netloc.rpartition("@")[2]
+
+
 def endpoint_url(settings: Settings, model_id: str, task: str) -> str:
     """The address of a model at ``hf_base_url``."""
     base = settings.hf_base_url.rstrip("/")
@@ -70,7 +75,7 @@ def remote_closed(settings: Settings) -> str:
     if settings.offline:
         return "Offline is set."
     if base and not machine.answers(base):
-        return f"Nothing answers at {base}."
+        return f"Nothing answers at {base_host(settings)}."
     if not base and not machine.hub_reachable():
         return "The Hub cannot be reached."
     return ""

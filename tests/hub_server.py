@@ -90,7 +90,8 @@ def hub_server(*replies: Any, **options: Any) -> Iterator[HubServer]:
     app.add_api_route(
         "/{path:path}", state.answer, methods=["GET", "HEAD", "POST"], response_model=None
     )
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", ws="none"))
+    config = uvicorn.Config(app, port=0, log_level="critical", ws="none", lifespan="off")
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
@@ -111,12 +112,21 @@ def as_the_hub(server: HubServer, monkeypatch: pytest.MonkeyPatch, *, provider: 
 
     _common._fetch_inference_provider_mapping.cache_clear()
     hf_inference._check_supported_task.cache_clear()
-    monkeypatch.setattr(constants, "ENDPOINT", server.url)
+    hub_at(server.url, monkeypatch)
     monkeypatch.setattr(constants, "INFERENCE_PROXY_TEMPLATE", server.url + "/{provider}")
     for tasks in (PROVIDERS["hf-inference"], {"": _auto_router()}):
         for helper in tasks.values():
             monkeypatch.setattr(helper, "base_url", f"{server.url}/hf-inference")
     server.mapping = {provider: {"status": "live", "providerId": "their-id", "task": server.tag}}
+
+
+def hub_at(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets huggingface_hub look for the Hub at another address."""
+    from huggingface_hub import constants
+
+    template = url + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "ENDPOINT", url)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
 
 
 def _auto_router() -> Any:

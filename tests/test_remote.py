@@ -22,6 +22,7 @@ from hub_server import (
     HubServer,
     as_the_hub,
     film_bytes,
+    hub_at,
     hub_server,
     mask_base64,
     picture_bytes,
@@ -58,7 +59,7 @@ def _online(monkeypatch: pytest.MonkeyPatch) -> None:
     """huggingface_hub may make requests; the tests' socket guard still keeps them on loopback."""
     monkeypatch.delenv("HUGGINGGRAPH_OFFLINE")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")  # nobody answers there
+    hub_at("http://127.0.0.1:9", monkeypatch)  # nobody answers there
 
 
 @pytest.fixture
@@ -617,7 +618,8 @@ def test_the_remote_route_says_why_it_is_closed(monkeypatch: pytest.MonkeyPatch)
         assert remote_closed(Settings(hf_token=TOKEN)) == "The Hub cannot be reached."
         monkeypatch.setattr(constants, "ENDPOINT", server.url)
         assert remote_closed(Settings(hf_token=TOKEN)) == ""
-    assert "Nothing answers at" in remote_closed(Settings(hf_base_url="http://127.0.0.1:9"))
+    closed = remote_closed(Settings(hf_base_url="http://me:secret@127.0.0.1:9"))
+    assert closed == "Nothing answers at 127.0.0.1:9."
     with pytest.raises(SettingsError, match="HF_BASE_URL"):
         load_settings(hf_base_url="ftp://x")
 
@@ -724,7 +726,7 @@ async def test_a_local_model_that_fails_is_followed_by_a_remote_one_and_that_by_
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     down = JSONResponse({"error": "out of order"}, 500)
     with hub_server(down) as server, llm_server("Once there was a fox.") as llm:
-        monkeypatch.setattr(constants, "ENDPOINT", server.url)  # a Hub without files
+        hub_at(server.url, monkeypatch)  # a Hub without files
         settings = in_mode("hybrid", server, data_dir, folder, llm=f"openai:{llm.base_url}",
                            llm_base_url=llm.base_url, planner="builtin", candidates=2)  # fmt: skip
         out = await run(settings, STORY)

@@ -25,6 +25,7 @@ from hugginggraph.registry import (
     Settings,
     SettingsError,
     TaskType,
+    base_host,
     endpoint_url,
     hub_token,
     is_hugging_face,
@@ -180,7 +181,7 @@ def explained(exc: Exception, model: str, settings: Settings) -> RemoteError:
 
 
 def _who(settings: Settings) -> str:
-    return f"Nothing at {settings.hf_base_url}" if settings.hf_base_url else "No inference provider"
+    return f"Nothing at {base_host(settings)}" if settings.hf_base_url else "No inference provider"
 
 
 def _of_status(response: Any, model: str, settings: Settings) -> RemoteError:
