@@ -707,6 +707,22 @@ async def test_in_remote_mode_a_request_runs_on_the_server(data_dir: Path, folde
     assert drawn.suffix == ".png" and drawn.is_file() and "cat" in out["answer"]
 
 
+async def test_through_the_hub_the_token_reaches_its_router_and_no_state(
+    data_dir: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with hub_server(JSONResponse({"error": f"no, {TOKEN}"}, 403), chat_reply("A fox.")) as server:
+        as_the_hub(server, monkeypatch, provider="together")
+        settings = in_mode("remote", None, data_dir, folder, hf_token=TOKEN)
+        out = await run(settings, STORY)
+    _, result = only(out)
+    assert result["value"] == "A fox." and ways(result) == [
+        ("remote", "RemoteError"),
+        ("remote", ""),
+    ]
+    assert {call.headers["authorization"] for call in server.calls} == {f"Bearer {TOKEN}"}
+    assert TOKEN not in str(out)
+
+
 async def test_in_hybrid_mode_nothing_leaves_while_a_local_model_does_the_task(
     data_dir: Path, folder: Path
 ) -> None:
