@@ -268,9 +268,10 @@ def test_a_chat_model_sees_the_picture_and_the_question(files: dict[str, Any]) -
 @pytest.mark.parametrize("task", ["text-to-image", "image-to-image"])
 def test_a_picture_that_is_made_is_kept_as_a_png(files: dict[str, Any], task: str) -> None:
     with hub_server(picture_bytes(64, 48)) as server:
-        out = ask(task, server, {"text": "a fox", **files})
+        out = ask(task, server, {"text": "a fox", "seed": "7", **files})
     (call,) = server.calls
     assert "a fox" in call.body.decode() and call.headers["accept"] == "image/png"
+    assert task == "image-to-image" or call.json["parameters"]["seed"] == 7
     assert out.value == {"width": 64, "height": 48}
     assert Image.open(io.BytesIO(out.media[0].data)).size == (64, 48)
 

@@ -62,6 +62,11 @@ def _made(picture: Image) -> Output:
     return Output(value, (Media("image", encode_png(picture.convert("RGB")), ".png"),))
 
 
+def _seed(args: Args) -> int | None:
+    given = str(args.get("seed") or "").strip()
+    return int(given) if given.isdecimal() else None
+
+
 def image_classification(client: InferenceClient, model: str, args: Args) -> Output:
     """The five best classes."""
     return Output(labels_of(client.image_classification(_png(args["image"]), top_k=TOP)))
@@ -175,9 +180,7 @@ def image_to_image(client: InferenceClient, model: str, args: Args) -> Output:
 
 def text_to_image(client: InferenceClient, model: str, args: Args) -> Output:
     """A new picture of what the text says."""
-    return _made(
-        client.text_to_image(args["text"], negative_prompt=args.get("negative_text") or None)
-    )
+    return _made(client.text_to_image(args["text"], seed=_seed(args)))
 
 
 def text_to_speech(client: InferenceClient, model: str, args: Args) -> Output:
@@ -229,13 +232,13 @@ def _sounds(data: Sequence[Any]) -> Output:
 
 def text_to_video(client: InferenceClient, model: str, args: Args) -> Output:
     """A new video of what the text says."""
-    return _video(client.text_to_video(args["text"]))
+    return _video(client.text_to_video(args["text"], seed=_seed(args)))
 
 
 def image_to_video(client: InferenceClient, model: str, args: Args) -> Output:
     """A video that begins with the picture."""
     prompt = args.get("text") or args.get("prompt")
-    return _video(client.image_to_video(_png(args["image"]), prompt=prompt))
+    return _video(client.image_to_video(_png(args["image"]), prompt=prompt, seed=_seed(args)))
 
 
 def _video(data: bytes) -> Output:
