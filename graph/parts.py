@@ -94,6 +94,14 @@ class Parts:
         """The candidate of a model that a person named for a task."""
         return pinned(self.store, model, task, settings=self.settings)
 
+    def llm_name(self, context: Context) -> str:
+        """What the controller LLM of a run is called, empty where none is set or it is no use."""
+        try:
+            usable = self.llm(context) is not None
+        except LLMError:
+            usable = False
+        return (context.get("llm") or self.settings.llm) if usable else ""
+
     def llm(self, context: Context) -> LLM | None:
         """The controller LLM of a run, None where none is set.
 

@@ -161,9 +161,15 @@ def card_table(found: list[Candidate]) -> Table:
             f"{item.score:.2f}",
             "?" if card.size_bytes is None else readable_size(card.size_bytes),
             card.license or "?",
-            escape(item.obstacle) or ("[green]yes[/]" if item.local else "after a download"),
+            escape(item.obstacle) or _where(item),
         )
     return table
+
+
+def _where(item: Candidate) -> str:
+    if item.route == "remote":
+        return "remotely"
+    return "[green]yes[/]" if item.local else "after a download"
 
 
 @contextmanager

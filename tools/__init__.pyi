@@ -10,6 +10,10 @@ from .film import (
     Clip as Clip,
     open_film as open_film,
 )
+from .inference import (
+    RemoteRun as RemoteRun,
+    run_remotely as run_remotely,
+)
 from .loading import (
     quiet as quiet,
 )
