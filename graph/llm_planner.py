@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.messages import HumanMessage, SystemMessage
 from pydantic import BaseModel, Field
 
 from hugginggraph.prompts import demonstrations, fill
-from hugginggraph.registry import task_types
+from hugginggraph.registry import TaskType, task_types
 
 from .llm import LLM
 from .planner import Draft, PlanRequest
@@ -37,19 +38,20 @@ class LLMPlanner:
 
     name = "llm"
 
-    def __init__(self, llm: LLM) -> None:
+    def __init__(self, llm: LLM, rows: Mapping[str, TaskType] | None = None) -> None:
         self.llm = llm
+        self._rows = rows
 
     async def plan(self, request: PlanRequest) -> Draft:
         """A draft from the model. See ``Planner.plan``."""
-        return await self._ask(_messages(request))
+        return await self._ask(self._messages(request))
 
     async def mend(self, request: PlanRequest, tasks: Any, errors: list[str]) -> Draft | None:
         """A draft from the model, which sees its last plan and what is wrong with it."""
         plan = json.dumps({"tasks": tasks}, ensure_ascii=False)[:20_000]
         lines = "\n".join(f"- {error}" for error in errors)
         again = HumanMessage(fill("mend", plan=plan, errors=lines))
-        return await self._ask([*_messages(request), again])
+        return await self._ask([*self._messages(request), again])
 
     async def _ask(self, messages: list[SystemMessage | HumanMessage]) -> Draft:
         reply = await self.llm.fill(TaskPlan, messages)
@@ -57,22 +59,21 @@ class LLMPlanner:
         tasks = value["tasks"] if isinstance(value, dict) and "tasks" in value else value
         return Draft(tasks=tasks, llm_calls=reply.calls, tokens=reply.tokens)
 
+    def _messages(self, request: PlanRequest) -> list[SystemMessage | HumanMessage]:
+        known = task_types() if self._rows is None else self._rows
+        rows = "\n".join(f"- `{row.signature}`: {row.description}" for row in known.values())
+        files = "\n".join(
+            f"- {key}: {res['kind']}, named {res['name']}" for key, res in request.resources.items()
+        )
+        history = "\n".join(f"{role}: {text}" for role, text in request.history)[-_HISTORY_CHARS:]
+        system = fill("plan", tasks=rows, demonstrations=_shown(known))
+        human = fill(
+            "request", history=history or "nothing", resources=files or "none", request=request.text
+        )
+        return [SystemMessage(system), HumanMessage(human)]
 
-def _messages(request: PlanRequest) -> list[SystemMessage | HumanMessage]:
-    rows = "\n".join(f"- `{row.signature}`: {row.description}" for row in task_types().values())
-    files = "\n".join(
-        f"- {key}: {res['kind']}, named {res['name']}" for key, res in request.resources.items()
-    )
-    history = "\n".join(f"{role}: {text}" for role, text in request.history)[-_HISTORY_CHARS:]
-    system = fill("plan", tasks=rows, demonstrations=_shown())
-    human = fill(
-        "request", history=history or "nothing", resources=files or "none", request=request.text
-    )
-    return [SystemMessage(system), HumanMessage(human)]
 
-
-def _shown() -> str:
-    known = task_types()
+def _shown(known: Mapping[str, TaskType]) -> str:
     return "\n\n".join(
         f"Request: {demo['request']}\nFiles: {json.dumps(demo['resources'])}\n"
         f"Plan: {json.dumps({'tasks': demo['tasks']})}"
