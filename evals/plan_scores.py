@@ -121,8 +121,8 @@ def _labelled(number: int, row: Mapping[str, Any], benchmark: bool) -> Labelled:
 
 
 def _named(text: str) -> dict[str, Resource]:
-    """The files that a request names, as if they were there."""
-    kinds: dict[str, Any] = {name: kind_of_path(name) for name in named_files(text)}
+    """The files that a request names, as if they were there; a quoted sentence is no name."""
+    kinds: dict[str, Any] = {n: kind_of_path(n) for n in named_files(text) if len(n.split()) < 5}
     return {
         f"r{number}": Resource(kind=kind, path=f"/files/{name}", name=name)
         for number, (name, kind) in enumerate(kinds.items(), 1)

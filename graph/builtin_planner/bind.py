@@ -24,7 +24,7 @@ from .rows import BRIDGES, FAMILIES, trait
 from .sketch import Input, Sketch
 
 _SCAN = re.compile(
-    r"\b(?:documents?|scan(?:ned|s)?|invoices?|receipts?|forms?|contracts?|certificates?|bills?)\b",
+    r"\b(?:documents?|scan(?:ned|s)?|invoices?|receipts?|forms?|contracts?|certificates?|bills?|tables?|tabular)\b",
     re.I,
 )
 
@@ -45,6 +45,9 @@ def settle(sketch: Sketch, wish: Wish) -> str:
     if family is None:
         return wish.task
     kind = _subject(sketch, wish, family.keys())
+    table = sketch.rows.get(family.get("table", ""))
+    if kind == "image" and table and table.inputs[0].kind == "image" and _on_table(sketch, wish):
+        kind = "table"
     if kind == "image" and wish.task == "question":
         holding = [
             at for at in range(wish.at + 1) if any(m.kind == "image" for m in sketch.named([at]))
@@ -53,6 +56,12 @@ def settle(sketch: Sketch, wish: Wish) -> str:
         questions = " ".join(bound_question(sketch, wish, use=False).values)
         kind = "scan" if _SCAN.search(f"{MARKER.sub('', words)} {questions}") else "image"
     return family[kind]
+
+
+def _on_table(sketch: Sketch, wish: Wish) -> bool:
+    """Whether a table is spoken of where the picture is: a row may read tables as pictures."""
+    words = " ".join(clause.text for clause in sketch.clauses[: wish.at + 1])
+    return bool(re.search(r"\btab(?:le|ular)", words, re.I))
 
 
 def _subject(sketch: Sketch, wish: Wish, kinds: Collection[str]) -> str:
