@@ -111,7 +111,7 @@ def test_an_unknown_task_names_the_nearest() -> None:
 @pytest.mark.parametrize(
     "raw",
     [
-        None, "soup", 7, {"task": "x"}, [["x"]], [{"task": 3}], [{"task": "x", "id": "one"}],
+        None, "soup", 7, {"plan": "x"}, [["x"]], [{"task": 3}], [{"task": "x", "id": "one"}],
         [{"task": "x", "args": "y"}], [{"task": "x", "id": True}], [{"task": "x", "dep": ["a"]}],
     ],
 )  # fmt: skip

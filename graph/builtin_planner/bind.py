@@ -75,19 +75,34 @@ def _subject(sketch: Sketch, wish: Wish, kinds: Collection[str]) -> str:
     present = [kind for kind in can if _present(sketch, kind, wish.at)]
     words = MARKER.sub("", wish.window)
     if wish.task == "question":
-        words = " ".join((words, *bound_question(sketch, wish, use=False).values))
+        asked = bound_question(sketch, wish, use=False).values
+        words = " ".join((words, *asked, *_asked_where(sketch, asked)))
         texts = any(m.kind == "text" for m in sketch.named(range(len(sketch.clauses))))
         if "image" in present and _SCAN.search(words) and not texts:
             return "image"
     for kind in can:
         if kind in present and re.search(rf"\b(?:{NOUNS[kind]})s?\b", words, re.I):
             return kind
+    if wish.task == "emotion" and "audio" in present and re.search(
+        r"\b(?:speakers?|voices?|callers?|singers?)\b", words, re.I
+    ):
+        return "audio"
     if wish.task in ("count", "describe", "people", "enhance") and can[0] in present:
         return can[0]
     recent = _recent(sketch, wish.at, can)
     if recent:
         return recent
     return present[0] if present else "text" if "text" in can else can[0]
+
+
+def _asked_where(sketch: Sketch, questions: tuple[str, ...]) -> list[str]:
+    """The words around a quoted question, which say what it is about: "on the picture: '…'"."""
+    return [
+        MARKER.sub("", clause.text)
+        for clause in sketch.clauses
+        for mention in sketch.mentions.within(clause.text)
+        if mention.kind == "question" and mention.values[0] in questions
+    ]
 
 
 def _present(sketch: Sketch, kind: str, at: int) -> bool:

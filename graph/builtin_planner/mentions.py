@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from ..references import REFERENCE
 from ..state import Resource
-from .cues import NOUNS, spelled
+from .cues import NOUNS, plain
 
 MentionKind: TypeAlias = str
 """A kind of the table, or ``question``, or ``file`` where an address does not say its kind."""
@@ -152,7 +152,7 @@ def find_mentions(
     text = _literals(body, mentions, resources, names, asks_for_text)
     text = "\n".join(" ".join(line.split()) for line in text.split("\n") if line.strip())
     text = _files(text, mentions, resources, names)
-    mentions.text = _groups(spelled(text), mentions, resources)
+    mentions.text = _groups(plain(text), mentions, resources)
     return mentions
 
 
