@@ -74,6 +74,9 @@ def _subject(sketch: Sketch, wish: Wish, kinds: Collection[str]) -> str:
             return kind
     present = [kind for kind in can if _present(sketch, kind, wish.at)]
     words = MARKER.sub("", wish.window)
+    spoken = re.search(rf"\b(?:{NOUNS['audio']})s?\b", words, re.I)
+    if wish.task == "question" and "text" in can and spoken and _present(sketch, "audio", wish.at):
+        return "text"
     if wish.task == "question":
         asked = bound_question(sketch, wish, use=False).values
         words = " ".join((words, *asked, *_asked_where(sketch, asked)))
@@ -196,6 +199,8 @@ def _bind(sketch: Sketch, wish: Wish, row: TaskType, group: int) -> None:
         else:
             sketch.note("A question needs a text or a picture that holds the answer.")
         return
+    if variants == [{}] and any(step.row.id == row.id for step in sketch.steps):
+        return  # the same thing said again ("… into speech. Please generate the file.")
     for args in variants:
         if not _repeats(sketch, wish, row, args):
             sketch.add(row.id, wish.at, sure, dict(args), group)

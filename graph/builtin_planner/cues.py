@@ -371,13 +371,14 @@ def _misspelt() -> dict[str, str]:
 
 
 _SHORT: Mapping[str, str] = {
-    r"\b(what|who|where|how|that|it|there)'?s\b(?=\s+(?!own\b)\w|\s*$)": r"\1 is",
+    r"\b(what|who|where|how)'?s\b": r"\1 is",
+    r"\b(that|there)'s\b": r"\1 is",
     r"\br (?=there\b)": "are ",
     r"\b[ck]an u\b": "can you",
     r"\b(?:plz|pls)\b": "please",
     r"\bi'm\b|\bim\b": "i am",
 }
-"""Short forms and how they are written out; "its" is left alone by the words that follow it."""
+"""Short forms and how they are written out."""
 
 _DONE_TO: Mapping[str, str] = {
     "summari[sz]ed": "summarize", "translated": "translate", "transcribed": "transcribe",

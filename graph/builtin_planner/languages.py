@@ -156,7 +156,7 @@ _PHRASES: Mapping[str, tuple[tuple[str, str], ...]] = {
     ),
 }  # fmt: skip
 _KEPT = re.compile(
-    r"\"[^\"]*\"|“[^”]*”|«[^»]*»|「[^」]*」|„[^“”]*[“”]|https?://\S+"
+    r"\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)|“[^”]*”|«[^»]*»|「[^」]*」|„[^“”]*[“”]|https?://\S+"
     r"|(?<![A-Za-z0-9_])[A-Za-z0-9_./~-]+\.[A-Za-z0-9]{2,4}\b"
 )
 
@@ -199,9 +199,12 @@ def in_english(text: str, language: str) -> str:
 def speaks(text: str) -> str:
     """The language whose verbs a text uses, empty where none is sure."""
     bare = _KEPT.sub(" ", text)
+    if len(_ENGLISH.findall(bare)) > 2:
+        return ""
     return next((name for name, verbs in _VERBS.items() if verbs.search(bare)), "")
 
 
+_ENGLISH = re.compile(r"\b(?:the|is|of|and|this|what|please|with|you|me|my|i|it|to|in)\b", re.I)
 _VERBS: Mapping[str, re.Pattern[str]] = {
     "German": re.compile(
         r"\b(?:beschreibe?|übersetze?|fasse?|zusammen|lies|zeichne|male mir|ein bild|zähle?"

@@ -55,6 +55,7 @@ _QUESTION = re.compile(
     r"have|will|would|should)\b",
     re.I,
 )
+_ASKED = re.compile(r"\b(?:the|a|this|following|my) (?:\w+ )?question\W*$", re.I)
 _FIELD = re.compile(
     r"(?:^|(?<=\n)|(?<=[.?!,;»]\s))\s*(?:the |my )?(question|context|text|passage|document|article|"
     r"paragraph|labels?|candidate labels|categories|classes|options|prompt|"
@@ -258,7 +259,8 @@ def _literals(
             out.append(mark)
             continue
         inner, raw = text[start.end() : close.start()].strip(), text[where : close.end()]
-        out.append(_quoted(inner, raw, mentions, names, resources))
+        asked = bool(_ASKED.search(text[max(0, where - 40) : where]))
+        out.append(_quoted(inner, raw, mentions, names, resources, asked=asked))
         at = close.end()
     out.append(text[at:])
     return "".join(out)
@@ -270,6 +272,8 @@ def _quoted(
     mentions: Mentions,
     names: Mapping[str, str],
     resources: Mapping[str, Resource],
+    *,
+    asked: bool,
 ) -> str:
     rid = names.get(inner.lower())
     if rid is not None:
@@ -277,7 +281,7 @@ def _quoted(
     kind = kind_of_path(inner)
     if _URL.fullmatch(inner) or (_SPACED.fullmatch(inner) and kind != "file"):
         return mentions.add(kind, (inner,), raw, file=True)
-    return mentions.add(_literal_kind(inner), (inner,), raw)
+    return mentions.add("question" if asked else _literal_kind(inner), (inner,), raw)
 
 
 def _literal_kind(text: str) -> str:

@@ -163,7 +163,7 @@ def _not_understood(
         return NotUnderstoodError(
             " ".join(asked), f"Quote the text, give a file, or name an LLM with --llm. {hint}"
         )
-    if absent := [note for note in notes if "not available" in note]:
+    if absent := [note for note in notes if "not available" in note or " needs " in note]:
         return NotUnderstoodError(" ".join(absent), hint)
     if language := language or foreign_language(request.text):
         return NotUnderstoodError(
