@@ -27,6 +27,12 @@ ASKS = re.compile(
     r"|they|we|the|these|those|any)|did|can|could|has|have|will)\b",
     re.I,
 )
+WONDERS = re.compile(
+    r"\b(?:know|tell me|find(?: out)?|determine|figure out|understand|learn|curious|wonder(?:ing)?"
+    r"|identify|give me|need|information|details?|ask|recogni[sz]e|check|see|say|inquire|name)\s+"
+    r"(?:more |me |for |out )?(?:(?:about|on|regarding|for) )?(?=(?:the|its|any|if|whether|an?)\b)",
+    re.I,
+)
 _ASK_LEAD = re.compile(
     r"^.*?\b(?:tell me|know|find out|answer|figure out|determine|ask)\b\s+(?=(?:what|who|whom"
     r"|whose|when|where|why|"
@@ -191,10 +197,10 @@ def _as_translated(sketch: Sketch, question: str) -> str:
 
 def _inline_question(sketch: Sketch, wish: Wish) -> str:
     text = _ASK_LEAD.sub("", POLITE.sub("", wish.window))
-    asks = ASKS.search(text)
+    asks = ASKS.search(text) or WONDERS.search(text)
     if not asks or (_RELATIVE.match(text) and "?" not in text):
         return ""
-    text = text[asks.start() :]
+    text = text[asks.start() if asks.re is ASKS else asks.end() :]
     text = re.sub(
         r"[\s,]*\b(?:(?:in|on|from|of|at|using|for|according to|based on)\s+)(?:(?:the|this|that"
         r"|my|following|given)\s+)*"

@@ -86,8 +86,10 @@ def _subject(sketch: Sketch, wish: Wish, kinds: Collection[str]) -> str:
     for kind in can:
         if kind in present and re.search(rf"\b(?:{NOUNS[kind]})s?\b", words, re.I):
             return kind
-    if wish.task == "emotion" and "audio" in present and re.search(
-        r"\b(?:speakers?|voices?|callers?|singers?)\b", words, re.I
+    if (
+        wish.task == "emotion"
+        and "audio" in present
+        and re.search(r"\b(?:speakers?|voices?|callers?|singers?)\b", words, re.I)
     ):
         return "audio"
     if wish.task in ("count", "describe", "people", "enhance") and can[0] in present:

@@ -172,10 +172,13 @@ _ROWS: tuple[tuple[str, float, str], ...] = (
     ("image-to-image", 0.88, r"\bin the style of\b|\bstyle transfer\b|\b(?:sketch|cartoon"
      r"|anime)[- ]style\b|\bimage[- ]to[- ]image\b|\bsuper[- ]?resolution\b|\bapply\b"
      r" GAP\b(?:style|filter)\b"),
+    ("image-to-image", 0.9, r"\b(?:styli[sz]ed|cartoon|artistic|painted|blurred|colou?red|modified"
+     r"|sketch\w*|black[- ]and[- ]white|darker|brighter|edited) version of\b"),
     ("enhance", 0.9, r"\b(?:enhanc|improv|restor|clean|denois|sharpen)(?:e|ed|ing)?\b(?: up)?"),
     ("text-to-image", 0.95, r"\b(?:MAKE|draw|paint|render|illustrate|imagine|sketch"
      r"|see)UP\s+(?:an? |another |some |new |corresponding |\d )*(?:visual\w* )?(?:image|picture"
-     r"|photo|illustration|drawing|painting|artwork|logo|poster|portrait)s?\b(?!"
+     r"|photo|illustration|drawing|painting|artwork|logo|poster|portrait|visual|graphic|wallpaper"
+     r"|icon|banner|rendering|depiction|cartoon|visuali[sz]ation|landscape|thumbnail|mural)s?\b(?!"
      r" (?:classification|segmentation|description|caption|(?:«image|named|file|called|where"
      r"|with|contain|show)))"),
     ("text-to-image", 0.95, r"\btext[- ]to[- ]image\b|\b(?:draw|paint)(?: me)? (?!the\b|an?"

@@ -170,7 +170,10 @@ def _glossary(language: str) -> tuple[tuple[re.Pattern[str], str], ...]:
             english, _, foreign = entry.partition("=")
             pairs.append((rf"{edge}(?:{foreign}){edge}", f" {english}{plural} "))
     return tuple(
-        (re.compile(rf"(?<!\w)(?:{source})(?!\w)" if edge and _worded(source) else source, re.I), to)
+        (
+            re.compile(rf"(?<!\w)(?:{source})(?!\w)" if edge and _worded(source) else source, re.I),
+            to,
+        )
         for source, to in pairs
     )
 

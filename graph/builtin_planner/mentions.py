@@ -63,6 +63,9 @@ _FIELD = re.compile(
     re.I,
 )
 _FIELD_LAST = re.compile(_FIELD.pattern + r"\Z", re.I)
+_IN_PARENTHESES = re.compile(
+    r"\b((?:text|sentence|phrase|passage|statement)) \(([A-Z][^()«».]{5,300}\.?)\)"
+)
 _SHORT_FIELDS = ("label", "candidate", "categor", "class", "option")
 _NOT_DATA = re.compile(r"\b(?:tasks?|steps|things|jobs|questions|do the following)\W*$", re.I)
 _TEXT_HEAD = re.compile(
@@ -152,6 +155,9 @@ def find_mentions(
     body = _pasted(request, mentions, names)
     text = _literals(body, mentions, resources, names, asks_for_text)
     text = "\n".join(" ".join(line.split()) for line in text.split("\n") if line.strip())
+    text = _IN_PARENTHESES.sub(
+        lambda match: f"{match[1]} {mentions.add('text', (match[2],), match[2])}", text
+    )
     text = _files(text, mentions, resources, names)
     mentions.text = _groups(plain(text), mentions, resources)
     return mentions

@@ -284,7 +284,9 @@ class Sketch:
         """A picture, sound or video named anywhere, or given, as a text; first what is spoken of."""
         everywhere = self.named(range(at + 1)) or self.named(range(len(self.clauses)))
         words = MARKER.sub("", window)
-        meant = [m for m in everywhere if re.search(rf"\b(?:{NOUNS.get(m.kind, 'x x')})s?\b", words)]
+        meant = [
+            m for m in everywhere if re.search(rf"\b(?:{NOUNS.get(m.kind, 'x x')})s?\b", words)
+        ]
         if bridged := self._bridged((meant or everywhere)[-1:], at):
             return Input(bridged.values, 0.8)
         for kind in ("image", "audio", "video"):
