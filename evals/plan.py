@@ -137,7 +137,8 @@ async def predict_all(
     """An outcome for each request, in their order.
 
     With ``save``, each is written there when it is there, and those already in it are not asked
-    again; a request whose LLM could not be asked is not written, so that a later run asks it. ``progress`` is told (done, total).
+    again; a request whose LLM could not be asked is not written, so that a later run asks it.
+    ``progress`` is told (done, total).
     """
     done = {o.id: o for o in (read_predictions(save) if save and save.exists() else [])}
     known = {item.id for item in labelled}

@@ -67,6 +67,8 @@ def read_labelled(path: Path) -> list[Labelled]:
         SettingsError: it cannot be read, or a line is not of that shape.
     """
     rows = read_lines(path)
+    if not rows:
+        raise SettingsError(f"'{path}' holds no requests.", "Give one JSON object a line.")
     tools = {node.get("task") for row in rows for node in row.get("task_nodes") or ()}
     benchmark = any(str(tool) != tool_id(str(tool)) for tool in tools)
     try:

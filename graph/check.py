@@ -69,10 +69,11 @@ def _read_task(index: int, item: Any) -> Task:
         raise UnreadablePlanError(
             f"The `args` of entry {index} are {_what(args)}.", "Give them by name."
         )
+    waits = [_number(d, f"A `dep` of entry {index}") for d in dep]
     return Task(
         id=_number(item.get("id", index), f"The `id` of entry {index}"),
         task=item["task"],
-        dep=[n for d in dep if (n := _number(d, f"A `dep` of entry {index}")) != -1],
+        dep=[n for n in dict.fromkeys(waits) if n != -1],
         args={str(name): _in_brackets(v) for name, v in (args or {}).items() if v is not None},
     )
 

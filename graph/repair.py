@@ -375,6 +375,8 @@ def _near(name: str, known: Mapping[str, Any], cutoff: float = 0.8) -> list[str]
 
 def several(value: str, resources: Mapping[str, Resource]) -> list[str]:
     """The resources that a text names where it names nothing else: ``"<resource>-0, r2"``."""
+    if "\n" in value.strip():
+        return []  # results written under each other are one text
     parts = [part for part in re.split(r"[,;\s]+", value.strip()) if part]
     whole = all(part in resources or whole_reference(part) is not None for part in parts)
     return parts if whole else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
 import random
@@ -29,13 +30,13 @@ ROWS: dict[str, TaskType] = rows_for(read_labelled(OWN_REQUESTS))[0]
 
 
 @pytest.fixture(scope="module")
-async def plans() -> Plans:
+def plans() -> Plans:
     """Valid plans for our own requests, as JSON values, with the files that they are about."""
     found: Plans = []
     planner = BuiltinPlanner(ROWS)
     for item in read_labelled(OWN_REQUESTS):
         try:
-            draft = await planner.plan(item.request)
+            draft = asyncio.run(planner.plan(item.request))
         except HuggingGraphError:
             continue
         files = dict(item.request.resources)
@@ -103,6 +104,7 @@ def mistype(plan: Raw, rng: random.Random) -> None:
     """A value of another JSON type, or a reference or file in another notation."""
     task = a_task(plan, rng)
     name, value = rng.choice(list(task["args"].items()))
+    listed: Any = [value] if isinstance(value, str) else [[item] for item in value]
     changes: list[Callable[[], None]] = [
         lambda: task.update(id=str(task["id"])),
         lambda: task.update(id=float(task["id"])),
@@ -111,13 +113,16 @@ def mistype(plan: Raw, rng: random.Random) -> None:
         lambda: task.update(dep=",".join(f"<resource>-{d}" for d in task["dep"])),
         lambda: task.update(dep=task["dep"][0] if len(task["dep"]) == 1 else None),
         lambda: task.update(args=json.dumps(task["args"])),
-        lambda: task["args"].update(
-            {name: [value] if isinstance(value, str) else [[item] for item in value]}
-        ),
+        lambda: task["args"].update({name: listed}),
     ]
     if isinstance(value, str) and value.startswith("<resource>-") and value[11:].isdigit():
         number = value[11:]
-        others = [f"<node-{number}>", f"<resource-{number}>", f"[task {number}]", int(number)]
+        others: list[Any] = [
+            f"<node-{number}>",
+            f"<resource-{number}>",
+            f"[task {number}]",
+            int(number),
+        ]
         changes.append(lambda: task["args"].update({name: rng.choice(others)}))
     if isinstance(value, list) and all("," not in item for item in value):
         changes.append(lambda: task["args"].update({name: ", ".join(value)}))

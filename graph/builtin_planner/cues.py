@@ -87,7 +87,8 @@ _LANG = r"(?:" + "|".join(LANGUAGES) + r")\b"
 _ROWS: tuple[tuple[str, float, str], ...] = (
     # pictures
     ("describe", 0.95, r"\bdescribe\b(?! (?:as|that|by)\b)|\bdescribing (?=OF(?:IMG|scene))"),
-    ("image-to-text", 0.9, r"\b(?:explain|tell me about|look at|give me an idea of) (?:OF)?IMG(?!\W+and\b)"),
+    ("image-to-text", 0.9, r"\b(?:explain|tell me about|look at|give me an idea of)"
+     r" (?:OF)?IMG(?!\W+and\b)"),
     ("+image-to-text", 0.93, r"\b(?:captions?|(?:\w+ )?descriptions?) (?:of|for|about) (?:what"
      r" is in )?OF(?:\w+ ){0,3}?IMG"),
     ("image-to-text", 0.95, r"\bcaption\b|\bcaptioning\b"),
@@ -126,7 +127,8 @@ _ROWS: tuple[tuple[str, float, str], ...] = (
     ("count", 0.93, r"\b(?:is|are) there (?:an?|any)\b|\bcount(?:ing)?\b(?! (?:the )?(?:words"
      r"|characters|on))(?: up)?(?: (?:the |all |of )*\w+)?|\bhow many\b(?! (?:words|sentences"
      r"|characters|letters))|\bnumber of THINGS"),
-    ("object-detection", 0.85, r"\bwhere (?:is|are) (?:they|it)\b|\bwhere (?:is|are) GAP(?:in|on) OFIMG|\b(?:what|which)"
+    ("object-detection", 0.85, r"\bwhere (?:is|are) (?:they|it)\b|\bwhere (?:is|are) GAP(?:in"
+     r"|on) OFIMG|\b(?:what|which)"
      r" objects?\b"),
     ("+object-detection", 0.5, r"\bobjects (?:(?:that are )?(?:present|visible|found|shown)"
      r" )?(?:in|on) OF(?:\w+ )?(?:IMG|it\b)"),
@@ -167,7 +169,8 @@ _ROWS: tuple[tuple[str, float, str], ...] = (
      r" ){0,2}?(?:IMG|it\b|object\b)(?! of\b)(?:GAP)\b(?:into|to (?:a|an|have|match|look)"
      r"|look(?:s)? like|have|brighter|darker|black and white|colou?rful|style)(?! (?:text|speech"
      r"|audio|words|embedding|vector|video))"),
-    ("image-to-image", 0.9, r"\b(?:mak(?:e|ing)|turn|paint|colou?r) GAP\b(?:red|blue|green|yellow|white|black|pink"
+    ("image-to-image", 0.9, r"\b(?:mak(?:e|ing)|turn|paint|colou?r) GAP\b(?:red|blue|green"
+     r"|yellow|white|black|pink"
      r"|purple|orange|gr[ae]y|brighter|darker|sharper|black and white)\b"),
     ("image-to-image", 0.88, r"\bin the style of\b|\bstyle transfer\b|\b(?:sketch|cartoon"
      r"|anime)[- ]style\b|\bimage[- ]to[- ]image\b|\bsuper[- ]?resolution\b|\bapply\b"
@@ -189,14 +192,16 @@ _ROWS: tuple[tuple[str, float, str], ...] = (
     ("text-to-video", 0.96, r"\b(?:MAKE|produce|render|turn GAPinto)UP\s+(?:an? |the |some "
      r"|short |new )*(?:video|animation|clip|movie)s?\b|\btext[- ]to[- ]video\b|\bvideo"
      r" (?:representation|version|of|from|based|describing|about)\b|\b(?:in|as) a video\b"),
-    ("video-to-text", 0.9, r"\bwhat (?:happens|is happening|goes on) in OFVID|\bdescri(?:be|ption of) OFVID"),
+    ("video-to-text", 0.9, r"\bwhat (?:happens|is happening|goes on) in OFVID|\bdescri(?:be"
+     r"|ption of) OFVID"),
     # sound
     ("text-to-speech", 0.95, r"\btext[- ]to[- ]speech\b|\btts\b|\binto (?:(?!text)\S+"
      r" )?(?:speech|spoken|audible)\b(?! text)|\b(?:convert|turn|transform|chang)(?:e|ing)?\b"
      r" GAPto (?:\S+ )?speech\b|\bread\b(?:GAP)\b(?:aloud|out loud|out|to me)\b|\b(?:say"
      r"|spoken?)\b GAP\b(?:aloud|out loud|out|to me)\b"),
     ("text-to-speech", 0.95, r"\b(?:in)?to (?:an? |natural\S* )?(?:audio|voice|sound|mp3|wav)(?:"
-     r" (?:file|format|message|recording|clip))?\b(?! quality)|\b(?<!provided )(?<!given )(?<!recorded )(?<!spoken )(?<!said )"
+     r" (?:file|format|message|recording|clip))?\b(?! quality)|\b(?<!provided )(?<!given"
+     r" )(?<!recorded )(?<!spoken )(?<!said )"
      r"(?<!asked )(?<!gave )(?:in|as) (?:an? )?(?:audio"
      r"|spoken|voice|speech)(?: (?:file|format|form|message|output))?\b(?! \(?«)(?! (?:that"
      r"|where|in|which|named|called|with)\b)"),
@@ -207,7 +212,8 @@ _ROWS: tuple[tuple[str, float, str], ...] = (
     ("text-to-speech", 0.93, r"\b(?:have|want) (?:it|this|that|an? audio (?:file|version)|TXT)"
      r" (?:spoken|read(?! and)|generated)\b|\bspoken out\b"),
     ("text-to-speech", 0.9, r"\baudio (?:version|representation|description|rendition"
-     r"|narration) ?(?:of)?\b|\baudio(?= (?:answer|response))|\bnarrate\b|\bvoice-?over\b|\bspeak (?:it|this|the"
+     r"|narration) ?(?:of)?\b|\baudio(?= (?:answer|response))|\bnarrate\b|\bvoice-?over\b"
+     r"|\bspeak (?:it|this|the"
      r"|that)\b|\bsay «|\bsay (?:it|this)\b|\bvocali[sz]e\b|\blisten to it\b|\bhear\b(?= OFTXT)"),
     ("automatic-speech-recognition", 0.95, r"\btranscrib(?:e|ing)\b|\b(?:an?|the|get|need"
      r"|provide) (?:\w+ )?transcript(?:ion)?(?= of|$|\W*$)|\bspeech[- ]to[- ]text\b|\bspeech"
@@ -217,12 +223,15 @@ _ROWS: tuple[tuple[str, float, str], ...] = (
      r" )?(?:text|words|writing))\b|\bdecode OFAUD|\bback (?:in)?to (?:written )?text\b"),
     ("heard", 0.88, r"\bwhat (?:is|was|are|do|does|did) GAP(?:said|saying|says?|spoken)\b"),
     ("automatic-speech-recognition", 0.9, r"\b(?:extract|get) OF(?:text|words|spoken words)"
-     r" (?:from|of|out of) OF(?:\w+ )?AUD|\bwrite down\b|\btype (?:it|this|that|OFAUD) (?:up|out)\b|\btype (?:up|out) OFAUD"),
+     r" (?:from|of|out of) OF(?:\w+ )?AUD|\bwrite down\b|\btype (?:it|this|that|OFAUD) (?:up"
+     r"|out)\b|\btype (?:up|out) OFAUD"),
     ("emotion", 0.93, r"\b(?:emotions?|feelings?|moods?)\b"),
-    ("audio-classification", 0.95, r"\b(?:GET|any)\b GAP\bcommands?\b|\b(?:what|which) commands?\b|\bspeaker'?s? (?:emotion"
+    ("audio-classification", 0.95, r"\b(?:GET|any)\b GAP\bcommands?\b|\b(?:what|which)"
+     r" commands?\b|\bspeaker'?s? (?:emotion"
      r"|gender|identity)\b|\b(?:what|which) (?:sound|genre|instrument)s?\b|\bgenre of\b|\bkind"
      r" of (?:sound|music)\b"),
-    ("audio-to-audio", 0.92, r"\bget rid of GAP\b(?:noises?|hum|hiss|echo|crackl\w+|buzz\w*|static)\b"),
+    ("audio-to-audio", 0.92, r"\bget rid of GAP\b(?:noises?|hum|hiss|echo|crackl\w+|buzz\w*"
+     r"|static)\b"),
     ("image-to-image", 0.9, r"\bget rid of GAP\b(?:in|from|on) OF(?:\w+ )?IMG"),
     ("image-to-image", 0.9, r"\bto be (?:edited|modified|transformed|altered|stylized"
      r"|recolou?red|changed)\b"),

@@ -1,7 +1,7 @@
 """A request that goes on from the one before: "and the second one?", "the same in French".
 
-``complete`` writes it out in full, so that the planner reads every request alike. What names its own
-work ("translate that") is left as it is: the results of earlier requests are among the resources.
+``complete`` writes it out in full, so that the planner reads every request alike. What names its
+own work ("translate that") is left as it is: earlier results are among the resources.
 """
 
 from __future__ import annotations

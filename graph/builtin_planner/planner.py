@@ -1,9 +1,9 @@
 """The built-in planner: mentions, clauses, cues and kinds; no LLM, no key, no network.
 
-It plans what a request asks for in words it knows, in English (and plain requests in four other
-languages, ``languages.py``), and says what it did not understand. What stands in quotes or after a colon is data and plans nothing. It does not cover:
-wordings far from the cues, needs that are implied and not said, knowledge questions without a
-source.
+It plans what a request asks for in words it knows, in English and, where it is plain, in four other
+languages (``languages.py``); it says what it did not understand. What stands in quotes or after a
+colon is data and plans nothing. It does not cover: wordings far from the cues, needs that are
+implied and not said, knowledge questions without a source.
 """
 
 from __future__ import annotations

@@ -281,7 +281,7 @@ class Sketch:
         return Input()
 
     def turned_to_text(self, at: int, window: str = "") -> Input:
-        """A picture, sound or video named anywhere, or given, as a text; first what is spoken of."""
+        """A picture, sound or video named anywhere, or given, as a text; what is spoken of."""
         everywhere = self.named(range(at + 1)) or self.named(range(len(self.clauses)))
         words = MARKER.sub("", window)
         meant = [

@@ -14,7 +14,10 @@ _THANKS = (
     r"(?:thanks?(?: you)?(?: (?:so|very) much| a lot)?|thx|cheers|great|perfect|nice(?: work)?"
     r"|well done|cool|awesome|ok(?:ay)?|that was (?:\w+ ){0,2}\w+)"
 )
-_TAIL = r"(?:[\s,.!?]+(?:please|friend|everyone|again|here|there|for (?:me|that|your help)))*[\s,.!?:;()\-]*"
+_TAIL = (
+    r"(?:[\s,.!?]+(?:please|friend|everyone|again|here|there|for (?:me|that|your help)))*"
+    r"[\s,.!?:;()\-]*"
+)
 _KINDS: Mapping[str, str] = {
     "ability": r"(?:what (?:can|do) you do|what can i (?:ask|do)(?: you)?"
     r"|how (?:does this|do you) work|what can you help(?: me)?(?: with)?"

@@ -20,7 +20,8 @@ _WITHIN = re.compile(
     r"\b(?:that|which|of|from|based on|describing|showing|about)\s+(?:\w+\s+)?$", re.I
 )
 _IN_SOMETHING = re.compile(
-    rf"«(?:image|text)\d+»|\b(?:in|of|on|from|about) (?:the |this |that |my )?(?:{NOUNS['image']})\b",
+    r"«(?:image|text)\d+»|\b(?:in|of|on|from|about) (?:the |this |that |my )?"
+    rf"(?:{NOUNS['image']})\b",
     re.I,
 )
 _MAP = re.compile(r"\b(?:image|picture|map|drawing)s?$", re.I)
