@@ -109,7 +109,7 @@ def mistype(plan: Raw, rng: random.Random) -> None:
         lambda: task.update(id=str(task["id"])),
         lambda: task.update(id=float(task["id"])),
         lambda: task.update(id=f"task {task['id']}"),
-        lambda: task.update(dep=[str(d) for d in task["dep"]] or [-1]),
+        lambda: task.update(dep=[str(d) for d in task["dep"]] or ["-1"]),
         lambda: task.update(dep=",".join(f"<resource>-{d}" for d in task["dep"])),
         lambda: task.update(dep=task["dep"][0] if len(task["dep"]) == 1 else None),
         lambda: task.update(args=json.dumps(task["args"])),
