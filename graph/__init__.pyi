@@ -10,7 +10,7 @@ from .check import check_plan as check_plan, read_tasks as read_tasks
 from .execute import Gate as Gate, make_execute as make_execute, path_lengths as path_lengths
 from .ingest import gather as gather, named_files as named_files
 from .llm import LLM as LLM, chat_model as chat_model, read_json as read_json
-from .llm_planner import LLMPlanner as LLMPlanner
+from .llm_planner import LLMPlanner as LLMPlanner, recent as recent
 from .parts import Parts as Parts
 from .plan import LLM_TURNS as LLM_TURNS
 from .planner import Draft as Draft, Planner as Planner, PlanRequest as PlanRequest

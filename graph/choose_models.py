@@ -51,7 +51,7 @@ def make_choose_models(parts: Parts) -> Any:
             if isinstance(value, list) and choices[key]["by"] == "rank" and not clear_winner(value)
         }
         try:
-            llm = parts.llm(context) if unclear else None
+            llm = await asyncio.to_thread(parts.llm, context) if unclear else None
             if llm:
                 cost = await _ask(llm, state["request"], tasks, unclear, choices)
         except LLMError as exc:
@@ -113,7 +113,8 @@ async def _ask(
 ) -> Draft:
     """Let the LLM choose for all unclear tasks at once; what it invents is not taken."""
     shown = [_shown(task, unclear[str(task["id"])]) for task in tasks if str(task["id"]) in unclear]
-    prompt = fill("choose", request=request, tasks="\n".join(shown))
+    listed = "\n".join(shown)
+    prompt = await asyncio.to_thread(fill, "choose", request=request, tasks=listed)
     reply = await llm.fill(ModelChoices, [HumanMessage(prompt)])
     value = reply.value
     picks = value.get("choices") if isinstance(value, dict) else value

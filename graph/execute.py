@@ -86,7 +86,8 @@ def make_execute(parts: Parts) -> Any:
 
     async def execute(state: State) -> dict[str, Any]:
         tasks, resources = state["plan"]["tasks"], state.get("resources") or {}
-        emit, gate = get_stream_writer(), Gate(parts.settings.max_parallel)
+        settings = await asyncio.to_thread(lambda: parts.settings)
+        emit, gate = get_stream_writer(), Gate(settings.max_parallel)
         ranks, futures = path_lengths(tasks), dict[int, Future]()
 
         async def body(task: Task) -> Result:
@@ -200,7 +201,7 @@ async def attempt(
 
 
 async def _call(parts: Parts, task: Task, args: dict[str, Any], model: str) -> dict[str, Any]:
-    tool = parts.tools[task["task"]]
+    tools = await asyncio.to_thread(lambda: parts.tools)
     call = {
         "type": "tool_call", "name": task["task"], "id": str(task["id"]),
         "args": {**args, "model": model},
@@ -208,7 +209,7 @@ async def _call(parts: Parts, task: Task, args: dict[str, Any], model: str) -> d
     limit = parts.settings.task_timeout
     try:
         async with asyncio.timeout(limit):
-            message = await tool.ainvoke(call)
+            message = await tools[task["task"]].ainvoke(call)
     except TimeoutError as exc:
         raise TaskTimeoutError(
             f"{model} did not finish within {limit:g} s.", "Raise HUGGINGGRAPH_TASK_TIMEOUT."

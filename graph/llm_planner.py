@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_core.messages import HumanMessage, SystemMessage
 from pydantic import BaseModel, Field
 
-from hugginggraph.prompts import demonstrations, fill
+from hugginggraph.prompts import fill
 from hugginggraph.registry import TaskType, task_types
 
+from .demonstrate import shown_demonstrations
 from .llm import LLM
 from .planner import Draft, PlanRequest
 
-_HISTORY_CHARS = 6_000
+HISTORY_TOKENS = 2_000
 
 
 class PlannedTask(BaseModel):
@@ -44,14 +46,15 @@ class LLMPlanner:
 
     async def plan(self, request: PlanRequest) -> Draft:
         """A draft from the model. See ``Planner.plan``."""
-        return await self._ask(self._messages(request))
+        return await self._ask(await asyncio.to_thread(self._messages, request))
 
     async def mend(self, request: PlanRequest, tasks: Any, errors: list[str]) -> Draft | None:
         """A draft from the model, which sees its last plan and what is wrong with it."""
         plan = json.dumps({"tasks": tasks}, ensure_ascii=False)[:20_000]
         lines = "\n".join(f"- {error}" for error in errors)
-        again = HumanMessage(fill("mend", plan=plan, errors=lines))
-        return await self._ask([*self._messages(request), again])
+        messages = await asyncio.to_thread(self._messages, request)
+        again = HumanMessage(await asyncio.to_thread(fill, "mend", plan=plan, errors=lines))
+        return await self._ask([*messages, again])
 
     async def _ask(self, messages: list[SystemMessage | HumanMessage]) -> Draft:
         reply = await self.llm.fill(TaskPlan, messages)
@@ -65,18 +68,32 @@ class LLMPlanner:
         files = "\n".join(
             f"- {key}: {res['kind']}, named {res['name']}" for key, res in request.resources.items()
         )
-        history = "\n".join(f"{role}: {text}" for role, text in request.history)[-_HISTORY_CHARS:]
-        system = fill("plan", tasks=rows, demonstrations=_shown(known))
+        history = recent(request.history, HISTORY_TOKENS)
+        system = fill("plan", tasks=rows, demonstrations=shown_demonstrations(request.text, known))
         human = fill(
             "request", history=history or "nothing", resources=files or "none", request=request.text
         )
         return [SystemMessage(system), HumanMessage(human)]
 
 
-def _shown(known: Mapping[str, TaskType]) -> str:
-    return "\n\n".join(
-        f"Request: {demo['request']}\nFiles: {json.dumps(demo['resources'])}\n"
-        f"Plan: {json.dumps({'tasks': demo['tasks']})}"
-        for demo in demonstrations()
-        if all(task["task"] in known for task in demo["tasks"])
-    )
+def recent(history: Sequence[tuple[str, str]], tokens: int) -> str:
+    """The latest messages that fit into about so many tokens, oldest first.
+
+    A long message is cut in its middle. Three bytes count as a token, which is more than most
+    tokenizers need, so that there is room for the request, which is never cut.
+    """
+    lines: list[str] = []
+    for role, text in reversed(history):
+        line = f"{role}: {text}"
+        if _tokens(line) > tokens // 2:
+            keep = tokens // 2
+            line = f"{line[:keep]} … {line[-keep // 2 :]}"
+        tokens -= _tokens(line)
+        if tokens < 0:
+            break
+        lines.append(line)
+    return "\n".join(reversed(lines))
+
+
+def _tokens(text: str) -> int:
+    return len(text.encode()) // 3 + 1

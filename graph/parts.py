@@ -18,7 +18,7 @@ from hugginggraph.registry import (
     retrieve,
 )
 
-from .llm import LLM, chat_model
+from .llm import LLM, chat_model, is_local
 from .planner import Planner
 from .state import Context
 
@@ -105,7 +105,7 @@ class Parts:
             return None
         with self._lock:
             if name not in self._llms:
-                self._llms[name] = LLM(chat_model(self.settings, name))
+                self._llms[name] = LLM(chat_model(self.settings, name), local=is_local(name))
             return self._llms[name]
 
     def planners(self, context: Context) -> list[Planner]:

@@ -119,7 +119,6 @@ class LivePlan:
                 self.states.setdefault(part["task"], {}).update(part)
             return
         for node, change in part.items():
-            self.resources.update((change or {}).get("resources") or {})
             plan = (change or {}).get("plan")
             if plan and plan.get("valid"):
                 self.plan = plan

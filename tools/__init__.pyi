@@ -1,5 +1,6 @@
-from .checkpoint import locate as locate
+from .checkpoint import locate as locate, pick_device as pick_device
 from .draw import draw_boxes as draw_boxes
+from .loading import quiet as quiet
 from .media import (
     Artifacts as Artifacts,
     encode_png as encode_png,

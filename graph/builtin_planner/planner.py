@@ -8,6 +8,7 @@ implied and not said, knowledge questions without a source.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -56,6 +57,9 @@ class BuiltinPlanner:
         Raises:
             NotUnderstoodError: nothing in the request can be planned.
         """
+        return await asyncio.to_thread(self._plan, request)
+
+    def _plan(self, request: PlanRequest) -> Draft:
         return plan(request, task_types() if self._rows is None else self._rows)
 
     async def mend(self, request: PlanRequest, tasks: Any, errors: list[str]) -> Draft | None:
