@@ -173,6 +173,9 @@ def bound_question(sketch: Sketch, wish: Wish, *, use: bool = True) -> Input:
     if here:
         sketch.used.update(m.number for m in here if use)
         return Input(tuple(_as_translated(sketch, m.values[0]) for m in here))
+    spoken = sketch.media_named("audio", wish.window)
+    if spoken and use and re.search(r"\bquestions?\b", wish.window, re.I):
+        return sketch.bridge(BRIDGES["audio", "text"], Input(spoken[:1]), wish.at)
     own = _inline_question(sketch, wish)
     if own:
         return Input((own,), 0.9)

@@ -270,6 +270,8 @@ _ROWS: tuple[tuple[str, float, str], ...] = (
      r"|companies|cities|countries|locations|dates)\b(?:GAP\b(?:names|people|places"
      r"|organi[sz]ations|companies|cities|countries|locations|dates)\b)*|\bwho (?:is|are)"
      r" (?:mentioned|named)\b|\b(?:people|places) (?:mentioned|named)\b"),
+    ("token-classification", 0.8, r"(?:, |\band |\bwant |\bneed )(?:all )?(?:the )?names\b"
+     r"(?=,|\W*$| and)"),
     ("token-classification", 0.85, r"\b(?:GET|the)\bGAP\b(?:key ?words|key ?phrases|tokens)\b"
      r"|\btokeni[sz]e\b"),
     ("sentence-similarity", 0.96, r"\b(?:how )?(?:similar|alike)\b(?! (?:image|picture|style"

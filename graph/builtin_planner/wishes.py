@@ -103,6 +103,8 @@ def _inner_first(matches: list[Match], text: str) -> list[Match]:
     """What is named inside another request is done before it."""
     ordered: list[Match] = []
     matches = sorted(matches, key=lambda m: m.task == "sentence-similarity")
+    if [m.task for m in matches] == ["text-to-speech", "translation"] and " and " not in text:
+        matches.reverse()  # "hear it in Italian": what is heard is the translation
     for match in matches:
         last = ordered[-1] if ordered else None
         feeds = last is not None and (trait := TRAITS.get(last.task)) is not None and trait.chains
