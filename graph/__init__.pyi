@@ -1,13 +1,20 @@
 from .answer import compose as compose, shown_path as shown_path
 from .background import both as both
 from .build import build_graph as build_graph
+from .builtin_planner import (
+    LATER as LATER,
+    BuiltinPlanner as BuiltinPlanner,
+    kind_of_path as kind_of_path,
+)
 from .check import check_plan as check_plan, read_tasks as read_tasks
 from .execute import Gate as Gate, make_execute as make_execute, path_lengths as path_lengths
 from .ingest import gather as gather, named_files as named_files
 from .llm import LLM as LLM, chat_model as chat_model, read_json as read_json
-from .llm_planner import LLMPlanner as LLMPlanner
+from .llm_planner import LLMPlanner as LLMPlanner, recent as recent
 from .parts import Parts as Parts
+from .plan import LLM_TURNS as LLM_TURNS
 from .planner import Draft as Draft, Planner as Planner, PlanRequest as PlanRequest
+from .references import references as references
 from .repair import repair as repair
 from .respond import grounded as grounded
 from .state import (

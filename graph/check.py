@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError as GraphCycle, TopologicalSorter
@@ -23,26 +25,27 @@ from hugginggraph.registry import (
     UnreadablePlanError,
     WrongKindError,
     reads_as,
-    task_type,
     task_types,
+    unknown_task,
 )
 
 from .ingest import named_files
-from .references import references, whole_reference
+from .references import reference, references, whole_reference
 from .state import Resource, Task
 
 
 def read_tasks(raw: Any) -> list[Task]:
     """The tasks of a planner's raw output, in one form.
 
-    Accepts a list of task objects or ``{"tasks": [...]}``, ids and deps as numbers or digits, and
-    the paper's ``dep: [-1]`` for none.
+    Accepts a list of task objects, one such object or ``{"tasks": [...]}``, ids and deps as numbers
+    or as texts that hold one (``"task 0"``, ``"<resource>-0"``), the paper's ``dep: [-1]`` for
+    none, references in other brackets (``<node-0>``), and ``args`` as a JSON text.
 
     Raises:
         UnreadablePlanError: it is anything else.
     """
     if isinstance(raw, Mapping):
-        raw = raw.get("tasks")
+        raw = [raw] if isinstance(raw.get("task"), str) else raw.get("tasks")
     if not isinstance(raw, list):
         raise UnreadablePlanError(
             f"A plan is a list of tasks, not {_what(raw)}.", 'Give {"tasks": [...]}.'
@@ -57,36 +60,73 @@ def _read_task(index: int, item: Any) -> Task:
             "Each has `id`, `task`, `dep` and `args`.",
         )
     dep, args = item.get("dep"), item.get("args")
+    if isinstance(dep, str):
+        dep = re.findall(r"-?\d+", dep) or ([dep] if dep.strip(" []") else None)
     dep = [] if dep is None else dep if isinstance(dep, list) else [dep]
+    if isinstance(args, str):
+        args = _object(args)
     if args is not None and not isinstance(args, Mapping):
         raise UnreadablePlanError(
             f"The `args` of entry {index} are {_what(args)}.", "Give them by name."
         )
+    waits = [_number(d, f"A `dep` of entry {index}") for d in dep]
     return Task(
         id=_number(item.get("id", index), f"The `id` of entry {index}"),
         task=item["task"],
-        dep=[n for d in dep if (n := _number(d, f"A `dep` of entry {index}")) != -1],
-        args={str(name): value for name, value in (args or {}).items() if value is not None},
+        dep=[n for n in dict.fromkeys(waits) if n != -1],
+        args={str(name): _in_brackets(v) for name, v in (args or {}).items() if v is not None},
     )
+
+
+def _object(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _number(value: Any, what: str) -> int:
     if isinstance(value, str):
-        value = int(value) if value.strip().lstrip("-").isdecimal() else value
+        digits = re.findall(r"\d+", value)
+        minus = value.strip() == f"-{digits[0]}" if digits else False
+        value = int(digits[0]) * (-1 if minus else 1) if len(digits) == 1 else value
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):
         raise UnreadablePlanError(f"{what} is {value!r:.40}.", "It must be a whole number.")
     return value
 
 
-def check_plan(tasks: list[Task], resources: Mapping[str, Resource]) -> list[PlanError]:
-    """Every fault of the plan, empty where it can run."""
+_OTHER_BRACKETS = re.compile(
+    r"(?:<|\[|\{+)\s*(?:resource|generated|node|task|output|result)s?\s*[>\]}]*\s*[-_ #:]?\s*"
+    r"(\d{1,4})\s*(?:>|\]|\}+)?",
+    re.IGNORECASE,
+)
+
+
+def _in_brackets(value: Any) -> Any:
+    """The value with references in other brackets (``<node-0>``, ``[task 0]``) spelled as here."""
+    if isinstance(value, list):
+        return [_in_brackets(item) for item in value]
+    if isinstance(value, str) and (found := _OTHER_BRACKETS.fullmatch(value.strip())):
+        return reference(int(found[1]))
+    return value
+
+
+def check_plan(
+    tasks: list[Task],
+    resources: Mapping[str, Resource],
+    rows: Mapping[str, TaskType] | None = None,
+) -> list[PlanError]:
+    """Every fault of the plan, empty where it can run with these task types (the table's)."""
+    rows = task_types() if rows is None else rows
     if not tasks:
         return [EmptyPlanError("The plan holds no task.", "Name at least one task to run.")]
     return [
         *_duplicates(tasks),
         *(error for task in tasks for error in _dependencies(task, tasks)),
         *_cycles(tasks),
-        *(error for task in tasks for error in _arguments(task, tasks, resources)),
+        *(error for task in tasks for error in _arguments(task, tasks, resources, rows)),
     ]
 
 
@@ -133,13 +173,17 @@ def _cycles(tasks: list[Task]) -> Iterator[PlanError]:
 
 
 def _arguments(
-    task: Task, tasks: list[Task], resources: Mapping[str, Resource]
+    task: Task,
+    tasks: list[Task],
+    resources: Mapping[str, Resource],
+    rows: Mapping[str, TaskType],
 ) -> Iterator[PlanError]:
-    try:
-        row = task_type(task["task"])
-    except UnknownTaskError as exc:
-        yield UnknownTaskError(exc.message, exc.hint, task=task["id"])
+    row = rows.get(task["task"])
+    if row is None:
+        error = unknown_task(task["task"], rows)
+        yield UnknownTaskError(error.message, error.hint, task=task["id"])
         return
+    kinds = {t["id"]: rows[t["task"]].output for t in tasks if t["task"] in rows}
     for name, value in task["args"].items():
         slot = row.slot(name)
         if slot is None or slot.name != name:
@@ -150,7 +194,7 @@ def _arguments(
                 task=task["id"],
             )
         else:
-            yield from _value(task, slot, value, tasks, resources)
+            yield from _value(task, slot, value, kinds, resources)
     for slot in row.required:
         if _is_blank(task["args"].get(slot.name)):
             yield MissingArgumentError(
@@ -167,7 +211,7 @@ def _is_blank(value: Any) -> bool:
 
 
 def _value(
-    task: Task, slot: Slot, value: Any, tasks: list[Task], resources: Mapping[str, Resource]
+    task: Task, slot: Slot, value: Any, kinds: Mapping[int, Kind], resources: Mapping[str, Resource]
 ) -> Iterator[PlanError]:
     if isinstance(value, list) != slot.many:
         wanted = f"a list of {slot.kind}s" if slot.many else f"one {slot.kind}"
@@ -178,16 +222,16 @@ def _value(
             yield _wrong(task, slot, f"is {_what(item)} where a {slot.kind} is wanted")
         elif _is_blank(item):
             continue
-        elif error := _item(task, slot, item, tasks, resources):
+        elif error := _item(task, slot, item, kinds, resources):
             yield error
 
 
 def _item(
-    task: Task, slot: Slot, item: str, tasks: list[Task], resources: Mapping[str, Resource]
+    task: Task, slot: Slot, item: str, kinds: Mapping[int, Kind], resources: Mapping[str, Resource]
 ) -> PlanError | None:
     whole = whole_reference(item)
     for source in references(item):
-        kind = produced_kind(source, tasks)
+        kind = kinds.get(source)
         wanted = slot.kind if whole is not None else "text"
         if kind is not None and not reads_as(kind, wanted):
             return _wrong(
@@ -208,12 +252,6 @@ def _item(
         f"Files at hand: {given}.",
         task=task["id"],
     )
-
-
-def produced_kind(source: int, tasks: list[Task]) -> Kind | None:
-    """The kind that a task of the plan gives, None where the task is not known."""
-    row = next((task_types().get(t["task"]) for t in tasks if t["id"] == source), None)
-    return row.output if isinstance(row, TaskType) else None
 
 
 def _wrong(task: Task, slot: Slot, what: str) -> WrongKindError:

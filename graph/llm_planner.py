@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_core.messages import HumanMessage, SystemMessage
 from pydantic import BaseModel, Field
 
-from hugginggraph.prompts import demonstrations, fill
-from hugginggraph.registry import task_types
+from hugginggraph.prompts import fill
+from hugginggraph.registry import TaskType, task_types
 
+from .demonstrate import shown_demonstrations
 from .llm import LLM
 from .planner import Draft, PlanRequest
 
-_HISTORY_CHARS = 6_000
+HISTORY_TOKENS = 2_000
 
 
 class PlannedTask(BaseModel):
@@ -38,18 +40,19 @@ class LLMPlanner:
 
     name = "llm"
 
-    def __init__(self, llm: LLM) -> None:
+    def __init__(self, llm: LLM, rows: Mapping[str, TaskType] | None = None) -> None:
         self.llm = llm
+        self._rows = rows
 
     async def plan(self, request: PlanRequest) -> Draft:
         """A draft from the model. See ``Planner.plan``."""
-        return await self._ask(await asyncio.to_thread(_messages, request))
+        return await self._ask(await asyncio.to_thread(self._messages, request))
 
     async def mend(self, request: PlanRequest, tasks: Any, errors: list[str]) -> Draft | None:
         """A draft from the model, which sees its last plan and what is wrong with it."""
         plan = json.dumps({"tasks": tasks}, ensure_ascii=False)[:20_000]
         lines = "\n".join(f"- {error}" for error in errors)
-        messages = await asyncio.to_thread(_messages, request)
+        messages = await asyncio.to_thread(self._messages, request)
         again = HumanMessage(await asyncio.to_thread(fill, "mend", plan=plan, errors=lines))
         return await self._ask([*messages, again])
 
@@ -59,25 +62,38 @@ class LLMPlanner:
         tasks = value["tasks"] if isinstance(value, dict) and "tasks" in value else value
         return Draft(tasks=tasks, llm_calls=reply.calls, tokens=reply.tokens)
 
+    def _messages(self, request: PlanRequest) -> list[SystemMessage | HumanMessage]:
+        known = task_types() if self._rows is None else self._rows
+        rows = "\n".join(f"- `{row.signature}`: {row.description}" for row in known.values())
+        files = "\n".join(
+            f"- {key}: {res['kind']}, named {res['name']}" for key, res in request.resources.items()
+        )
+        history = recent(request.history, HISTORY_TOKENS)
+        system = fill("plan", tasks=rows, demonstrations=shown_demonstrations(request.text, known))
+        human = fill(
+            "request", history=history or "nothing", resources=files or "none", request=request.text
+        )
+        return [SystemMessage(system), HumanMessage(human)]
 
-def _messages(request: PlanRequest) -> list[SystemMessage | HumanMessage]:
-    rows = "\n".join(f"- `{row.signature}`: {row.description}" for row in task_types().values())
-    files = "\n".join(
-        f"- {key}: {res['kind']}, named {res['name']}" for key, res in request.resources.items()
-    )
-    history = "\n".join(f"{role}: {text}" for role, text in request.history)[-_HISTORY_CHARS:]
-    system = fill("plan", tasks=rows, demonstrations=_shown())
-    human = fill(
-        "request", history=history or "nothing", resources=files or "none", request=request.text
-    )
-    return [SystemMessage(system), HumanMessage(human)]
+
+def recent(history: Sequence[tuple[str, str]], tokens: int) -> str:
+    """The latest messages that fit into about so many tokens, oldest first.
+
+    A long message is cut in its middle. Three bytes count as a token, which is more than most
+    tokenizers need, so that there is room for the request, which is never cut.
+    """
+    lines: list[str] = []
+    for role, text in reversed(history):
+        line = f"{role}: {text}"
+        if _tokens(line) > tokens // 2:
+            keep = tokens // 2
+            line = f"{line[:keep]} … {line[-keep // 2 :]}"
+        tokens -= _tokens(line)
+        if tokens < 0:
+            break
+        lines.append(line)
+    return "\n".join(reversed(lines))
 
 
-def _shown() -> str:
-    known = task_types()
-    return "\n\n".join(
-        f"Request: {demo['request']}\nFiles: {json.dumps(demo['resources'])}\n"
-        f"Plan: {json.dumps({'tasks': demo['tasks']})}"
-        for demo in demonstrations()
-        if all(task["task"] in known for task in demo["tasks"])
-    )
+def _tokens(text: str) -> int:
+    return len(text.encode()) // 3 + 1

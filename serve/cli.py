@@ -1,4 +1,5 @@
-"""The command line: ``hugginggraph run``, ``plan``, ``chat``, ``models``, ``tasks``, ``doctor``.
+"""The command line: ``hugginggraph run``, ``plan``, ``chat``, ``models``, ``tasks``, ``doctor``,
+``eval``.
 
 Only typer and rich are imported at the top, so that ``--help`` answers at once.
 """
@@ -16,6 +17,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from .evaluate import evaluate
+
 if TYPE_CHECKING:
     from hugginggraph.registry import CardStore, Settings
 
@@ -29,6 +32,7 @@ app = typer.Typer(
 )
 models = typer.Typer(help="Search and build the registry of model cards.", no_args_is_help=True)
 app.add_typer(models, name="models")
+app.add_typer(evaluate, name="eval")
 
 Request = Annotated[str, typer.Argument(help='What you want, in plain words; "-" reads stdin.')]
 Files = Annotated[

@@ -528,17 +528,78 @@ def test_a_picture_made_earlier_can_be_followed_up() -> None:
 @pytest.mark.parametrize(
     ("text", "language"),
     [
-        ("Wie viele Kreise sind auf diesem Bild?", "German"),
-        ("Quels objets sont dans cette image ?", "French"),
-        ("¿Cuántos objetos hay en esta imagen?", "Spanish"),
-        ("这张图片里有什么？", "Chinese"),
+        ("Quanti cerchi ci sono nella immagine?", "Italian"),
+        ("Quantas coisas há na imagem?", "Portuguese"),
+        ("この画像には何がありますか？", "Japanese"),
+        ("Der Wind weht und das Schiff ist auf dem Meer", "German"),
     ],
 )
 def test_another_language_is_recognised_and_the_error_says_what_is_supported(
     text: str, language: str
 ) -> None:
-    with pytest.raises(NotUnderstoodError, match=f"looks {language}.*only English"):
+    with pytest.raises(
+        NotUnderstoodError, match=f"looks {language}.*English is understood.*German, French"
+    ):
         draft(text, "scene.png")
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("Wie viele Kreise sind auf diesem Bild?", [COUNT]),
+        ("Beschreibe das Bild und zähle die Objekte", [SEE, COUNT]),
+        ("Décris cette image puis compte les objets", [SEE, COUNT]),
+        ("¿Cuántos objetos hay en esta imagen?", [COUNT]),
+        ("这张图片里有什么？", [SEE]),
+        ("请描述这张图片", [SEE]),
+    ],
+)
+def test_a_plain_request_in_four_other_languages_is_planned_and_the_draft_says_how_it_was_read(
+    text: str, wanted: list[str]
+) -> None:
+    assert steps(text, "scene.png") == wanted
+    assert draft(text, "scene.png").notes[0].startswith("The request was read as: '")
+
+
+def test_a_quoted_text_in_another_language_is_not_translated() -> None:
+    made = steps("Traduis « Wie geht es dir » en français", rows=EVERYTHING)
+    assert made == ["translation(text=Wie geht es dir, target_language=French)"]
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "wanted"),
+    [
+        (["describe the first picture"], "and the second one?", ["image-to-text(image=r2)"]),
+        (["describe the first picture", "and the second?", "now the last one"], "again please", []),
+        (["count the cups in a.png"], "the same for b.png", ["object-detection(image=r2)"]),
+        (["count the cups in a.png"], "ok, and c.png too", ["object-detection(image=r3)"]),
+        (
+            ["count the cups in a.png"],
+            "what about b.png and c.png?",
+            ["object-detection(image=r2)", "object-detection(image=r3)"],
+        ),
+        (["describe a.png", "and b.png?"], "and c.png?", ["image-to-text(image=r3)"]),
+        (
+            ["translate 'good night' to Dutch"],
+            "now in Polish",
+            ["translation(text=good night, target_language=Polish)"],
+        ),
+        (["describe a.png"], "now count the objects in b.png", ["object-detection(image=r2)"]),
+    ],
+)
+def test_a_follow_up_is_read_with_what_was_asked_before(
+    before: list[str], text: str, wanted: list[str]
+) -> None:
+    history = tuple(pair for said in before for pair in (("human", said), ("ai", "Done.")))
+    if not wanted:
+        with pytest.raises(NotUnderstoodError):
+            draft(text, *THREE, rows=EVERYTHING, history=history)
+        return
+    made = draft(text, *THREE, rows=EVERYTHING, history=history)
+    assert [
+        f"{task['task']}({', '.join(f'{k}={v}' for k, v in task['args'].items())})"
+        for task in made.tasks
+    ] == wanted
 
 
 @pytest.mark.parametrize("text", ["🎉🎉🎉", "???", "", "   \n ", "Play some music", "asdf qwer"])

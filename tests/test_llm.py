@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from checkpoints import BUILDERS
 from llm_server import LLMServer, llm_server
 
-from hugginggraph.graph import Parts, build_graph, grounded, read_json
+from hugginggraph.graph import Parts, build_graph, grounded, read_json, recent
 from hugginggraph.prompts import fill
 from hugginggraph.registry import Settings
 
@@ -65,6 +66,24 @@ async def test_an_llm_plans_and_answers(ask: Ask) -> None:
     assert "object-detection(image: image) -> boxes" in server.prompts[0]
     assert "r1: image" in server.prompts[0] and REQUEST in server.prompts[0]
     assert "circle" in server.prompts[-1] or "square" in server.prompts[-1]
+
+
+async def test_the_demonstrations_are_those_nearest_to_the_request(ask: Ask) -> None:
+    with llm_server(PLAN, "Five.") as server:
+        await ask(server)
+    shown = re.findall(r"^Request: (.*)$", server.prompts[0], re.M)
+    assert len(shown) == 6
+    assert sum(word in " ".join(shown) for word in ("picture", "photo", "many", "things")) >= 2
+    assert '{"tasks": []}' in server.prompts[0]
+
+
+def test_a_long_history_is_cut_from_its_start_and_long_messages_in_their_middle() -> None:
+    history = [("human", f"request {n}") for n in range(2_000)]
+    kept = recent([*history, ("ai", "x" * 9_000 + " the end"), ("human", "last")], 1_000)
+    assert kept.endswith("the end\nhuman: last") and "…" in kept
+    assert "request 1999" in kept and "request 0\n" not in kept
+    assert len(kept.encode()) / 3 <= 1_000
+    assert recent((), 100) == ""
 
 
 @pytest.mark.parametrize(("tools", "json_mode", "calls"), [(False, True, 2), (False, False, 3)])

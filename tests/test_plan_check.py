@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from hugginggraph.graph import Resource, Task, check_plan, read_tasks, repair
+from hugginggraph.evals import OWN_REQUESTS, read_labelled
+from hugginggraph.graph import LATER, Resource, Task, check_plan, read_tasks, repair
 from hugginggraph.prompts import demonstrations
 from hugginggraph.registry import UnreadablePlanError, task_types
 
@@ -111,7 +112,7 @@ def test_an_unknown_task_names_the_nearest() -> None:
 @pytest.mark.parametrize(
     "raw",
     [
-        None, "soup", 7, {"task": "x"}, [["x"]], [{"task": 3}], [{"task": "x", "id": "one"}],
+        None, "soup", 7, {"plan": "x"}, [["x"]], [{"task": 3}], [{"task": "x", "id": "one"}],
         [{"task": "x", "args": "y"}], [{"task": "x", "id": True}], [{"task": "x", "dep": ["a"]}],
     ],
 )  # fmt: skip
@@ -234,7 +235,16 @@ def test_every_demonstration_is_a_valid_plan() -> None:
             for key, kind in demo["resources"].items()
         }
         tasks = read_tasks(demo["tasks"])
-        assert not tasks or check_plan(tasks, files) == []
+        assert not tasks or check_plan(tasks, files, {**LATER, **task_types()}) == []
+
+
+def test_the_demonstrations_are_many_and_show_every_task_that_can_be_asked_for() -> None:
+    shown = {task["task"] for demo in demonstrations() for task in demo["tasks"]}
+    assert len(demonstrations()) >= 120
+    assert len({demo["request"] for demo in demonstrations()}) == len(demonstrations())
+    assert set(LATER) <= shown
+    own = {item.request.text.lower() for item in read_labelled(OWN_REQUESTS)}
+    assert not own & {demo["request"].lower() for demo in demonstrations()}
 
 
 def test_nothing_that_a_planner_gives_makes_check_or_repair_crash() -> None:

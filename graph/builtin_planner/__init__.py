@@ -1,7 +1,8 @@
 """The planner that needs no LLM: from the words of a request to a draft of a plan."""
 
 from .cues import cues
+from .mentions import kind_of_path
 from .planner import BuiltinPlanner, plan
 from .rows import FAMILIES, LATER, TRAITS
 
-__all__ = ["FAMILIES", "LATER", "TRAITS", "BuiltinPlanner", "cues", "plan"]
+__all__ = ["FAMILIES", "LATER", "TRAITS", "BuiltinPlanner", "cues", "kind_of_path", "plan"]

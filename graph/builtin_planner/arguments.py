@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from hugginggraph.registry import Slot, TaskType
+from hugginggraph.registry import Slot, TaskType, reads_as
 
 from ..references import whole_reference
 from .cues import LANGUAGES
@@ -27,11 +27,20 @@ ASKS = re.compile(
     r"|they|we|the|these|those|any)|did|can|could|has|have|will)\b",
     re.I,
 )
+WONDERS = re.compile(
+    r"\b(?:know|tell me|find(?: out)?|determine|figure out|understand|learn|curious|wonder(?:ing)?"
+    r"|identify|give me|need|information|details?|ask|recogni[sz]e|check|see|say|inquire|name)\s+"
+    r"(?:more |me |for |out )?(?:(?:about|on|regarding|for) )?(?=(?:the|its|any|if|whether|an?)\b)",
+    re.I,
+)
 _ASK_LEAD = re.compile(
     r"^.*?\b(?:tell me|know|find out|answer|figure out|determine|ask)\b\s+(?=(?:what|who|whom"
     r"|whose|when|where|why|"
     r"how|which|if|whether)\b)",
     re.I,
+)
+_RELATIVE = re.compile(
+    r"which (?:might|may|can|could|will|would|should|also|contains?|has|have|is|are|shows?)\b", re.I
 )
 _EMPTY_WORDS = re.compile(
     r"\b(?:it|its|this|that|these|those|them|they|the|a|an|my|our|your|following|text|texts"
@@ -95,7 +104,7 @@ def bound_text(sketch: Sketch, wish: Wish, row: TaskType, skip: frozenset[int]) 
     if found.values:
         return _joined(found) if own.gathers and _results(found) else found
     words = _remainder(sketch, wish.after)
-    media = sketch.turned_to_text(wish.at) if len(words.split()) < 2 else Input()
+    media = sketch.turned_to_text(wish.at, wish.window) if len(words.split()) < 2 else Input()
     if media.values:
         return media
     if len(words.split()) >= 2 or (words and own.brief):
@@ -133,7 +142,7 @@ def _prompt(sketch: Sketch, wish: Wish, row: TaskType, skip: frozenset[int]) -> 
         if (not source.values and refers) or (
             any(m.kind in ("image", "audio") for m in sketch.mentions.within(wish.window))
         ):
-            source = sketch.turned_to_text(wish.at)
+            source = sketch.turned_to_text(wish.at, wish.window)
         elif len(words.split()) >= 1:
             return Input((said if generates else words,), 0.9)
     if not source.values:
@@ -163,7 +172,10 @@ def bound_question(sketch: Sketch, wish: Wish, *, use: bool = True) -> Input:
     here = [m for m in sketch.mentions.within(wish.window) if m.kind == "question"]
     if here:
         sketch.used.update(m.number for m in here if use)
-        return Input(tuple(m.values[0] for m in here))
+        return Input(tuple(_as_translated(sketch, m.values[0]) for m in here))
+    spoken = sketch.media_named("audio", wish.window)
+    if spoken and use and re.search(r"\bquestions?\b", wish.window, re.I):
+        return sketch.bridge(BRIDGES["audio", "text"], Input(spoken[:1]), wish.at)
     own = _inline_question(sketch, wish)
     if own:
         return Input((own,), 0.9)
@@ -171,21 +183,27 @@ def bound_question(sketch: Sketch, wish: Wish, *, use: bool = True) -> Input:
     waiting = [m for m in everywhere if m.kind == "question" and m.number not in sketch.used]
     if waiting:
         sketch.used.update([waiting[0].number] if use else [])
-        return Input((waiting[0].values[0],), 0.9)
+        return Input((_as_translated(sketch, waiting[0].values[0]),), 0.9)
     heard = [s for s in sketch.steps if s.row.inputs[0].kind == "audio" and s.row.output == "text"]
     if heard:
         return Input(sketch.results_of(heard[-1])[:1], 0.8)
     if asked := [m for m in everywhere if m.kind == "question"]:
-        return Input((asked[-1].values[0],), 0.8)
+        return Input((_as_translated(sketch, asked[-1].values[0]),), 0.8)
     return Input()
+
+
+def _as_translated(sketch: Sketch, question: str) -> str:
+    """The result of an earlier step that put the question into other words, or the question."""
+    made = [s for s in sketch.steps if s.row.output == "text" and s.args.get("text") == question]
+    return sketch.results_of(made[-1])[0] if made else question
 
 
 def _inline_question(sketch: Sketch, wish: Wish) -> str:
     text = _ASK_LEAD.sub("", POLITE.sub("", wish.window))
-    asks = ASKS.search(text)
-    if not asks:
+    asks = ASKS.search(text) or WONDERS.search(text)
+    if not asks or (_RELATIVE.match(text) and "?" not in text):
         return ""
-    text = text[asks.start() :]
+    text = text[asks.start() if asks.re is ASKS else asks.end() :]
     text = re.sub(
         r"[\s,]*\b(?:(?:in|on|from|of|at|using|for|according to|based on)\s+)(?:(?:the|this|that"
         r"|my|following|given)\s+)*"
@@ -230,6 +248,9 @@ def bound_instruction(sketch: Sketch, wish: Wish) -> Input:
             for m in sketch.named(range(len(sketch.clauses)))
             if m.kind == "text" and m.number not in sketch.used
         ]
+        spoken = sketch.media_named("audio", wish.window)
+        if spoken:
+            return sketch.bridge(BRIDGES["audio", "text"], Input(spoken), wish.at)
         result = next(
             (s for s in reversed(sketch.steps) if s.row.output in ("text", "labels")), None
         )
@@ -252,7 +273,7 @@ def compared(sketch: Sketch, wish: Wish, row: TaskType) -> dict[str, object]:
         everywhere = sketch.named(range(len(sketch.clauses)))
         others = [m for m in everywhere if m.kind in ("text", "question") and m not in here]
         results = [s for s in sketch.steps if s.row.output == "text" and s.clause <= wish.at]
-        made = [v for s in results[-1:] for v in sketch.results_of(s)]
+        made = [v for s in results[-1:] for v in sketch.results_of(s) if v not in values]
         if len(made) > 1 and not values:
             values = made
         elif results and not (len(others) > 1 and not sketch.points(wish.window)):
@@ -269,6 +290,10 @@ def compared(sketch: Sketch, wish: Wish, row: TaskType) -> dict[str, object]:
         captions = sketch.bridge(BRIDGES["image", "text"], Input(shown), wish.at)
         values = [*captions.values, *values]
     values = list(dict.fromkeys(values))
+    if len(values) == 1:
+        read = [s for s in sketch.steps if reads_as(s.row.output, "text") and s.clause <= wish.at]
+        latest = [v for s in read[-1:] for v in sketch.results_of(s)[:1] if v not in values]
+        values = [*latest, *values]
     if not values:
         parts = re.split(r"\s+(?:and|to|with|vs\.?)\s+", _remainder(sketch, wish.after), maxsplit=1)
         values = parts if len(parts) == 2 else []

@@ -24,7 +24,7 @@ from .rows import BRIDGES, FAMILIES, trait
 from .sketch import Input, Sketch
 
 _SCAN = re.compile(
-    r"\b(?:documents?|scan(?:ned|s)?|invoices?|receipts?|forms?|contracts?|certificates?|bills?)\b",
+    r"\b(?:documents?|scan(?:ned|s)?|invoices?|receipts?|forms?|contracts?|certificates?|bills?|tables?|tabular)\b",
     re.I,
 )
 
@@ -45,6 +45,9 @@ def settle(sketch: Sketch, wish: Wish) -> str:
     if family is None:
         return wish.task
     kind = _subject(sketch, wish, family.keys())
+    table = sketch.rows.get(family.get("table", ""))
+    if kind == "image" and table and table.inputs[0].kind == "image" and _on_table(sketch, wish):
+        kind = "table"
     if kind == "image" and wish.task == "question":
         holding = [
             at for at in range(wish.at + 1) if any(m.kind == "image" for m in sketch.named([at]))
@@ -53,6 +56,12 @@ def settle(sketch: Sketch, wish: Wish) -> str:
         questions = " ".join(bound_question(sketch, wish, use=False).values)
         kind = "scan" if _SCAN.search(f"{MARKER.sub('', words)} {questions}") else "image"
     return family[kind]
+
+
+def _on_table(sketch: Sketch, wish: Wish) -> bool:
+    """Whether a table is spoken of where the picture is: a row may read tables as pictures."""
+    words = " ".join(clause.text for clause in sketch.clauses[: wish.at + 1])
+    return bool(re.search(r"\btab(?:le|ular)", words, re.I))
 
 
 def _subject(sketch: Sketch, wish: Wish, kinds: Collection[str]) -> str:
@@ -65,20 +74,40 @@ def _subject(sketch: Sketch, wish: Wish, kinds: Collection[str]) -> str:
             return kind
     present = [kind for kind in can if _present(sketch, kind, wish.at)]
     words = MARKER.sub("", wish.window)
+    spoken = re.search(rf"\b(?:{NOUNS['audio']})s?\b", words, re.I)
+    if wish.task == "question" and "text" in can and spoken and _present(sketch, "audio", wish.at):
+        return "text"
     if wish.task == "question":
-        words = " ".join((words, *bound_question(sketch, wish, use=False).values))
+        asked = bound_question(sketch, wish, use=False).values
+        words = " ".join((words, *asked, *_asked_where(sketch, asked)))
         texts = any(m.kind == "text" for m in sketch.named(range(len(sketch.clauses))))
         if "image" in present and _SCAN.search(words) and not texts:
             return "image"
     for kind in can:
         if kind in present and re.search(rf"\b(?:{NOUNS[kind]})s?\b", words, re.I):
             return kind
+    if (
+        wish.task == "emotion"
+        and "audio" in present
+        and re.search(r"\b(?:speakers?|voices?|callers?|singers?)\b", words, re.I)
+    ):
+        return "audio"
     if wish.task in ("count", "describe", "people", "enhance") and can[0] in present:
         return can[0]
     recent = _recent(sketch, wish.at, can)
     if recent:
         return recent
     return present[0] if present else "text" if "text" in can else can[0]
+
+
+def _asked_where(sketch: Sketch, questions: tuple[str, ...]) -> list[str]:
+    """The words around a quoted question, which say what it is about: "on the picture: '…'"."""
+    return [
+        MARKER.sub("", clause.text)
+        for clause in sketch.clauses
+        for mention in sketch.mentions.within(clause.text)
+        if mention.kind == "question" and mention.values[0] in questions
+    ]
 
 
 def _present(sketch: Sketch, kind: str, at: int) -> bool:
@@ -172,6 +201,8 @@ def _bind(sketch: Sketch, wish: Wish, row: TaskType, group: int) -> None:
         else:
             sketch.note("A question needs a text or a picture that holds the answer.")
         return
+    if variants == [{}] and any(step.row.id == row.id for step in sketch.steps):
+        return  # the same thing said again ("… into speech. Please generate the file.")
     for args in variants:
         if not _repeats(sketch, wish, row, args):
             sketch.add(row.id, wish.at, sure, dict(args), group)

@@ -87,7 +87,8 @@ _LANG = r"(?:" + "|".join(LANGUAGES) + r")\b"
 _ROWS: tuple[tuple[str, float, str], ...] = (
     # pictures
     ("describe", 0.95, r"\bdescribe\b(?! (?:as|that|by)\b)|\bdescribing (?=OF(?:IMG|scene))"),
-    ("image-to-text", 0.9, r"\b(?:explain|tell me about|look at|give me an idea of) (?:OF)?IMG"),
+    ("image-to-text", 0.9, r"\b(?:explain|tell me about|look at|give me an idea of)"
+     r" (?:OF)?IMG(?!\W+and\b)"),
     ("+image-to-text", 0.93, r"\b(?:captions?|(?:\w+ )?descriptions?) (?:of|for|about) (?:what"
      r" is in )?OF(?:\w+ ){0,3}?IMG"),
     ("image-to-text", 0.95, r"\bcaption\b|\bcaptioning\b"),
@@ -101,7 +102,7 @@ _ROWS: tuple[tuple[str, float, str], ...] = (
     ("+image-to-text", 0.85, r"\b(?:text|words) (?:present |written |contained |shown |visible"
      r" )?(?:in|on) OF(?:\w+ )?(?:IMG|it\b)"),
     ("image-to-text", 0.95, r"\bocr\b|optical character recognition"),
-    ("image-to-text", 0.9, r"\bwhat (?:is|'s) (?:written|printed)\b|\bwhat (?:does|do) OF(?:IMG"
+    ("image-to-text", 0.9, r"\bwhat is (?:written|printed)\b|\bwhat (?:does|do) OF(?:IMG"
      r"|sign|poster|label|page) says?\b"),
     ("image-to-text", 0.9, r"\bconvert OF(?:quote|text|words)GAP(?:in)?to text\b"),
     ("+image-to-text", 0.93, r"\bwhat(?:'?s| is| are| can (?:you|i|we) see| (?:do )?you see| can"
@@ -126,7 +127,8 @@ _ROWS: tuple[tuple[str, float, str], ...] = (
     ("count", 0.93, r"\b(?:is|are) there (?:an?|any)\b|\bcount(?:ing)?\b(?! (?:the )?(?:words"
      r"|characters|on))(?: up)?(?: (?:the |all |of )*\w+)?|\bhow many\b(?! (?:words|sentences"
      r"|characters|letters))|\bnumber of THINGS"),
-    ("object-detection", 0.85, r"\bwhere (?:is|are) GAP(?:in|on) OFIMG|\b(?:what|which)"
+    ("object-detection", 0.85, r"\bwhere (?:is|are) (?:they|it)\b|\bwhere (?:is|are) GAP(?:in"
+     r"|on) OFIMG|\b(?:what|which)"
      r" objects?\b"),
     ("+object-detection", 0.5, r"\bobjects (?:(?:that are )?(?:present|visible|found|shown)"
      r" )?(?:in|on) OF(?:\w+ )?(?:IMG|it\b)"),
@@ -151,7 +153,7 @@ _ROWS: tuple[tuple[str, float, str], ...] = (
     ("canny-control", 0.9, r"\b(?:draw|trace|show|MAKE|find|extract)UP\s+(?:the )?(?:outlines?"
      r"|contours?)\b|\bline drawing\b|\b(?:outlines?|contours?) of\b"),
     ("hed-control", 0.98, r"\bhed\b(?: IMG)?|\bsoft edges?\b"),
-    ("openpose-control", 0.95, r"\b(?:open ?)?pose (?:estimation|map|skeleton|of|IMG)"
+    ("openpose-control", 0.95, r"\b(?:open ?)?poses? (?:estimation|map|skeleton|of|from|in|IMG)"
      r"|\bopenpose\b|\bskeletons?\b|\bbody key ?points\b|\bstick figures? of\b"),
     ("image-to-image", 0.93, r"\b(?:edit|modify|alter|retouch|manipulate|recolou?r|stylize"
      r"|brighten|blur|crop|upscale|colori[sz]e|repaint)(?:ing)?\b(?! OF(?:text|audio|summary)\b)"
@@ -167,15 +169,19 @@ _ROWS: tuple[tuple[str, float, str], ...] = (
      r" ){0,2}?(?:IMG|it\b|object\b)(?! of\b)(?:GAP)\b(?:into|to (?:a|an|have|match|look)"
      r"|look(?:s)? like|have|brighter|darker|black and white|colou?rful|style)(?! (?:text|speech"
      r"|audio|words|embedding|vector|video))"),
-    ("image-to-image", 0.9, r"\bmak(?:e|ing) GAP\b(?:red|blue|green|yellow|white|black|pink"
+    ("image-to-image", 0.9, r"\b(?:mak(?:e|ing)|turn|paint|colou?r) GAP\b(?:red|blue|green"
+     r"|yellow|white|black|pink"
      r"|purple|orange|gr[ae]y|brighter|darker|sharper|black and white)\b"),
     ("image-to-image", 0.88, r"\bin the style of\b|\bstyle transfer\b|\b(?:sketch|cartoon"
      r"|anime)[- ]style\b|\bimage[- ]to[- ]image\b|\bsuper[- ]?resolution\b|\bapply\b"
      r" GAP\b(?:style|filter)\b"),
+    ("image-to-image", 0.9, r"\b(?:styli[sz]ed|cartoon|artistic|painted|blurred|colou?red|modified"
+     r"|sketch\w*|black[- ]and[- ]white|darker|brighter|edited) version of\b"),
     ("enhance", 0.9, r"\b(?:enhanc|improv|restor|clean|denois|sharpen)(?:e|ed|ing)?\b(?: up)?"),
     ("text-to-image", 0.95, r"\b(?:MAKE|draw|paint|render|illustrate|imagine|sketch"
      r"|see)UP\s+(?:an? |another |some |new |corresponding |\d )*(?:visual\w* )?(?:image|picture"
-     r"|photo|illustration|drawing|painting|artwork|logo|poster|portrait)s?\b(?!"
+     r"|photo|illustration|drawing|painting|artwork|logo|poster|portrait|visual|graphic|wallpaper"
+     r"|icon|banner|rendering|depiction|cartoon|visuali[sz]ation|landscape|thumbnail|mural)s?\b(?!"
      r" (?:classification|segmentation|description|caption|(?:«image|named|file|called|where"
      r"|with|contain|show)))"),
     ("text-to-image", 0.95, r"\btext[- ]to[- ]image\b|\b(?:draw|paint)(?: me)? (?!the\b|an?"
@@ -186,14 +192,17 @@ _ROWS: tuple[tuple[str, float, str], ...] = (
     ("text-to-video", 0.96, r"\b(?:MAKE|produce|render|turn GAPinto)UP\s+(?:an? |the |some "
      r"|short |new )*(?:video|animation|clip|movie)s?\b|\btext[- ]to[- ]video\b|\bvideo"
      r" (?:representation|version|of|from|based|describing|about)\b|\b(?:in|as) a video\b"),
-    ("video-to-text", 0.9, r"\bwhat (?:happens|is happening|goes on) in OFVID"),
+    ("video-to-text", 0.9, r"\bwhat (?:happens|is happening|goes on) in OFVID|\bdescri(?:be"
+     r"|ption of) OFVID"),
     # sound
     ("text-to-speech", 0.95, r"\btext[- ]to[- ]speech\b|\btts\b|\binto (?:(?!text)\S+"
      r" )?(?:speech|spoken|audible)\b(?! text)|\b(?:convert|turn|transform|chang)(?:e|ing)?\b"
      r" GAPto (?:\S+ )?speech\b|\bread\b(?:GAP)\b(?:aloud|out loud|out|to me)\b|\b(?:say"
      r"|spoken?)\b GAP\b(?:aloud|out loud|out|to me)\b"),
     ("text-to-speech", 0.95, r"\b(?:in)?to (?:an? |natural\S* )?(?:audio|voice|sound|mp3|wav)(?:"
-     r" (?:file|format|message|recording|clip))?\b(?! quality)|\b(?:in|as) (?:an? )?(?:audio"
+     r" (?:file|format|message|recording|clip))?\b(?! quality)|\b(?<!provided )(?<!given"
+     r" )(?<!recorded )(?<!spoken )(?<!said )"
+     r"(?<!asked )(?<!gave )(?:in|as) (?:an? )?(?:audio"
      r"|spoken|voice|speech)(?: (?:file|format|form|message|output))?\b(?! \(?«)(?! (?:that"
      r"|where|in|which|named|called|with)\b)"),
     ("text-to-speech", 0.93, r"\b(?:MAKE|create|record|deliver|hear|listen to)UP\s+(?:an? |the "
@@ -202,9 +211,10 @@ _ROWS: tuple[tuple[str, float, str], ...] = (
      r"|recording (?:«|with|where|of)|message «))(?:\s(?!«)\w+)?"),
     ("text-to-speech", 0.93, r"\b(?:have|want) (?:it|this|that|an? audio (?:file|version)|TXT)"
      r" (?:spoken|read(?! and)|generated)\b|\bspoken out\b"),
-    ("text-to-speech", 0.9, r"\baudio (?:version|representation|description|rendition|answer"
-     r"|response|narration) ?(?:of)?\b|\bnarrate\b|\bvoice-?over\b|\bspeak (?:it|this|the"
-     r"|that)\b|\bsay «|\bsay (?:it|this)\b|\bvocali[sz]e\b|\blisten to it\b"),
+    ("text-to-speech", 0.9, r"\baudio (?:version|representation|description|rendition"
+     r"|narration) ?(?:of)?\b|\baudio(?= (?:answer|response))|\bnarrate\b|\bvoice-?over\b"
+     r"|\bspeak (?:it|this|the"
+     r"|that)\b|\bsay «|\bsay (?:it|this)\b|\bvocali[sz]e\b|\blisten to it\b|\bhear\b(?= OFTXT)"),
     ("automatic-speech-recognition", 0.95, r"\btranscrib(?:e|ing)\b|\b(?:an?|the|get|need"
      r"|provide) (?:\w+ )?transcript(?:ion)?(?= of|$|\W*$)|\bspeech[- ]to[- ]text\b|\bspeech"
      r" recognition\b|\bvoice to text\b"),
@@ -213,11 +223,18 @@ _ROWS: tuple[tuple[str, float, str], ...] = (
      r" )?(?:text|words|writing))\b|\bdecode OFAUD|\bback (?:in)?to (?:written )?text\b"),
     ("heard", 0.88, r"\bwhat (?:is|was|are|do|does|did) GAP(?:said|saying|says?|spoken)\b"),
     ("automatic-speech-recognition", 0.9, r"\b(?:extract|get) OF(?:text|words|spoken words)"
-     r" (?:from|of|out of) OF(?:\w+ )?AUD|\bwrite down\b"),
+     r" (?:from|of|out of) OF(?:\w+ )?AUD|\bwrite down\b|\btype (?:it|this|that|OFAUD) (?:up"
+     r"|out)\b|\btype (?:up|out) OFAUD"),
     ("emotion", 0.93, r"\b(?:emotions?|feelings?|moods?)\b"),
-    ("audio-classification", 0.95, r"\b(?:GET|any)\b GAP\bcommands?\b|\bspeaker'?s? (?:emotion"
+    ("audio-classification", 0.95, r"\b(?:GET|any)\b GAP\bcommands?\b|\b(?:what|which)"
+     r" commands?\b|\bspeaker'?s? (?:emotion"
      r"|gender|identity)\b|\b(?:what|which) (?:sound|genre|instrument)s?\b|\bgenre of\b|\bkind"
      r" of (?:sound|music)\b"),
+    ("audio-to-audio", 0.92, r"\bget rid of GAP\b(?:noises?|hum|hiss|echo|crackl\w+|buzz\w*"
+     r"|static)\b"),
+    ("image-to-image", 0.9, r"\bget rid of GAP\b(?:in|from|on) OF(?:\w+ )?IMG"),
+    ("image-to-image", 0.9, r"\bto be (?:edited|modified|transformed|altered|stylized"
+     r"|recolou?red|changed)\b"),
     ("audio-to-audio", 0.94, r"\b(?:remov|reduc|clean|filter|suppress|cancel)(?:e|ing)?\b(?:"
      r" up)?GAP\b(?:noises?|disturbances|hiss|hum|audio|recording)\b|\b(?:separat|isolat)(?:e"
      r"|ing)\b GAP\b(?:voices?|vocals|sources?|speakers?|instruments?)\b|\baudio[- ]to[-"
@@ -253,6 +270,8 @@ _ROWS: tuple[tuple[str, float, str], ...] = (
      r"|companies|cities|countries|locations|dates)\b(?:GAP\b(?:names|people|places"
      r"|organi[sz]ations|companies|cities|countries|locations|dates)\b)*|\bwho (?:is|are)"
      r" (?:mentioned|named)\b|\b(?:people|places) (?:mentioned|named)\b"),
+    ("token-classification", 0.8, r"(?:, |\band |\bwant |\bneed )(?:all )?(?:the )?names\b"
+     r"(?=,|\W*$| and)"),
     ("token-classification", 0.85, r"\b(?:GET|the)\bGAP\b(?:key ?words|key ?phrases|tokens)\b"
      r"|\btokeni[sz]e\b"),
     ("sentence-similarity", 0.96, r"\b(?:how )?(?:similar|alike)\b(?! (?:image|picture|style"
@@ -363,6 +382,48 @@ def _misspelt() -> dict[str, str]:
         for at in range(len(word)):
             forms.setdefault(word[:at] + word[at + 1 :], word)
     return forms
+
+
+_SHORT: Mapping[str, str] = {
+    r"\b(what|who|where|how)'?s\b": r"\1 is",
+    r"\b(that|there)'s\b": r"\1 is",
+    r"\br (?=there\b)": "are ",
+    r"\b[ck]an u\b": "can you",
+    r"\b(?:plz|pls)\b": "please",
+    r"\bi'm\b|\bim\b": "i am",
+}
+"""Short forms and how they are written out."""
+
+_DONE_TO: Mapping[str, str] = {
+    "summari[sz]ed": "summarize", "translated": "translate", "transcribed": "transcribe",
+    "described": "describe", "captioned": "caption", "segmented": "segment",
+    "classified": "classify", "categori[sz]ed": "categorize", "detected": "detect",
+    "counted": "count", "shortened": "shorten", "condensed": "condense", "denoised": "denoise",
+    "compared": "compare", "embedded": "embed", "paraphrased": "paraphrase",
+    "rewritten": "rewrite", "vectori[sz]ed": "vectorize",
+}  # fmt: skip
+_PARTICIPLE = "|".join(_DONE_TO)
+_PASSIVE = re.compile(
+    r"(?:\b(?:to be|being|get (?:it|this|that)|have (?:it|this|that|them)|have «\w+»)"
+    r"|(?<=\bneed )«\w+»|(?<=\bwant )«\w+»)"
+    rf"(?: (?:first|then|also))? (?:{_PARTICIPLE})"
+    rf"(?:(?:,? and(?: then| also)?|,(?: then)?) (?:{_PARTICIPLE})\b)*",
+    re.IGNORECASE,
+)
+
+
+def _active(match: re.Match[str]) -> str:
+    text = match[0]
+    for participle, verb in _DONE_TO.items():
+        text = re.sub(rf"\b{participle}\b", verb, text, flags=re.I)
+    return text
+
+
+def plain(text: str) -> str:
+    """The text with short forms written out, passives made active, and keywords spelled right."""
+    for short, full in _SHORT.items():
+        text = re.sub(short, full, text, flags=re.I)
+    return _PASSIVE.sub(_active, spelled(text))
 
 
 def spelled(text: str) -> str:

@@ -25,6 +25,7 @@ _LISTS = tuple(
         r"|topics |classes )*" + _TAIL,
         rf"\bis the (?:tone|mood|sentiment|topic|subject)(?: of {_THING})? "
         r"(?P<list>[^.?!:;\n«]+? or [^.?!:;\n«]+)",
+        r"\b(?:whether|if)\b[^.?!:;\n«]{0,60}?\babout\s+(?P<list>[^.?!:;\n«]+? or [^.?!:;\n«]+)",
         rf"\b(?:is|are|was|whether|if)\s+{_THING}\s+(?:is |are |was )?(?:{_ABOUT} |an? |rather )?"
         r"(?P<list>[^.?!:;\n]+? or [^.?!:;\n]+)",
         r"\b(?:what|which)\b[^.?!:;\n]*?\b(?:is|are|fits?|best|apply)\b[^.?!:;\n,]*[:,]\s*"

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from ..references import REFERENCE
 from ..state import Resource
-from .cues import NOUNS, spelled
+from .cues import NOUNS, plain
 
 MentionKind: TypeAlias = str
 """A kind of the table, or ``question``, or ``file`` where an address does not say its kind."""
@@ -55,6 +55,7 @@ _QUESTION = re.compile(
     r"have|will|would|should)\b",
     re.I,
 )
+_ASKED = re.compile(r"\b(?:the|a|this|following|my) (?:\w+ )?question\W*$", re.I)
 _FIELD = re.compile(
     r"(?:^|(?<=\n)|(?<=[.?!,;»]\s))\s*(?:the |my )?(question|context|text|passage|document|article|"
     r"paragraph|labels?|candidate labels|categories|classes|options|prompt|"
@@ -62,6 +63,9 @@ _FIELD = re.compile(
     re.I,
 )
 _FIELD_LAST = re.compile(_FIELD.pattern + r"\Z", re.I)
+_IN_PARENTHESES = re.compile(
+    r"\b((?:text|sentence|phrase|passage|statement)) \(([A-Z][^()«».]{5,300}\.?)\)"
+)
 _SHORT_FIELDS = ("label", "candidate", "categor", "class", "option")
 _NOT_DATA = re.compile(r"\b(?:tasks?|steps|things|jobs|questions|do the following)\W*$", re.I)
 _TEXT_HEAD = re.compile(
@@ -151,8 +155,11 @@ def find_mentions(
     body = _pasted(request, mentions, names)
     text = _literals(body, mentions, resources, names, asks_for_text)
     text = "\n".join(" ".join(line.split()) for line in text.split("\n") if line.strip())
+    text = _IN_PARENTHESES.sub(
+        lambda match: f"{match[1]} {mentions.add('text', (match[2],), match[2])}", text
+    )
     text = _files(text, mentions, resources, names)
-    mentions.text = _groups(spelled(text), mentions, resources)
+    mentions.text = _groups(plain(text), mentions, resources)
     return mentions
 
 
@@ -258,7 +265,8 @@ def _literals(
             out.append(mark)
             continue
         inner, raw = text[start.end() : close.start()].strip(), text[where : close.end()]
-        out.append(_quoted(inner, raw, mentions, names, resources))
+        asked = bool(_ASKED.search(text[max(0, where - 40) : where]))
+        out.append(_quoted(inner, raw, mentions, names, resources, asked=asked))
         at = close.end()
     out.append(text[at:])
     return "".join(out)
@@ -270,6 +278,8 @@ def _quoted(
     mentions: Mentions,
     names: Mapping[str, str],
     resources: Mapping[str, Resource],
+    *,
+    asked: bool,
 ) -> str:
     rid = names.get(inner.lower())
     if rid is not None:
@@ -277,7 +287,7 @@ def _quoted(
     kind = kind_of_path(inner)
     if _URL.fullmatch(inner) or (_SPACED.fullmatch(inner) and kind != "file"):
         return mentions.add(kind, (inner,), raw, file=True)
-    return mentions.add(_literal_kind(inner), (inner,), raw)
+    return mentions.add("question" if asked else _literal_kind(inner), (inner,), raw)
 
 
 def _literal_kind(text: str) -> str:

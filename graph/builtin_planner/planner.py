@@ -1,9 +1,9 @@
 """The built-in planner: mentions, clauses, cues and kinds; no LLM, no key, no network.
 
-It plans what a request asks for in words it knows, in English, and says what it did not
-understand. What stands in quotes or after a colon is data and plans nothing. It does not cover:
-wordings far from the cues, needs that are implied and not said, knowledge questions without a
-source.
+It plans what a request asks for in words it knows, in English and, where it is plain, in four other
+languages (``languages.py``); it says what it did not understand. What stands in quotes or after a
+colon is data and plans nothing. It does not cover: wordings far from the cues, needs that are
+implied and not said, knowledge questions without a source.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from hugginggraph.registry import NotUnderstoodError, TaskType, task_types
@@ -20,6 +21,8 @@ from .arguments import POLITE
 from .bind import grant, settle
 from .clauses import Clause, split_clauses
 from .cues import Cue, cues, match_cues, named_cues
+from .followups import complete
+from .languages import in_english, speaks
 from .mentions import MARKER, find_mentions
 from .rows import LATER
 from .sketch import Sketch
@@ -72,6 +75,21 @@ def plan(request: PlanRequest, rows: Mapping[str, TaskType]) -> Draft:
     """
     if reply := small_talk(request.text, rows):
         return Draft(tasks=[], reply=reply)
+    said = complete(request)
+    language = speaks(said) or foreign_language(said)
+    if english := in_english(said, language):
+        try:
+            draft = _plan(replace(request, text=english), rows)
+        except NotUnderstoodError as exc:
+            raise _not_understood(request, rows, list[str](), language) from exc
+        note = f"The request was read as: '{_short(english)}'."
+        return replace(
+            draft, confidence=round(0.85 * draft.confidence, 2), notes=(note, *draft.notes)
+        )
+    return _plan(replace(request, text=said), rows)
+
+
+def _plan(request: PlanRequest, rows: Mapping[str, TaskType]) -> Draft:
     everything = {**LATER, **rows}
     table = (*named_cues(everything), *cues())
     mentions = find_mentions(
@@ -120,7 +138,7 @@ def _draft(
     for text in unread:
         sketch.note(f"Not understood: '{_short(text)}'.")
     if not tasks:
-        raise _not_understood(sketch, request, rows)
+        raise _not_understood(request, rows, sketch.notes)
     kept = [step.sure for step in sketch.steps if not step.missing]
     sure = min(kept, default=0.0)
     sure *= 0.7 if unread else 1.0
@@ -142,20 +160,19 @@ def _short(text: str) -> str:
 
 
 def _not_understood(
-    sketch: Sketch, request: PlanRequest, rows: Mapping[str, TaskType]
+    request: PlanRequest, rows: Mapping[str, TaskType], notes: list[str], language: str = ""
 ) -> NotUnderstoodError:
     hint = examples(rows)
-    if asked := [note for note in sketch.notes if note.startswith("A question")]:
+    if asked := [note for note in notes if note.startswith("A question")]:
         return NotUnderstoodError(
             " ".join(asked), f"Quote the text, give a file, or name an LLM with --llm. {hint}"
         )
-    absent = [note for note in sketch.notes if "not available" in note]
-    if absent and any(step.missing for step in sketch.steps):
+    if absent := [note for note in notes if "not available" in note or " needs " in note]:
         return NotUnderstoodError(" ".join(absent), hint)
-    plain = MARKER.sub("", sketch.mentions.text)
-    if language := foreign_language(plain):
+    if language := language or foreign_language(request.text):
         return NotUnderstoodError(
-            f"The request looks {language}; without an LLM only English is understood.",
+            f"The request looks {language}; without an LLM, English is understood, and plain "
+            "requests in German, French, Spanish and Chinese.",
             f"Ask in English, or name an LLM with --llm. {hint}",
         )
     if not re.search(r"\w", request.text):

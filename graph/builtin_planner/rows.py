@@ -37,6 +37,7 @@ class Trait:
 
 
 _MADE = r"(?:new|generated|created|resulting|final|produced|made) "
+_ANSWER = r"answers?(?! (?:to|for)\b)"
 _IMAGE = r"(?:image|picture|photo|illustration|drawing|painting)s?"
 
 TRAITS: Mapping[str, Trait] = {
@@ -45,7 +46,7 @@ TRAITS: Mapping[str, Trait] = {
         "Named entities", r"entit(?:y|ies)|names|tokens?|(?:identified|extracted) \w+"
     ),
     "zero-shot-classification": Trait("Sorting by given labels", r"topics?|label|category"),
-    "question-answering": Trait("Question answering", r"answers?|(?:spoken )?repl(?:y|ies)"),
+    "question-answering": Trait("Question answering", _ANSWER + r"|(?:spoken )?repl(?:y|ies)"),
     "summarization": Trait(
         "Summaries",
         r"summar(?:y|ies)|summari[sz]ed|summari[sz]ation|shorter (?:text|version)",
@@ -129,15 +130,15 @@ TRAITS: Mapping[str, Trait] = {
     ),
     "visual-question-answering": Trait(
         "Answering questions about pictures",
-        r"answers?",
+        _ANSWER,
         instead=("image-to-text", "object-detection"),
     ),
     "document-question-answering": Trait(
         "Answering questions about scanned documents",
-        r"answers?",
+        _ANSWER,
         instead=("image-to-text", "question-answering"),
     ),
-    "table-question-answering": Trait("Answering questions about tables", r"answers?"),
+    "table-question-answering": Trait("Answering questions about tables", _ANSWER),
     "zero-shot-image-classification": Trait("Sorting pictures by given labels", r"labels?"),
     "tabular-classification": Trait("Table classification", r"class\w*|categor\w+"),
     "tabular-regression": Trait("Estimates from tables", r"estimates?|predictions?|forecasts?"),

@@ -31,6 +31,7 @@ _RESULT = (
     r"\b(?:the |this |these |its |your )?"
     r"(?:(?:final |above |previous )?(?:results?|outputs?)\b|resulting \w+)(?! of\b)"
 )
+_ONLY_WHEN = re.compile(r"\b(?:after|before|once)\s+$", re.I)
 _ORIGINAL = re.compile(r"\b(?:original|initial|input|given|provided|attached|first)\b", re.I)
 
 
@@ -124,6 +125,8 @@ class Sketch:
     def _mark(self, step: Step, at: int, match: re.Match[str]) -> str:
         if "«" in match[0] or _ORIGINAL.search(match[0]):
             return match[0]
+        if _ONLY_WHEN.search(match.string[: match.start()]):
+            return "that"  # "after the translation" says when, not what
         bare = re.search(r"\b(?:text|words|description)s?$", match[0], re.I) and not re.search(
             r"\w+ed\b", match[0]
         )
@@ -233,6 +236,10 @@ class Sketch:
             if found and not self._overtaken(at, window, trait):
                 self.used.update(m.number for m in found)
                 return Input(tuple(dict.fromkeys(v for m in found for v in m.values)))
+        if not asked and re.search(r"\b(?:this|the|that|my) question\b", window, re.I):
+            named = [m for m in self.named(range(at + 1)) if m.kind == "question"]
+            if named:
+                return Input(named[-1].values[:1], 0.95)
         if bridged := self._bridged(here, at):
             return bridged
         return self._text_elsewhere(at, window, trait, skip)
@@ -273,10 +280,14 @@ class Sketch:
                 return given
         return Input()
 
-    def turned_to_text(self, at: int) -> Input:
-        """A picture, sound or video named anywhere, or given, as a text."""
+    def turned_to_text(self, at: int, window: str = "") -> Input:
+        """A picture, sound or video named anywhere, or given, as a text; what is spoken of."""
         everywhere = self.named(range(at + 1)) or self.named(range(len(self.clauses)))
-        if bridged := self._bridged(everywhere[-1:], at):
+        words = MARKER.sub("", window)
+        meant = [
+            m for m in everywhere if re.search(rf"\b(?:{NOUNS.get(m.kind, 'x x')})s?\b", words)
+        ]
+        if bridged := self._bridged((meant or everywhere)[-1:], at):
             return Input(bridged.values, 0.8)
         for kind in ("image", "audio", "video"):
             if (given := self._given(kind, "")) and (task := BRIDGES.get((kind, "text"))):
@@ -288,6 +299,15 @@ class Sketch:
             task = BRIDGES.get((mention.kind, "text")) if mention.kind in KINDS else None
             if task:
                 self.used.add(mention.number)
+                seen = [
+                    step
+                    for step in self.steps
+                    if step.clause == at
+                    and step.row.output in ("boxes", "labels")
+                    and set(step.args.values()) & set(mention.values)
+                ]
+                if seen:
+                    return Input(self.results_of(seen[-1]), 0.85)
                 return self._bridge(task, Input(mention.values), at, 0.9)
         return None
 
@@ -312,6 +332,9 @@ class Sketch:
                 dropped.add(step.id)
             elif dropped.intersection(references(list(step.args.values()))):
                 self.note(f"Left out, since it needs what is not available: {step.row.id}.")
+                dropped.add(step.id)
+            elif lacking := [s for s in step.row.required if not step.args.get(s.name)]:
+                self.note(f"{step.row.id} needs {lacking[0].description}; nothing given fits.")
                 dropped.add(step.id)
         kept = [step for step in self.steps if step.id not in dropped]
         number = {step.id: new for new, step in enumerate(kept)}

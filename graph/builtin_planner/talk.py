@@ -12,10 +12,11 @@ from .cues import words
 _GREETING = r"(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|howdy|yo)(?: there| all)?"
 _THANKS = (
     r"(?:thanks?(?: you)?(?: (?:so|very) much| a lot)?|thx|cheers|great|perfect|nice(?: work)?"
-    r"|well done|cool|awesome|ok(?:ay)?)"
+    r"|well done|cool|awesome|ok(?:ay)?|that was (?:\w+ ){0,2}\w+)"
 )
 _TAIL = (
-    r"(?:[\s,.!?]+(?:please|friend|everyone|again|here|there|for (?:me|that|your help)))*[\s,.!?]*"
+    r"(?:[\s,.!?]+(?:please|friend|everyone|again|here|there|for (?:me|that|your help)))*"
+    r"[\s,.!?:;()\-]*"
 )
 _KINDS: Mapping[str, str] = {
     "ability": r"(?:what (?:can|do) you do|what can i (?:ask|do)(?: you)?"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from .arguments import ASKS, POLITE, Wish
+from .arguments import ASKS, POLITE, WONDERS, Wish
 from .clauses import Clause
-from .cues import Cue, Match, match_cues
+from .cues import NOUNS, Cue, Match, match_cues
 from .labels import Labels, find_labels
 from .mentions import MARKER
 from .rows import FAMILIES, TRAITS
@@ -18,6 +18,11 @@ _NOT = re.compile(
 )
 _WITHIN = re.compile(
     r"\b(?:that|which|of|from|based on|describing|showing|about)\s+(?:\w+\s+)?$", re.I
+)
+_IN_SOMETHING = re.compile(
+    r"«(?:image|text)\d+»|\b(?:in|of|on|from|about) (?:the |this |that |my )?"
+    rf"(?:{NOUNS['image']})\b",
+    re.I,
 )
 _MAP = re.compile(r"\b(?:image|picture|map|drawing)s?$", re.I)
 _LOOKS = ("describe", "count", "classify", *FAMILIES["classify"].values(), "object-detection")
@@ -61,8 +66,10 @@ def find_wishes(sketch: Sketch, at: int, clause: Clause, table: tuple[Cue, ...])
 def _is_question(text: str) -> bool:
     """Whether a clause without a cue asks something, directly or in words like "I want to know"."""
     bare = POLITE.sub("", text)
-    if not ASKS.search(bare) or re.match(r"(?:thank|that)", bare, re.I):
+    if re.match(r"(?:thank|that)", bare, re.I):
         return False
+    if not ASKS.search(bare):
+        return bool(WONDERS.search(text) and _IN_SOMETHING.search(text))
     asked = text.rstrip().endswith("?") or ASKS.match(bare)
     return bool(asked or re.search(r"\b(?:know|tell me|find out)\b", text, re.I))
 
@@ -96,6 +103,8 @@ def _inner_first(matches: list[Match], text: str) -> list[Match]:
     """What is named inside another request is done before it."""
     ordered: list[Match] = []
     matches = sorted(matches, key=lambda m: m.task == "sentence-similarity")
+    if [m.task for m in matches] == ["text-to-speech", "translation"] and " and " not in text:
+        matches.reverse()  # "hear it in Italian": what is heard is the translation
     for match in matches:
         last = ordered[-1] if ordered else None
         feeds = last is not None and (trait := TRAITS.get(last.task)) is not None and trait.chains

@@ -1,0 +1,14 @@
+from .plan import (
+    Outcome as Outcome,
+    predict_all as predict_all,
+    read_predictions as read_predictions,
+    report as report,
+    rows_for as rows_for,
+)
+from .plan_scores import (
+    OWN_REQUESTS as OWN_REQUESTS,
+    Labelled as Labelled,
+    Shape as Shape,
+    edit_distance as edit_distance,
+    read_labelled as read_labelled,
+)

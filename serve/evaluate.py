@@ -1,0 +1,129 @@
+"""The commands ``hugginggraph eval …``: how good it is, measured."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from hugginggraph.graph import Planner
+    from hugginggraph.registry import TaskType
+
+evaluate = typer.Typer(help="Measure how good it is on labelled requests.", no_args_is_help=True)
+
+
+@evaluate.callback()
+def _group() -> None:
+    """Measure how good it is on labelled requests."""
+
+
+@evaluate.command("plan")
+def plan(
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="Labelled requests, one JSON object a line. Default: our own set."),
+    ] = None,
+    llm: Annotated[str | None, typer.Option(help="Plan with this LLM: provider:model.")] = None,
+    planner: Annotated[str, typer.Option(help="builtin or llm. Default: by --llm.")] = "",
+    predictions: Annotated[
+        Path | None,
+        typer.Option(help="Write each plan here; those already in it are not asked again."),
+    ] = None,
+    score: Annotated[
+        Path | None, typer.Option(help="Plan nothing; score these predictions.")
+    ] = None,
+    parallel: Annotated[int, typer.Option(min=1, help="Requests to an LLM at a time.")] = 4,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Score a planner, or plans made elsewhere, on labelled requests."""
+    from rich.console import Console
+
+    from hugginggraph.evals import (
+        OWN_REQUESTS,
+        predict_all,
+        read_labelled,
+        read_predictions,
+        report,
+        rows_for,
+    )
+
+    from .cli import print_json
+    from .terminal import counting
+
+    labelled = read_labelled(file or OWN_REQUESTS)
+    rows, standing_in = rows_for(labelled)
+    if score is not None:
+        outcomes = read_predictions(score)
+    else:
+        one = _planner(llm, planner, rows, debug)
+        width = parallel if one.name == "llm" else 1
+        with counting("Planning") as progress:
+            work = predict_all(
+                one, labelled, rows, save=predictions, parallel=width, progress=progress
+            )
+            outcomes = asyncio.run(work)
+    found = {
+        "file": str(file or OWN_REQUESTS.name),
+        **report(labelled, outcomes, rows),
+        "standing_in": standing_in,
+    }
+    if json_:
+        print_json(found)
+        return
+    console = Console(highlight=False)
+    console.print(_scores(found["scores"]), _paper(found["paper"]))
+    cost = found["cost"]
+    console.print(
+        f"{cost['calls_per_request']} LLM calls and {cost['tokens_per_request']} tokens a request; "
+        f"p50 {cost['p50_ms']} ms, p99 {cost['p99_ms']} ms."
+    )
+    if standing_in:
+        console.print(f"Not in the table yet, stood in for here: {', '.join(standing_in)}.")
+
+
+def _planner(llm: str | None, planner: str, rows: dict[str, TaskType], debug: bool) -> Planner:
+    from hugginggraph.graph import LLM, BuiltinPlanner, LLMPlanner, chat_model
+    from hugginggraph.registry import SettingsError
+
+    from .cli import settings_for
+
+    settings = settings_for(llm=llm, debug=debug)
+    if planner not in ("", "builtin", "llm"):
+        raise SettingsError(f"No planner '{planner}'.", "Give --planner builtin or llm.")
+    if planner == "builtin" or not (planner or llm):
+        return BuiltinPlanner(rows)
+    if not settings.llm:
+        raise SettingsError("No LLM is set.", "Give --llm provider:model.")
+    return LLMPlanner(LLM(chat_model(settings)), rows)
+
+
+def _table(title: str, first: str, columns: dict[str, str], values: dict[str, Any]) -> Table:
+    from rich.table import Table
+
+    table = Table(first, *columns.values(), title=title, title_justify="left")
+    for name, row in values.items():
+        cells = ["–" if row[key] is None else str(row[key]) for key in columns]
+        table.add_row(name, *cells)
+    return table
+
+
+def _scores(scores: dict[str, Any]) -> Table:
+    columns = {
+        "requests": "requests", "n_f1": "n-F1", "e_f1": "e-F1", "t_f1": "t-F1", "v_f1": "v-F1",
+        "valid_before": "valid %", "valid": "after repair %", "without_plan": "no plan %",
+    }  # fmt: skip
+    return _table("Tasks, links and arguments", "type", columns, scores)
+
+
+def _paper(scores: dict[str, Any]) -> Table:
+    columns = {
+        "accuracy": "exact %", "precision": "precision", "recall": "recall", "f1": "F1",
+        "edit_distance": "edit distance",
+    }  # fmt: skip
+    return _table("The paper's measures", "kind", columns, scores)
