@@ -18,7 +18,8 @@ class ModelCard(BaseModel):
     picks the runner of the task's row. ``path`` is set where the checkpoint is already in a folder
     of this machine (the starter pack, a packaged model). ``translates`` is (source, target).
     ``base_only`` marks a checkpoint that is only pretrained. ``world`` says, for a model that
-    knows only a small world, what that is.
+    knows only a small world, what that is. ``base_model`` is the id, or the folder, of the model
+    that this one works inside (a ControlNet, a motion module) where it is not the usual one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,6 +41,7 @@ class ModelCard(BaseModel):
     world: str = ""
     source: str = "catalogue"
     path: Path | None = None
+    base_model: str | None = None
 
     @property
     def document(self) -> str:

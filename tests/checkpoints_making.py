@@ -254,10 +254,206 @@ def ddpm(folder: Path) -> ModelCard:
     )  # fmt: skip
 
 
+def dpt(folder: Path) -> ModelCard:
+    """DPT, which gives nearness."""
+    from transformers import DPTConfig, DPTForDepthEstimation, DPTImageProcessor
+
+    _seed()
+    config = DPTConfig(
+        hidden_size=16, num_hidden_layers=4, num_attention_heads=2, intermediate_size=24,
+        image_size=32, patch_size=8, backbone_out_indices=[0, 1, 2, 3], fusion_hidden_size=16,
+        neck_hidden_sizes=[8, 8, 16, 16], is_hybrid=False, initializer_range=0.3,
+    )  # fmt: skip
+    model = DPTForDepthEstimation(config)
+    for layer in model.head.head:  # else its last ReLU may leave nothing
+        if hasattr(layer, "bias"):
+            layer.bias.data.fill_(5.0)
+    model.save_pretrained(folder)
+    DPTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
+    return card(folder, "depth-control")
+
+
+def depth_anything(folder: Path, kind: str = "relative") -> ModelCard:
+    """Depth Anything, which gives nearness."""
+    from transformers import (
+        DepthAnythingConfig,
+        DepthAnythingForDepthEstimation,
+        Dinov2Config,
+        DPTImageProcessor,
+    )
+
+    _seed()
+    backbone = Dinov2Config(
+        hidden_size=16, num_hidden_layers=4, num_attention_heads=2, mlp_ratio=2, image_size=28,
+        patch_size=14, out_features=["stage1", "stage2", "stage3", "stage4"],
+        reshape_hidden_states=False, initializer_range=0.3,
+    )  # fmt: skip
+    config = DepthAnythingConfig(
+        backbone_config=backbone, patch_size=14, reassemble_hidden_size=16,
+        neck_hidden_sizes=[8, 8, 16, 16], fusion_hidden_size=16, head_hidden_size=8,
+    )  # fmt: skip
+    model = DepthAnythingForDepthEstimation(config)
+    model.head.conv3.bias.data.fill_(5.0)
+    model.config.depth_estimation_type = kind
+    model.save_pretrained(folder)
+    DPTImageProcessor(size={"height": 28, "width": 28}).save_pretrained(folder)
+    return card(folder, "depth-control")
+
+
+def metric_depth(folder: Path) -> ModelCard:
+    """The same weights, said to give metres."""
+    return depth_anything(folder, "metric")
+
+
+ROOM = ["wall", "building", "sky", "floor"]
+
+
+def _names() -> dict[str, Any]:
+    return {"id2label": dict(enumerate(ROOM)), "label2id": {n: i for i, n in enumerate(ROOM)}}
+
+
+def segformer(folder: Path) -> ModelCard:
+    """SegFormer with the first four classes of ADE20K."""
+    from transformers import (
+        SegformerConfig,
+        SegformerForSemanticSegmentation,
+        SegformerImageProcessor,
+    )
+
+    _seed()
+    config = SegformerConfig(
+        num_encoder_blocks=2, depths=[1, 1], sr_ratios=[4, 2], hidden_sizes=[8, 16],
+        patch_sizes=[7, 3], strides=[4, 2], num_attention_heads=[1, 2], mlp_ratios=[2, 2],
+        decoder_hidden_size=16, initializer_range=0.5, **_names(),
+    )  # fmt: skip
+    SegformerForSemanticSegmentation(config).save_pretrained(folder)
+    SegformerImageProcessor(size={"height": 64, "width": 64}).save_pretrained(folder)
+    return card(folder, "seg-control")
+
+
+def maskformer(folder: Path) -> ModelCard:
+    """MaskFormer over a small Swin, with the first four classes of ADE20K."""
+    from transformers import (
+        DetrConfig,
+        MaskFormerConfig,
+        MaskFormerForInstanceSegmentation,
+        MaskFormerImageProcessor,
+        SwinConfig,
+    )
+
+    _seed()
+    swin = SwinConfig(
+        image_size=64, embed_dim=8, depths=[1, 1, 1, 1], num_heads=[1, 1, 2, 2], window_size=2,
+        patch_size=2, out_features=["stage1", "stage2", "stage3", "stage4"],
+    )  # fmt: skip
+    detr = DetrConfig(
+        d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
+        decoder_attention_heads=2, encoder_ffn_dim=24, decoder_ffn_dim=24, num_queries=6,
+        use_timm_backbone=False, use_pretrained_backbone=False, backbone=None,
+        backbone_config=swin,
+    )  # fmt: skip
+    config = MaskFormerConfig(
+        backbone_config=swin, decoder_config=detr, fpn_feature_size=32, mask_feature_size=32,
+        **_names(),
+    )  # fmt: skip
+    MaskFormerForInstanceSegmentation(config).save_pretrained(folder)
+    MaskFormerImageProcessor(
+        size={"height": 64, "width": 64}, num_labels=len(ROOM)
+    ).save_pretrained(folder)
+    return card(folder, "seg-control")
+
+
+def vitpose(folder: Path) -> ModelCard:
+    """ViTPose whose joints are all seen."""
+    from transformers import (
+        VitPoseBackboneConfig,
+        VitPoseConfig,
+        VitPoseForPoseEstimation,
+        VitPoseImageProcessor,
+    )
+
+    _seed()
+    backbone = VitPoseBackboneConfig(
+        image_size=[64, 48], patch_size=[16, 16], hidden_size=16, num_hidden_layers=2,
+        num_attention_heads=2, mlp_ratio=2, out_indices=[2], initializer_range=0.5,
+    )  # fmt: skip
+    config = VitPoseConfig(
+        backbone_config=backbone, num_labels=17, use_simple_decoder=True, initializer_range=0.5
+    )
+    model = VitPoseForPoseEstimation(config)
+    model.head.conv.bias.data.fill_(1.0)
+    model.save_pretrained(folder)
+    VitPoseImageProcessor(size={"height": 64, "width": 48}).save_pretrained(folder)
+    return card(folder, "openpose-control")
+
+
+def vitpose_again(folder: Path) -> ModelCard:
+    """Another of the same."""
+    return vitpose(folder)
+
+
+def annotator(folder: Path) -> ModelCard:
+    """A folder with weights for controlnet_aux."""
+    import torch
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True)
+    save_file({"norm": torch.zeros(1, 3, 1, 1)}, folder / "model.safetensors")
+    (folder / "config.json").write_text("{}")
+    return card(folder, "hed-control", "controlnet_aux")
+
+
+def controlnet(folder: Path) -> ModelCard:
+    """A ControlNet of Stable Diffusion, with its base beside it."""
+    stable_diffusion(folder.with_name(f"{folder.name}-base"))
+    return _control(folder)
+
+
+def controlnet_xl(folder: Path) -> ModelCard:
+    """A ControlNet of SDXL, with its base beside it."""
+    sdxl(folder.with_name(f"{folder.name}-base"))
+    return _control(
+        folder, cross_attention_dim=2 * WIDTH, addition_embed_type="text_time",
+        addition_time_embed_dim=8, projection_class_embeddings_input_dim=6 * 8 + WIDTH,
+        use_linear_projection=True,
+    )  # fmt: skip
+
+
+def baseless(folder: Path) -> ModelCard:
+    """A ControlNet whose base is not on this machine."""
+    return controlnet(folder).model_copy(update={"base_model": "tests/nowhere"})
+
+
+def _control(folder: Path, **more: Any) -> ModelCard:
+    from diffusers import ControlNetModel
+
+    _seed()
+    options: dict[str, Any] = {
+        "block_out_channels": (16, 32),
+        "layers_per_block": 1,
+        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
+        "cross_attention_dim": WIDTH,
+        "conditioning_embedding_out_channels": (8, 16),
+        "norm_num_groups": GROUPS,
+        "attention_head_dim": 8,
+    }
+    net = ControlNetModel(**{**options, **more})
+    for layer in (
+        *net.controlnet_down_blocks,
+        net.controlnet_mid_block,
+    ):  # else all zero: untrained
+        layer.weight.data.normal_()
+    net.controlnet_cond_embedding.conv_out.weight.data.normal_()
+    net.save_pretrained(folder)
+    base = folder.with_name(f"{folder.name}-base")
+    return card(folder, "canny-text-to-image", "diffusers", base_model=str(base))
+
+
 MAKERS: dict[str, Callable[[Path], ModelCard]] = {
     each.__name__: each
     for each in (
         stable_diffusion, stable_diffusion_with_checker, prudish, sdxl, pixart, instruct_pix2pix,
-        variation, inpainter, ddpm,
+        variation, inpainter, ddpm, dpt, depth_anything, metric_depth, segformer, maskformer,
+        vitpose, vitpose_again, annotator, controlnet, controlnet_xl, baseless,
     )
 }  # fmt: skip

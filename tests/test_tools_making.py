@@ -29,7 +29,10 @@ from hugginggraph.tools import (
     open_image,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.*")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.*"),
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # DPMSolver
+]
 
 Run = Callable[..., TaskResult]
 diffusion = import_module("hugginggraph.tools.diffusion")
@@ -136,7 +139,7 @@ def test_a_seed_is_a_whole_number(run: Run) -> None:
 
 
 def test_a_picture_that_the_safety_checker_withholds_is_an_error(run: Run) -> None:
-    with pytest.raises(ModelRunError, match="safety checker.*withheld"):
+    with pytest.raises(ModelRunError, match=r"safety checker.*withheld"):
         run("prudish", "text-to-image", text="a red circle")
 
 

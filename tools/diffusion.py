@@ -13,12 +13,18 @@ import inspect
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hugginggraph.registry import ModelLoadError, ModelRunError, WrongKindError
+from hugginggraph.registry import (
+    ModelLoadError,
+    ModelRunError,
+    WrongKindError,
+    cached_snapshot,
+    missing_parts,
+)
 
 from .loading import _ONE_AT_A_TIME, quiet
 from .media import encode_png
@@ -170,6 +176,32 @@ def _has_task(auto: str, name: str) -> bool:
         return False
 
 
+def base_checkpoint(checkpoint: Checkpoint, usual: str) -> Checkpoint:
+    """Where the model is that a part (a ControlNet, a motion module) is used with.
+
+    Raises:
+        ModelLoadError: it is not known, or is neither on this machine nor may be fetched.
+    """
+    name = checkpoint.card.base_model or usual
+    if not name:
+        raise ModelLoadError(
+            f"Which model '{checkpoint.card.id}' is a part of is not known.",
+            "Set `base_model` in its card.",
+        )
+    card = checkpoint.card.model_copy(
+        update={"id": name, "library": "diffusers", "path": None, "base_model": None, "tags": ()}
+    )
+    folder = Path(name) if Path(name).is_dir() else cached_snapshot(name)
+    if folder and not missing_parts(folder):
+        return replace(checkpoint, card=card, location=str(folder), local_only=True)
+    if checkpoint.local_only:
+        raise ModelLoadError(
+            f"'{checkpoint.card.id}' works inside the model '{name}', which is not here.",
+            f"Fetch it once where there is a network: `hf download {name}`.",
+        )
+    return replace(checkpoint, card=card, location=name)
+
+
 def seed_of(args: Mapping[str, Any]) -> int:
     """The seed that was given, or the fixed one.
 
@@ -277,6 +309,16 @@ def picture_output(picture: Image, note: str = "") -> Output:
     return Output(value, (Media("image", encode_png(picture), ".png"),))
 
 
+def decode_png(data: bytes) -> Image:
+    """The picture in the bytes that ``picture_output`` wrote."""
+    import io
+
+    from PIL import Image as Pictures
+
+    with Pictures.open(io.BytesIO(data)) as picture:
+        return picture.convert("RGB")
+
+
 def fitted(image: Image, side: int, multiple: int = MULTIPLE) -> Image:
     """The picture at about ``side`` squared pixels, in its shape, both sides a whole multiple."""
     from PIL import Image as Pictures
@@ -363,7 +405,7 @@ def read_mask(mask: Image, size: tuple[int, int]) -> Image:
 
 
 def unconditional_image_generation(checkpoint: Checkpoint) -> Run:
-    """A picture like those that the model was trained on; models of DDPM take fewer steps (DDIM)."""
+    """A picture like those that the model was trained on; DDPM runs in fewer steps, as DDIM."""
     loaded = load(checkpoint, "DiffusionPipeline")
     if type(loaded).__name__ == "DDPMPipeline":
         from diffusers import DDIMPipeline
