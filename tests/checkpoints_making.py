@@ -449,11 +449,122 @@ def _control(folder: Path, **more: Any) -> ModelCard:
     return card(folder, "canny-text-to-image", "diffusers", base_model=str(base))
 
 
+def text_to_video_sd(folder: Path) -> ModelCard:
+    """The ModelScope pipeline: a U-Net over time."""
+    from diffusers import UNet3DConditionModel
+
+    parts = _sd_parts()
+    parts["unet"] = UNet3DConditionModel(
+        sample_size=32, block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=GROUPS,
+        down_block_types=("CrossAttnDownBlock3D", "DownBlock3D"),
+        up_block_types=("UpBlock3D", "CrossAttnUpBlock3D"),
+        cross_attention_dim=WIDTH, attention_head_dim=4,
+    )  # fmt: skip
+    return _save(folder, "TextToVideoSDPipeline", "text-to-video", parts)
+
+
+def motion_adapter(folder: Path) -> ModelCard:
+    """AnimateDiff's motion module, with its base beside it."""
+    from diffusers import MotionAdapter
+
+    base = folder.with_name(f"{folder.name}-base")
+    stable_diffusion(base)
+    adapter = MotionAdapter(
+        block_out_channels=(16, 32), motion_layers_per_block=1, motion_num_attention_heads=2,
+        motion_norm_num_groups=GROUPS,
+    )  # fmt: skip
+    adapter.save_pretrained(folder)
+    return card(folder, "text-to-video", "diffusers", base_model=str(base))
+
+
+def stable_video(folder: Path) -> ModelCard:
+    """Stable Video Diffusion of three pictures."""
+    from diffusers import (
+        AutoencoderKLTemporalDecoder,
+        EulerDiscreteScheduler,
+        StableVideoDiffusionPipeline,
+        UNetSpatioTemporalConditionModel,
+    )
+    from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
+
+    _seed()
+    eye = CLIPVisionConfig(
+        hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=2,
+        image_size=224, patch_size=32, projection_dim=16,
+    )  # fmt: skip
+    unet = UNetSpatioTemporalConditionModel(
+        sample_size=32, in_channels=8, out_channels=4, block_out_channels=(32, 64),
+        layers_per_block=1, num_frames=3, num_attention_heads=2, cross_attention_dim=16,
+        down_block_types=("CrossAttnDownBlockSpatioTemporal", "DownBlockSpatioTemporal"),
+        up_block_types=("UpBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal"),
+        addition_time_embed_dim=32, projection_class_embeddings_input_dim=96,
+    )  # fmt: skip
+    vae = AutoencoderKLTemporalDecoder(
+        block_out_channels=(32, 64), latent_channels=4,
+        down_block_types=("DownEncoderBlock2D", "DownEncoderBlock2D"),
+    )  # fmt: skip
+    scheduler = EulerDiscreteScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear",
+        timestep_type="continuous", sigma_min=0.002, sigma_max=700.0, use_karras_sigmas=True,
+        prediction_type="v_prediction", interpolation_type="linear",
+    )  # fmt: skip
+    StableVideoDiffusionPipeline(
+        vae=vae,
+        image_encoder=CLIPVisionModelWithProjection(eye),
+        unet=unet,
+        scheduler=scheduler,
+        feature_extractor=CLIPImageProcessor(
+            size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}
+        ),
+    ).save_pretrained(folder)
+    return card(folder, "image-to-video", "diffusers")
+
+
+def ltx(folder: Path) -> ModelCard:
+    """LTX: a diffusion transformer over space and time, for texts and for pictures."""
+    from diffusers import (
+        AutoencoderKLLTXVideo,
+        FlowMatchEulerDiscreteScheduler,
+        LTXVideoTransformer3DModel,
+    )
+    from transformers import AutoTokenizer, T5Config, T5EncoderModel
+
+    _seed()
+    size = save_words(folder / "words")
+    text = T5Config(
+        vocab_size=size, d_model=32, d_kv=16, d_ff=48, num_layers=1, num_heads=2, pad_token_id=0
+    )
+    transformer = LTXVideoTransformer3DModel(
+        in_channels=8, out_channels=8, num_attention_heads=2, attention_head_dim=16,
+        cross_attention_dim=32, num_layers=1, caption_channels=32,
+    )  # fmt: skip
+    vae = AutoencoderKLLTXVideo(
+        latent_channels=8, block_out_channels=(8, 8, 8, 8), decoder_block_out_channels=(8, 8, 8, 8),
+        layers_per_block=(1, 1, 1, 1, 1), decoder_layers_per_block=(1, 1, 1, 1, 1),
+        spatio_temporal_scaling=(True, True, False, False), encoder_causal=True,
+        decoder_spatio_temporal_scaling=(True, True, False, False),
+        decoder_inject_noise=(False, False, False, False, False),
+        upsample_residual=(False, False, False, False), upsample_factor=(1, 1, 1, 1),
+        timestep_conditioning=False, patch_size=1, patch_size_t=1, decoder_causal=False,
+    )  # fmt: skip
+    vae.use_framewise_encoding = False
+    vae.use_framewise_decoding = False
+    parts = {
+        "tokenizer": AutoTokenizer.from_pretrained(folder / "words"),
+        "text_encoder": T5EncoderModel(text),
+        "vae": vae,
+        "transformer": transformer,
+        "scheduler": FlowMatchEulerDiscreteScheduler(),
+    }
+    return _save(folder, "LTXPipeline", "text-to-video", parts)
+
+
 MAKERS: dict[str, Callable[[Path], ModelCard]] = {
     each.__name__: each
     for each in (
         stable_diffusion, stable_diffusion_with_checker, prudish, sdxl, pixart, instruct_pix2pix,
         variation, inpainter, ddpm, dpt, depth_anything, metric_depth, segformer, maskformer,
         vitpose, vitpose_again, annotator, controlnet, controlnet_xl, baseless,
+        text_to_video_sd, motion_adapter, stable_video, ltx,
     )
 }  # fmt: skip

@@ -140,8 +140,11 @@ def _variant(checkpoint: Checkpoint) -> str | None:
     return "fp16" if files and all(".fp16." in name for name in files) else None
 
 
-def load_for(checkpoint: Checkpoint, auto: str, slot: str, **parts: Any) -> Any:
-    """A pipeline of an auto class's name, or the checkpoint's own where that takes ``slot``.
+def load_for(checkpoint: Checkpoint, task: str, slot: str) -> Any:
+    """The pipeline that Diffusers' auto classes know for a task and the checkpoint's family.
+
+    ``task`` is their word for it (``"TEXT2IMAGE"``). A family that they do not know for the task
+    runs as the checkpoint says, where that takes the argument ``slot``.
 
     Raises:
         ModelLoadError: the checkpoint's pipeline is for something else.
@@ -149,31 +152,19 @@ def load_for(checkpoint: Checkpoint, auto: str, slot: str, **parts: Any) -> Any:
     name = str(index(checkpoint).get("_class_name", ""))
     _quiet_diffusers()
     import diffusers
-
-    own = getattr(diffusers, name, None)
-    takes = own is not None and slot in inspect.signature(own.__call__).parameters
-    if takes or not _has_task(auto, name):
-        if not takes:
-            raise ModelLoadError(
-                f"'{checkpoint.card.id}' is a {name}, which does not do {checkpoint.card.task}.",
-                "Choose another model.",
-            )
-        return load(checkpoint, "DiffusionPipeline", **parts)
-    return load(checkpoint, auto, **parts)
-
-
-def _has_task(auto: str, name: str) -> bool:
     from diffusers.pipelines import auto_pipeline as known
 
-    table = {
-        "AutoPipelineForText2Image": known.AUTO_TEXT2IMAGE_PIPELINES_MAPPING,
-        "AutoPipelineForImage2Image": known.AUTO_IMAGE2IMAGE_PIPELINES_MAPPING,
-        "AutoPipelineForInpainting": known.AUTO_INPAINT_PIPELINES_MAPPING,
-    }[auto]
-    try:
-        return known._get_task_class(table, name) is not None
-    except ValueError:
-        return False
+    table = getattr(known, f"AUTO_{task}_PIPELINES_MAPPING")
+    family = known._get_task_class(table, name, throw_error_if_not_exist=False)
+    if family is not None:
+        return load(checkpoint, family.__name__)
+    own = getattr(diffusers, name, None)
+    if own is None or slot not in inspect.signature(own.__call__).parameters:
+        raise ModelLoadError(
+            f"'{checkpoint.card.id}' is a {name}, which does not do {checkpoint.card.task}.",
+            "Choose another model.",
+        )
+    return load(checkpoint, name)
 
 
 def base_checkpoint(checkpoint: Checkpoint, usual: str) -> Checkpoint:
@@ -332,7 +323,7 @@ def fitted(image: Image, side: int, multiple: int = MULTIPLE) -> Image:
 
 def text_to_image(checkpoint: Checkpoint) -> Run:
     """A picture of what the text says (Stable Diffusion, SDXL, diffusion transformers, …)."""
-    pipeline = Pipeline(checkpoint, load_for(checkpoint, "AutoPipelineForText2Image", "prompt"))
+    pipeline = Pipeline(checkpoint, load_for(checkpoint, "TEXT2IMAGE", "prompt"))
 
     def run(args: Mapping[str, Any]) -> Output:
         return picture_output(pipeline.picture(args, prompt=args["text"]))
@@ -346,7 +337,7 @@ def image_to_image(checkpoint: Checkpoint) -> Run:
     Models that follow instructions (InstructPix2Pix, Kontext), that vary (Image Variation) and
     that enlarge (Upscale) run as what they are; makers of pictures start from the given one.
     """
-    pipeline = Pipeline(checkpoint, load_for(checkpoint, "AutoPipelineForImage2Image", "image"))
+    pipeline = Pipeline(checkpoint, load_for(checkpoint, "IMAGE2IMAGE", "image"))
 
     def run(args: Mapping[str, Any]) -> Output:
         text = args.get("prompt", "")
@@ -363,7 +354,7 @@ def image_to_image(checkpoint: Checkpoint) -> Run:
 
 def inpainting(checkpoint: Checkpoint) -> Run:
     """The picture with what the text says where the mask is light; the rest stays as it was."""
-    pipeline = Pipeline(checkpoint, load_for(checkpoint, "AutoPipelineForInpainting", "mask_image"))
+    pipeline = Pipeline(checkpoint, load_for(checkpoint, "INPAINT", "mask_image"))
 
     def run(args: Mapping[str, Any]) -> Output:
         from PIL import Image as Pictures
