@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from checkpoints import card
 from checkpoints_making import MAKERS
 from PIL import Image, ImageChops
 
@@ -76,7 +77,10 @@ def run(folder: Path) -> Run:
     def find(task: str, model: str | None, args: Mapping[str, Any]) -> ModelCard:
         name = model or ""
         if name not in cards:
-            cards[name] = MAKERS[name](folder / name)
+            there = (folder / name).is_dir()
+            cards[name] = (
+                card(folder / name, task, "diffusers") if there else MAKERS[name](folder / name)
+            )
         return cards[name].model_copy(update={"task": task})
 
     def run(name: str, task: str, **args: Any) -> TaskResult:
@@ -197,3 +201,29 @@ def test_a_pipeline_for_something_else_is_refused(
     args = {"text-to-image": {"text": "a"}, "image-to-image": {"image": picture}}.get(task, {})
     with pytest.raises(ModelLoadError, match=r"does not do|from a text"):
         run(model, task, **args)
+
+
+def test_a_checkpoint_that_lacks_weights_is_refused(run: Run, folder: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    MAKERS["stable_diffusion"](folder / "gapped")
+    file = folder / "gapped" / "unet" / "diffusion_pytorch_model.safetensors"
+    weights = load_file(file)
+    del weights["conv_in.bias"]
+    save_file(weights, file, {"format": "pt"})
+    with pytest.raises(ModelLoadError, match=r"lack 1 of the weights of its unet \(conv_in.bias\)"):
+        run("gapped", "text-to-image", text="a circle")
+
+
+def test_a_checkpoint_in_half_precision_only_is_loaded(run: Run, folder: Path) -> None:
+    import shutil
+
+    import torch
+    from diffusers import DiffusionPipeline
+
+    MAKERS["stable_diffusion"](folder / "half")
+    pipeline = DiffusionPipeline.from_pretrained(folder / "half", dtype=torch.float16)
+    shutil.rmtree(folder / "half")
+    pipeline.save_pretrained(folder / "half", variant="fp16")
+    assert not list((folder / "half" / "unet").glob("*pytorch_model.safetensors"))
+    assert made(run("half", "text-to-image", text="a circle")).size == (64, 64)

@@ -4,7 +4,8 @@ Steps, guidance and the size that a model was trained for come from one table an
 Every run is seeded, so that the same call gives the same picture. A checkpoint's safety checker is
 used where it has one.
 
-Not covered: adapters (LoRA, IP-Adapter), several pictures at once, negative prompts.
+Not covered: adapters (LoRA, IP-Adapter), several pictures at once, negative prompts, and weights
+that are missing in a text encoder, which Transformers fills with random ones without a word.
 """
 
 from __future__ import annotations
@@ -124,9 +125,23 @@ def load(checkpoint: Checkpoint, auto: str, **parts: Any) -> Any:
             dtype=torch.bfloat16 if "cuda" in checkpoint.device else torch.float32,
             **parts,
         )
+    _refuse_gaps(checkpoint, loaded)
     if hasattr(loaded, "set_progress_bar_config"):
         loaded.set_progress_bar_config(disable=True)
     return loaded.to(checkpoint.device)
+
+
+def _refuse_gaps(checkpoint: Checkpoint, loaded: Any) -> None:
+    parts = getattr(loaded, "components", None) or {checkpoint.card.id: loaded}
+    for name, part in parts.items():
+        weights = part.named_parameters() if hasattr(part, "named_parameters") else ()
+        missing = [key for key, weight in weights if weight.is_meta]
+        if missing:
+            raise ModelLoadError(
+                f"The files of '{checkpoint.card.id}' lack {len(missing)} of the weights of its "
+                f"{name} ({', '.join(missing[:3])}).",
+                "Fetch them again, or choose another model.",
+            )
 
 
 def _variant(checkpoint: Checkpoint) -> str | None:
