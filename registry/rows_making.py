@@ -43,7 +43,10 @@ ROWS: tuple[TaskType, ...] = (
         "change, restyle, enhance or vary a picture, as a text says where there is one",
         (IMAGE, INSTRUCTION, SEED),
         "image",
-        {"diffusers": "hugginggraph.tools.diffusion:image_to_image"},
+        {
+            "diffusers": "hugginggraph.tools.diffusion:image_to_image",
+            "transformers": "hugginggraph.tools.enlarge:enlarge",
+        },
         says="{image} was changed: {value}.",
         noun="changed picture",
         remote="hugginggraph.tools.remote:image_to_image",

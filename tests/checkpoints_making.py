@@ -559,12 +559,26 @@ def ltx(folder: Path) -> ModelCard:
     return _save(folder, "LTXPipeline", "text-to-video", parts)
 
 
+def swin2sr(folder: Path) -> ModelCard:
+    """Swin2SR, which makes pictures twice as large."""
+    from transformers import Swin2SRConfig, Swin2SRForImageSuperResolution, Swin2SRImageProcessor
+
+    _seed()
+    config = Swin2SRConfig(
+        image_size=16, patch_size=1, embed_dim=8, depths=[1, 1], num_heads=[2, 2], window_size=4,
+        mlp_ratio=2.0, upscale=2, upsampler="pixelshuffle",
+    )  # fmt: skip
+    Swin2SRForImageSuperResolution(config).save_pretrained(folder)
+    Swin2SRImageProcessor(size_divisor=4).save_pretrained(folder)
+    return card(folder, "image-to-image")
+
+
 MAKERS: dict[str, Callable[[Path], ModelCard]] = {
     each.__name__: each
     for each in (
         stable_diffusion, stable_diffusion_with_checker, prudish, sdxl, pixart, instruct_pix2pix,
         variation, inpainter, ddpm, dpt, depth_anything, metric_depth, segformer, maskformer,
         vitpose, vitpose_again, annotator, controlnet, controlnet_xl, baseless,
-        text_to_video_sd, motion_adapter, stable_video, ltx,
+        text_to_video_sd, motion_adapter, stable_video, ltx, swin2sr,
     )
 }  # fmt: skip

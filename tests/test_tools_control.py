@@ -229,7 +229,7 @@ def test_a_control_picture_is_used_as_it_is(run: Run, picture: str, kind: str) -
 def test_a_plain_picture_that_nothing_here_can_draw_says_what_to_do(
     run: Run, picture: str, kind: str
 ) -> None:
-    with pytest.raises(NoModelError, match=rf"Run {kind}-control first, or fetch it: `hf down"):
+    with pytest.raises(NoModelError, match=rf"Run {kind}-control first"):
         run("controlnet", f"{kind}-text-to-image", image=picture, text="a circle")
 
 

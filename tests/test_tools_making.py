@@ -13,6 +13,7 @@ from checkpoints import card
 from checkpoints_making import MAKERS
 from PIL import Image, ImageChops
 
+from hugginggraph.graph import Task, check_plan
 from hugginggraph.registry import (
     ModelCard,
     ModelLoadError,
@@ -160,6 +161,13 @@ def test_a_picture_is_changed_or_varied(run: Run, picture: str, model: str) -> N
     assert (told == varied) is (model == "variation")
 
 
+def test_a_picture_is_enlarged_without_a_text(run: Run, tmp_path: Path) -> None:
+    Image.effect_mandelbrot((30, 21), (-2, -1.5, 1, 1.5), 60).save(tmp_path / "small.png")
+    result = run("swin2sr", "image-to-image", image=str(tmp_path / "small.png"))
+    assert made(result).size == (60, 42)
+    assert result["value"]["note"] == "2 times larger"
+
+
 @pytest.mark.parametrize("model", ["inpainter", "stable_diffusion", "sdxl"])
 def test_only_the_light_part_of_the_mask_is_painted(
     run: Run, picture: str, mask: str, model: str
@@ -177,6 +185,12 @@ def test_a_mask_without_a_light_part_is_an_error(run: Run, picture: str, tmp_pat
     Image.new("L", (8, 8)).save(tmp_path / "black.png")
     with pytest.raises(ModelRunError, match="Nothing in the mask is light"):
         run("inpainter", "inpainting", image=picture, mask=str(tmp_path / "black.png"))
+
+
+def test_a_plan_may_hold_a_task_that_needs_no_input() -> None:
+    task: Task = {"id": 0, "task": "unconditional-image-generation", "dep": [], "args": {}}
+    assert check_plan([task], {}) == []
+    assert task_type(task["task"]).required == ()
 
 
 def test_a_picture_is_made_of_nothing(run: Run) -> None:

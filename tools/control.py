@@ -3,6 +3,9 @@
 Each has the size of the picture that it was made of. Edges, lines and scribbles are white on
 black; in depth near is light; normals point right, down and at the viewer in red, green and blue;
 segments have the colours of ADE20K's classes.
+
+Not covered: weights as pickles. Those of HED and M-LSD are published as such; save them as
+``model.safetensors`` beside a ``config.json`` once.
 """
 
 from __future__ import annotations

@@ -94,7 +94,10 @@ def looks_flat(image: Image) -> bool:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of control: how its pictures are known, what draws them, and by which model."""
+    """A kind of control: how its pictures are known, what draws them, and by which model.
+
+    ``model`` is empty where no model is published as safetensors.
+    """
 
     is_drawn: Callable[[Image], bool]
     runner: Runner
@@ -103,11 +106,10 @@ class Kind:
 
 
 _DEPTH = "depth-anything/Depth-Anything-V2-Small-hf"
-_AUX = "lllyasviel/Annotators"
 KINDS: Mapping[str, Kind] = {
     "canny": Kind(looks_drawn, control.canny_control, "opencv/canny", "opencv"),
-    "hed": Kind(looks_soft, control.hed_control, _AUX, "controlnet_aux"),
-    "mlsd": Kind(looks_drawn, control.mlsd_control, _AUX, "controlnet_aux"),
+    "hed": Kind(looks_soft, control.hed_control, "", "controlnet_aux"),
+    "mlsd": Kind(looks_drawn, control.mlsd_control, "", "controlnet_aux"),
     "openpose": Kind(
         looks_like_figures, pose.openpose_control, "usyd-community/vitpose-base-simple"
     ),
@@ -169,14 +171,13 @@ def _drawer(kind: str, checkpoint: Checkpoint) -> Callable[[Image], Image]:
 def _annotator(kind: str, checkpoint: Checkpoint) -> Checkpoint:
     known = KINDS[kind]
     card = ModelCard(id=known.model, task=f"{kind}-control", library=known.library, description="")
-    folder = cached_snapshot(known.model)
-    if known.library in WITHOUT_FILES:
-        folder = None
-    elif folder is None or missing_parts(folder):
+    folder = cached_snapshot(known.model) if known.model else None
+    if known.library not in WITHOUT_FILES and (folder is None or missing_parts(folder)):
+        fetch = f", or fetch its model: `hf download {known.model}`" if known.model else ""
         raise NoModelError(
-            f"{checkpoint.card.task} takes a {kind} control picture, which this is not, and the "
-            f"model '{known.model}' that would draw one is not on this machine.",
-            f"Run {kind}-control first, or fetch it: `hf download {known.model}`.",
+            f"{checkpoint.card.task} takes a {kind} control picture, which this is not, and no "
+            "model that would draw one is on this machine.",
+            f"Run {kind}-control first{fetch}.",
         )
     return replace(checkpoint, card=card, location=str(folder or ""), local_only=True)
 
