@@ -23,7 +23,8 @@ from hugginggraph.registry import (
 )
 
 from . import control, pose
-from .diffusion import Pipeline, base_checkpoint, decode_png, fitted, index, load, picture_output
+from .diffusion import Pipeline, decode_png, fitted, picture_output
+from .diffusion_loading import base_checkpoint, index, load
 from .runner import Checkpoint, Output, Run, Runner
 
 if TYPE_CHECKING:

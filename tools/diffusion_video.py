@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from hugginggraph.registry import ModelLoadError
 
-from .diffusion import Pipeline, base_checkpoint, check_values, index, load, load_for
+from .diffusion import Pipeline, check_values
+from .diffusion_loading import base_checkpoint, index, load, load_for
 from .runner import Checkpoint, Media, Output, Run
 from .values import Film
 
