@@ -41,17 +41,18 @@ studio: .venv/studio ## LangGraph Studio's server, without a key and without cal
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "HuggingGraph needs Python 3.11 or newer; try: make PYTHON=python3.11"; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet -c constraints.txt $(TORCH)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
+	@echo "Installing into .venv; this takes a few minutes the first time."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet -c constraints.txt $(TORCH)
+	@$(BIN)/python -m pip install --quiet -c constraints.txt -e .
 	@touch $@
 
 .venv/dev: .venv/installed
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
+	@$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
 	@touch $@
 
 .venv/studio: .venv/installed
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[studio]"
+	@$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[studio]"
 	@touch $@
 
 clean: ## remove the environment and caches (artifacts and registry stay)

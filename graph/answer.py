@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hugginggraph.registry import task_types
+from hugginggraph.registry import Kind, task_types
 from hugginggraph.tools import as_text
 
 from .references import REFERENCE, whole_reference
 from .state import Plan, Resource, Result, State, Task
 
 _QUOTE_CHARS = 70
+_WHERE: Mapping[Kind, str] = {"text": "See", "audio": "It is in", "video": "It is in"}
+"""How a sentence points to the files of a result of each kind; pictures are drawn."""
 
 
 def shown_path(path: str) -> str:
@@ -64,7 +66,7 @@ def _finding(
     files = [resources[key]["path"] for key in result["files"] if key in resources]
     there = [shown_path(path) for path in files if Path(path).is_file()]
     if there:
-        what = "Drawn in" if row.output != "text" else "See"
+        what = _WHERE.get(row.output, "Drawn in")
         text += f" {what} {', '.join(there)}."
     return re.sub(r"([.!?…])\.(?=\s|$)", r"\1", text)
 

@@ -10,6 +10,7 @@ and a plan that stays invalid.
 
 from __future__ import annotations
 
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 from langgraph.graph import END, START, StateGraph
@@ -53,7 +54,8 @@ def build_graph(
         "execute": make_execute,
         "respond": make_respond,
     }.items():
-        builder.add_node(name, both(make(parts), name))
+        node = make(parts)
+        builder.add_node(name, both(node, name) if iscoroutinefunction(node) else node)
     builder.add_edge(START, "ingest")
     builder.add_conditional_edges(
         "ingest", lambda state: "respond" if state.get("error") else "plan", ["plan", "respond"]

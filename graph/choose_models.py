@@ -16,7 +16,7 @@ from .llm import LLM
 from .parts import Parts, run_context
 from .plan import spend
 from .planner import Draft
-from .state import Choice, State, Task
+from .state import Choice, Context, State, Task
 
 if TYPE_CHECKING:
     from hugginggraph.registry import Candidate
@@ -42,7 +42,7 @@ def make_choose_models(parts: Parts) -> Any:
     async def choose_models(state: State) -> dict[str, Any]:
         context, tasks = run_context(), state["plan"]["tasks"]
         pins = context.get("models") or {}
-        found = await asyncio.to_thread(_candidates, parts, state["request"], tasks, pins)
+        found = await asyncio.to_thread(_candidates, parts, state["request"], tasks, context)
         choices = {key: _choice(value, pins) for key, value in found.items()}
         cost = Draft(None)
         unclear = {
@@ -51,7 +51,7 @@ def make_choose_models(parts: Parts) -> Any:
             if isinstance(value, list) and choices[key]["by"] == "rank" and not clear_winner(value)
         }
         try:
-            llm = parts.llm(context) if unclear else None
+            llm = await asyncio.to_thread(parts.llm, context) if unclear else None
             if llm:
                 cost = await _ask(llm, state["request"], tasks, unclear, choices)
         except LLMError as exc:
@@ -63,8 +63,9 @@ def make_choose_models(parts: Parts) -> Any:
 
 
 def _candidates(
-    parts: Parts, request: str, tasks: list[Task], pins: dict[str, str]
+    parts: Parts, request: str, tasks: list[Task], context: Context
 ) -> dict[str, list[Candidate] | HuggingGraphError]:
+    pins, llm = context.get("models") or {}, parts.llm_name(context)
     out: dict[str, list[Candidate] | HuggingGraphError] = {}
     for task in tasks:
         try:
@@ -78,6 +79,7 @@ def _candidates(
                     task["args"],
                     settings=parts.settings,
                     k=parts.settings.candidates,
+                    llm=llm,
                 )
         except HuggingGraphError as exc:
             out[str(task["id"])] = exc
@@ -98,7 +100,13 @@ def _choice(found: list[Candidate] | HuggingGraphError, pins: dict[str, str]) ->
         reason=best.reason,
         by="pin" if best.card.id in pins.values() and len(found) == 1 else "rank",
         candidates=[
-            {"model": c.card.id, "score": round(c.score, 4), "local": c.local, "reason": c.reason}
+            {
+                "model": c.card.id,
+                "route": c.route,
+                "score": round(c.score, 4),
+                "local": c.local,
+                "reason": c.reason,
+            }
             for c in found
         ],
     )
@@ -113,30 +121,40 @@ async def _ask(
 ) -> Draft:
     """Let the LLM choose for all unclear tasks at once; what it invents is not taken."""
     shown = [_shown(task, unclear[str(task["id"])]) for task in tasks if str(task["id"]) in unclear]
-    prompt = fill("choose", request=request, tasks="\n".join(shown))
+    listed = "\n".join(shown)
+    prompt = await asyncio.to_thread(fill, "choose", request=request, tasks=listed)
     reply = await llm.fill(ModelChoices, [HumanMessage(prompt)])
     value = reply.value
     picks = value.get("choices") if isinstance(value, dict) else value
     for pick in picks if isinstance(picks, list) else []:
         key = str(pick.get("task")) if isinstance(pick, dict) else ""
-        for candidate in unclear.get(key, []):
-            if candidate.card.id == pick.get("model"):
-                reason = str(pick.get("reason") or candidate.reason)[:300]
-                choices[key] |= Choice(
-                    model=candidate.card.id, route=candidate.route,
-                    score=round(candidate.score, 4), reason=reason, by="llm",
-                    candidates=choices[key]["candidates"],
-                )  # fmt: skip
+        candidate = _offered(unclear.get(key, [])).get(str(pick.get("model"))) if key else None
+        if candidate:
+            reason = str(pick.get("reason") or candidate.reason)[:300]
+            choices[key] |= Choice(
+                model=candidate.card.id, route=candidate.route,
+                score=round(candidate.score, 4), reason=reason, by="llm",
+                candidates=choices[key]["candidates"],
+            )  # fmt: skip
     return Draft(None, llm_calls=reply.calls, tokens=reply.tokens)
+
+
+def _offered(candidates: list[Candidate]) -> dict[str, Candidate]:
+    """What an LLM may choose from, by id: of two routes to one model the first, never itself."""
+    out: dict[str, Candidate] = {}
+    for candidate in candidates:
+        if candidate.route != "llm":
+            out.setdefault(candidate.card.id, candidate)
+    return out
 
 
 def _shown(task: Task, candidates: list[Candidate]) -> str:
     cards = [
         {
-            "id": c.card.id, "on this machine": c.local, "languages": list(c.card.languages),
-            "description": c.card.description[:300],
+            "id": c.card.id, "on this machine": c.local, "runs": c.route,
+            "languages": list(c.card.languages), "description": c.card.description[:300],
         }
-        for c in candidates
+        for c in _offered(candidates).values()
     ]  # fmt: skip
     entry = {"task": task["id"], "type": task["task"], "args": task["args"], "candidates": cards}
     return json.dumps(entry, ensure_ascii=False)

@@ -5,30 +5,62 @@ are called at once, in plan order, and each waits for the tasks it depends on: t
 calls, which LangGraph's resume goes by, is then the same in every run of the plan. A failed or
 skipped task raises, so that a resumed run tries it again.
 
-Not covered: retries of one model, budgets and cancelling inside a running model.
+A task goes through its candidates in their order, each on its own route: on this machine, remotely,
+by the LLM. A remote service that is busy is asked again, not sooner than it says; one that wants a
+longer wait than `LONGEST_WAIT` is left for the next candidate.
+
+Not covered: retries of a local model, budgets and cancelling inside a running model.
 """
 
 from __future__ import annotations
 
 import asyncio
 import heapq
+import json
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeAlias
 
-from langchain_core.messages import ToolMessage
+from langchain_core.messages import HumanMessage, SystemMessage, ToolMessage
 from langgraph.config import get_stream_writer
 from langgraph.func import task as durable_task
 
-from hugginggraph.registry import HuggingGraphError, ModelRunError, TaskTimeoutError, task_type
+from hugginggraph.prompts import fill
+from hugginggraph.registry import (
+    HuggingGraphError,
+    Kind,
+    LLMError,
+    ModelRunError,
+    RemoteAccountError,
+    RemoteBusyError,
+    TaskTimeoutError,
+    task_type,
+)
 
 from .arguments import resolve
-from .parts import Parts
-from .state import Choice, Resource, Result, State, Task
+from .parts import Parts, run_context
+from .plan import spend
+from .planner import Draft
+from .state import Choice, Context, Resource, Result, State, Task
 
 log = logging.getLogger("hugginggraph")
+FILE_KINDS: Mapping[str, Kind] = {
+    ".png": "image",
+    ".wav": "audio",
+    ".mp4": "video",
+    ".csv": "table",
+}
+"""What a file that a task made is: a sound's second file is a picture of it."""
+
+LONGEST_WAIT = 10.0
+"""Seconds that a task waits at most for a remote service before it asks again."""
+ASKED_AGAIN = 2
+"""How often a busy remote service is asked again."""
+
 Future: TypeAlias = "asyncio.Future[Result]"
 
 
@@ -86,7 +118,8 @@ def make_execute(parts: Parts) -> Any:
 
     async def execute(state: State) -> dict[str, Any]:
         tasks, resources = state["plan"]["tasks"], state.get("resources") or {}
-        emit, gate = get_stream_writer(), Gate(parts.settings.max_parallel)
+        settings, context = await asyncio.to_thread(lambda: parts.settings), run_context()
+        emit, gate = get_stream_writer(), Gate(settings.max_parallel)
         ranks, futures = path_lengths(tasks), dict[int, Future]()
 
         async def body(task: Task) -> Result:
@@ -96,7 +129,7 @@ def make_execute(parts: Parts) -> Any:
             try:
                 choice = state["choices"][str(task["id"])]
                 emit({"task": task["id"], "state": "running", "model": choice["model"]})
-                return await attempt(parts, task, choice, resources, results)
+                return await attempt(parts, task, choice, resources, results, context)
             finally:
                 gate.leave()
 
@@ -105,9 +138,19 @@ def make_execute(parts: Parts) -> Any:
         for number, future in futures.items():
             future.add_done_callback(partial(_tell, emit, number))
         await asyncio.gather(*futures.values(), return_exceptions=True)
-        return collect(tasks, futures, resources)
+        made = collect(tasks, futures, resources)
+        return {**made, **_spent(state, made["results"])}
 
     return execute
+
+
+def _spent(state: State, results: Mapping[str, Result]) -> dict[str, Any]:
+    """The usage with what the LLM cost as a route."""
+    calls = [a["usage"] for result in results.values() for a in result["attempts"] if "usage" in a]
+    if not calls:
+        return {}
+    tokens = sum(call["tokens"] for call in calls)
+    return {"usage": spend(state, Draft(None, llm_calls=len(calls), tokens=tokens))}
 
 
 def _start(task: Task, body: Callable[[Task], Coroutine[Any, Any, Result]]) -> Future:
@@ -159,6 +202,7 @@ async def attempt(
     choice: Choice,
     resources: Mapping[str, Resource],
     results: Mapping[int, Result],
+    context: Context | None = None,
 ) -> Result:
     """Run a task on its chosen model, and on the runners-up where that fails.
 
@@ -173,20 +217,34 @@ async def attempt(
         args = await asyncio.to_thread(resolve, row, task["args"], resources, results)
     except HuggingGraphError as exc:
         raise TaskFailed(exc, attempts) from exc
-    models = [choice["model"], *(c["model"] for c in choice["candidates"])]
+    ways = [(choice["model"], choice["route"])]
+    ways += [(c["model"], c.get("route", choice["route"])) for c in choice["candidates"]]
     last: HuggingGraphError = ModelRunError("No model was tried.")
-    for model in dict.fromkeys(models):
+    queue, closed = deque(dict.fromkeys(ways)), False
+    again = ASKED_AGAIN
+    while queue:
+        model, route = queue.popleft()
+        if route == "remote" and closed:
+            continue
         began = time.monotonic()
         try:
-            made = await _call(parts, task, args, model)
+            made = await _call(parts, task, args, model, route, context or Context())
         except HuggingGraphError as exc:
             last = exc
-            log.debug("task %s failed on %s", task["id"], model, exc_info=exc)
-            attempts.append(_attempt(model, choice["route"], began, exc))
+            log.debug("task %s failed on %s (%s)", task["id"], model, route, exc_info=exc)
+            attempts.append(_attempt(model, route, began, exc))
             if exc.exit_code != 1:
                 break  # the input is at fault, so another model will not help
+            closed = closed or isinstance(exc, RemoteAccountError)
+            if isinstance(exc, RemoteBusyError) and again and exc.retry_after <= LONGEST_WAIT:
+                again -= 1
+                queue.appendleft((model, route))
+                await asyncio.sleep(exc.retry_after)
+            else:
+                again = ASKED_AGAIN
             continue
-        attempts.append(_attempt(model, choice["route"], began, None))
+        usage = {"usage": made["usage"]} if "usage" in made else {}
+        attempts.append({**_attempt(model, route, began, None), **usage})
         return Result(
             status="done",
             kind=made["kind"],
@@ -199,16 +257,20 @@ async def attempt(
     raise TaskFailed(last, attempts) from last
 
 
-async def _call(parts: Parts, task: Task, args: dict[str, Any], model: str) -> dict[str, Any]:
-    tool = parts.tools[task["task"]]
-    call = {
-        "type": "tool_call", "name": task["task"], "id": str(task["id"]),
-        "args": {**args, "model": model},
-    }  # fmt: skip
+async def _call(
+    parts: Parts, task: Task, args: dict[str, Any], model: str, route: str, context: Context
+) -> dict[str, Any]:
     limit = parts.settings.task_timeout
     try:
         async with asyncio.timeout(limit):
-            message = await tool.ainvoke(call)
+            if route == "llm":
+                return await _by_llm(parts, task, args, model, context)
+            call = {
+                "type": "tool_call", "name": task["task"], "id": str(task["id"]),
+                "args": {**args, "model": model, "route": route},
+            }  # fmt: skip
+            tools = await asyncio.to_thread(lambda: parts.tools)
+            message = await tools[task["task"]].ainvoke(call)
     except TimeoutError as exc:
         raise TaskTimeoutError(
             f"{model} did not finish within {limit:g} s.", "Raise HUGGINGGRAPH_TASK_TIMEOUT."
@@ -222,6 +284,23 @@ async def _call(parts: Parts, task: Task, args: dict[str, Any], model: str) -> d
     assert isinstance(message, ToolMessage)
     made: dict[str, Any] = message.artifact
     return made
+
+
+async def _by_llm(
+    parts: Parts, task: Task, args: dict[str, Any], model: str, context: Context
+) -> dict[str, Any]:
+    """What the controller LLM makes of a text task, in the shape of a tool's result."""
+    llm = await asyncio.to_thread(parts.llm, context)
+    if llm is None:
+        raise LLMError(f"The LLM '{model}' is not set in this run.", "Set HUGGINGGRAPH_LLM.")
+    row = task_type(task["task"])
+    given = {s.name: {"is": s.description, "value": args[s.name]} for s in row.inputs
+             if s.name in args}  # fmt: skip
+    rules = await asyncio.to_thread(fill, "do_task", task=row.id, description=row.description)
+    material = json.dumps(given, ensure_ascii=False)
+    reply = await llm.write([SystemMessage(rules), HumanMessage(material)])
+    usage = {"llm_calls": reply.calls, "tokens": reply.tokens}
+    return {"kind": "text", "value": reply.text, "files": [], "model": model, "usage": usage}
 
 
 def _attempt(
@@ -258,7 +337,7 @@ def collect(
         keys = []
         for path in result["files"]:
             key = f"r{len(resources) + len(made) + 1}"
-            kind = "image" if path.endswith(".png") else result["kind"]
+            kind = FILE_KINDS.get(Path(path).suffix, result["kind"])
             made[key] = Resource(kind=kind, path=path, name=path, task=task["id"])
             keys.append(key)
         results[str(task["id"])] = {**result, "files": keys}

@@ -53,7 +53,7 @@ def full_path(name: str) -> Path:
 def make_ingest(parts: Parts) -> Any:
     """The node ``ingest``: it clears what an earlier turn left and gathers the resources."""
 
-    async def ingest(state: State) -> dict[str, Any]:
+    def ingest(state: State) -> dict[str, Any]:
         fresh: dict[str, Any] = {
             "plan": None, "choices": {}, "results": {}, "answer": "", "error": None, "mending": 0,
             "started": time.time(), "usage": {"llm_calls": 0, "tokens": 0, "seconds": 0.0},

@@ -14,6 +14,7 @@ from langchain_core.utils.json import parse_json_markdown, parse_partial_json
 from pydantic import BaseModel
 
 from hugginggraph.registry import LLMError, Settings
+from hugginggraph.tools import pick_device, quiet
 
 from .background import in_background
 
@@ -42,10 +43,12 @@ def chat_model(settings: Settings, name: str = "") -> BaseChatModel:
 
     name = name or settings.llm
     options: dict[str, Any] = {}
-    if name.startswith("huggingface:"):
+    if is_local(name):
+        quiet()
         options = {
             "backend": "pipeline",
             "task": "text-generation",
+            "device": _device_number(settings.device),
             "pipeline_kwargs": {
                 "max_new_tokens": 512, "return_full_text": False, "do_sample": False
             },
@@ -67,12 +70,24 @@ def chat_model(settings: Settings, name: str = "") -> BaseChatModel:
     return model
 
 
+def is_local(name: str) -> bool:
+    """Whether a model's name means that it runs in this process."""
+    return name.startswith("huggingface:")
+
+
+def _device_number(device: str) -> int:
+    """A torch device as pipelines count them: -1 for the processor."""
+    kind, _, number = pick_device(device).partition(":")
+    return int(number or 0) if kind == "cuda" else -1
+
+
 class LLM:
     """A chat model that is asked for text or for a value in the shape of a schema."""
 
-    def __init__(self, model: BaseChatModel) -> None:
+    def __init__(self, model: BaseChatModel, *, local: bool = False) -> None:
         self.model = model
-        self._methods = ["function_calling", "json_mode", "text"]
+        self._local = local
+        self._methods = ["text"] if local else ["function_calling", "json_mode", "text"]
 
     async def write(self, messages: Sequence[BaseMessage]) -> Reply:
         """The model's reply as text.
@@ -120,8 +135,11 @@ class LLM:
 
     async def _ask(self, model: Any, messages: Sequence[BaseMessage]) -> AIMessage:
         try:
-            call = in_background(model.ainvoke(list(messages)))
-            message: AIMessage = await asyncio.wrap_future(call)
+            if self._local:  # a pipeline of Transformers knows no async
+                message: AIMessage = await asyncio.to_thread(model.invoke, list(messages))
+            else:
+                call = in_background(model.ainvoke(list(messages)))
+                message = await asyncio.wrap_future(call)
         except Exception as exc:  # every provider's package raises its own
             raise LLMError(*_explain(exc)) from exc
         return message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -42,14 +43,15 @@ class LLMPlanner:
 
     async def plan(self, request: PlanRequest) -> Draft:
         """A draft from the model. See ``Planner.plan``."""
-        return await self._ask(_messages(request))
+        return await self._ask(await asyncio.to_thread(_messages, request))
 
     async def mend(self, request: PlanRequest, tasks: Any, errors: list[str]) -> Draft | None:
         """A draft from the model, which sees its last plan and what is wrong with it."""
         plan = json.dumps({"tasks": tasks}, ensure_ascii=False)[:20_000]
         lines = "\n".join(f"- {error}" for error in errors)
-        again = HumanMessage(fill("mend", plan=plan, errors=lines))
-        return await self._ask([*_messages(request), again])
+        messages = await asyncio.to_thread(_messages, request)
+        again = HumanMessage(await asyncio.to_thread(fill, "mend", plan=plan, errors=lines))
+        return await self._ask([*messages, again])
 
     async def _ask(self, messages: list[SystemMessage | HumanMessage]) -> Draft:
         reply = await self.llm.fill(TaskPlan, messages)

@@ -18,7 +18,7 @@ from hugginggraph.registry import (
     retrieve,
 )
 
-from .llm import LLM, chat_model
+from .llm import LLM, chat_model, is_local
 from .planner import Planner
 from .state import Context
 
@@ -94,6 +94,14 @@ class Parts:
         """The candidate of a model that a person named for a task."""
         return pinned(self.store, model, task, settings=self.settings)
 
+    def llm_name(self, context: Context) -> str:
+        """What the controller LLM of a run is called, empty where none is set or it is no use."""
+        try:
+            usable = self.llm(context) is not None
+        except LLMError:
+            usable = False
+        return (context.get("llm") or self.settings.llm) if usable else ""
+
     def llm(self, context: Context) -> LLM | None:
         """The controller LLM of a run, None where none is set.
 
@@ -105,7 +113,7 @@ class Parts:
             return None
         with self._lock:
             if name not in self._llms:
-                self._llms[name] = LLM(chat_model(self.settings, name))
+                self._llms[name] = LLM(chat_model(self.settings, name), local=is_local(name))
             return self._llms[name]
 
     def planners(self, context: Context) -> list[Planner]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
@@ -58,7 +59,7 @@ def make_plan(parts: Parts) -> Any:
 
 async def _draft(parts: Parts, request: PlanRequest) -> tuple[Planner, Draft, list[str]]:
     notes: list[str] = []
-    planners = parts.planners(run_context())
+    planners = await asyncio.to_thread(parts.planners, run_context())
     for planner in planners:
         try:
             return planner, await planner.plan(request), notes
@@ -82,7 +83,7 @@ def spend(state: State, cost: Draft) -> Usage:
 def make_check_plan(parts: Parts) -> Any:
     """The node ``check_plan``: the plan in one form, and every fault of it."""
 
-    async def check_plan(state: State) -> dict[str, Any]:
+    def check_plan(state: State) -> dict[str, Any]:
         plan, resources = state["plan"], state.get("resources") or {}
         try:
             tasks = read_tasks(plan["tasks"])
@@ -108,7 +109,8 @@ def make_repair_plan(parts: Parts) -> Any:
             cost, raw = draft, draft.tasks
             notes.append(f"asked the LLM to mend the plan (turn {turn} of {LLM_TURNS})")
         try:
-            raw, mended = repair(read_tasks(raw), state.get("resources") or {})
+            tasks, resources = read_tasks(raw), state.get("resources") or {}
+            raw, mended = await asyncio.to_thread(repair, tasks, resources)
             notes += mended
         except UnreadablePlanError:
             pass  # check_plan names it again, and the next turn shows it to the LLM
@@ -125,7 +127,7 @@ async def _mend(parts: Parts, state: State) -> Draft | None:
     plan = state["plan"]
     errors = [f"{error['message']} {error['hint']}" for error in plan["errors"]]
     try:
-        for planner in parts.planners(run_context()):
+        for planner in await asyncio.to_thread(parts.planners, run_context()):
             if planner.name == plan["planner"]:
                 return await planner.mend(plan_request(state), plan["tasks"], errors)
     except LLMError:

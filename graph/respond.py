@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import time
@@ -18,7 +19,7 @@ from .llm import LLM
 from .parts import Parts, run_context
 from .plan import plan_request, spend
 from .planner import Draft
-from .state import State
+from .state import Context, State
 
 _PATH = re.compile(r"(?<![\w:/])(?:[\w.~-]+)?(?:/[\w.~-]+)+\.\w{2,5}\b")
 _GONE = "(no such file)"
@@ -32,18 +33,20 @@ def make_respond(parts: Parts) -> Any:
         answer, cost = state.get("answer") or "", Draft(None)
         ran = bool(state.get("results"))
         if not answer:
-            llm = _llm(parts)
-            talk = not state.get("error") and not ran and not state["plan"]["tasks"]
+            llm = await asyncio.to_thread(_llm, parts, run_context())
+            talk = not ran and _nothing_to_run(state)
             try:
                 if llm and (ran or talk):
-                    messages = _about_results(state) if ran else _small_talk(state)
+                    ask = _about_results if ran else _small_talk
+                    messages = await asyncio.to_thread(ask, state)
                     reply = await llm.write(messages)
                     cost = Draft(None, llm_calls=reply.calls, tokens=reply.tokens)
-                    answer = grounded(reply.text, known_paths(state)) if ran else reply.text
+                    paths = await asyncio.to_thread(known_paths, state)
+                    answer = grounded(reply.text, paths) if ran else reply.text
             except LLMError as exc:
                 if talk:
                     answer = f"{exc.message} {exc.hint}".strip()
-            answer = answer or compose(state)
+            answer = answer or await asyncio.to_thread(compose, state)
         usage = spend(state, cost)
         usage["seconds"] = round(time.time() - state["started"], 4)
         return {
@@ -54,19 +57,25 @@ def make_respond(parts: Parts) -> Any:
     return respond
 
 
-def _llm(parts: Parts) -> LLM | None:
+def _llm(parts: Parts, context: Context) -> LLM | None:
     try:
-        return parts.llm(run_context())
+        return parts.llm(context)
     except LLMError:
         return None
+
+
+def _nothing_to_run(state: State) -> bool:
+    """Whether the planner said that no model has to run, as for a greeting."""
+    if state.get("error"):
+        return False
+    return state["plan"]["tasks"] == [] and not state["plan"]["errors"]
 
 
 def _status(state: State) -> Literal["done", "partial", "failed"]:
     if state.get("error"):
         return "failed"
-    plan = state["plan"]
-    if not plan["valid"]:
-        return "failed" if plan["tasks"] else "done"
+    if not state["plan"]["valid"]:
+        return "done" if _nothing_to_run(state) else "failed"
     done = [result["status"] == "done" for result in state["results"].values()]
     return "done" if all(done) else "partial" if any(done) else "failed"
 

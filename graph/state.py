@@ -57,7 +57,11 @@ class Plan(TypedDict):
 
 
 class Choice(TypedDict):
-    """The model chosen for a task, why, and the runners-up; ``error`` where there is none."""
+    """The model chosen for a task, why, and the runners-up; ``error`` where there is none.
+
+    ``route`` is where it runs: ``local``, ``remote``, or ``llm``, the controller LLM itself, whose
+    name is then the model. Each candidate has a route of its own.
+    """
 
     model: str
     route: str
@@ -69,7 +73,11 @@ class Choice(TypedDict):
 
 
 class Result(TypedDict):
-    """What came out of a task. ``files`` are resource ids; ``seconds`` is the whole task's time."""
+    """What came out of a task. ``files`` are resource ids; ``seconds`` is the whole task's time.
+
+    Each of the ``attempts`` has ``model``, ``route`` and ``seconds``, ``error`` where it failed and
+    ``usage`` where the LLM did it.
+    """
 
     status: Literal["done", "failed", "skipped"]
     kind: Kind

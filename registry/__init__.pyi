@@ -1,3 +1,4 @@
+from . import languages as languages
 from .cards import ModelCard as ModelCard, model_cards as model_cards
 from .embedding import Embedder as Embedder, MiniLM as MiniLM
 from .errors import (
@@ -20,6 +21,9 @@ from .errors import (
     PlanError as PlanError,
     PlanFileError as PlanFileError,
     RegistryError as RegistryError,
+    RemoteAccountError as RemoteAccountError,
+    RemoteBusyError as RemoteBusyError,
+    RemoteError as RemoteError,
     RequestError as RequestError,
     RequestTooLongError as RequestTooLongError,
     ResourceError as ResourceError,
@@ -49,7 +53,17 @@ from .retrieval import (
     explain as explain,
     pinned as pinned,
     retrieve as retrieve,
+    route_of as route_of,
     search as search,
+)
+from .routes import (
+    Route as Route,
+    base_host as base_host,
+    endpoint_url as endpoint_url,
+    hub_token as hub_token,
+    is_hugging_face as is_hugging_face,
+    remote_closed as remote_closed,
+    remote_obstacle as remote_obstacle,
 )
 from .settings import Settings as Settings, load_settings as load_settings
 from .store import CardStore as CardStore

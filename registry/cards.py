@@ -18,8 +18,9 @@ class ModelCard(BaseModel):
     picks the runner of the task's row. ``path`` is set where the checkpoint is already in a folder
     of this machine (the starter pack, a packaged model). ``translates`` is (source, target).
     ``base_only`` marks a checkpoint that is only pretrained. ``world`` says, for a model that
-    knows only a small world, what that is. ``base_model`` is the id, or the folder, of the model
-    that this one works inside (a ControlNet, a motion module) where it is not the usual one.
+    knows only a small world, what that is. ``providers`` are the inference providers that serve it
+    (``"fal-ai"``); empty where that is not known. ``base_model`` is the id, or the folder, of the
+    model that this one works inside (a ControlNet, a motion module) where it is not the usual one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,6 +40,7 @@ class ModelCard(BaseModel):
     translates: tuple[str, str] | None = None
     base_only: bool = False
     world: str = ""
+    providers: tuple[str, ...] = ()
     source: str = "catalogue"
     path: Path | None = None
     base_model: str | None = None

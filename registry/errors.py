@@ -27,7 +27,10 @@
     │   ├── MissingExtraError
     │   ├── ModelLoadError
     │   ├── ModelRunError
-    │   └── TaskTimeoutError
+    │   ├── TaskTimeoutError
+    │   └── RemoteError           a model that another machine runs
+    │       ├── RemoteBusyError   it may pass: ask again (``retry_after``)
+    │       └── RemoteAccountError
     ├── RegistryError             the store of model cards
     ├── LLMError                  the controller LLM
     └── SettingsError
@@ -57,7 +60,7 @@ class HuggingGraphError(Exception):
         return f"{self.message} {self.hint}".strip()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_rebuild, (type(self), self.message, self.hint, self.task))
+        return (_rebuild, (type(self), self.message, self.hint, self.task), vars(self))
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> HuggingGraphError:
@@ -192,6 +195,24 @@ class ModelRunError(ModelError):
 
 class TaskTimeoutError(ModelError):
     """The task took longer than it may."""
+
+
+class RemoteError(ModelError):
+    """The remote service refused, failed, or gave a reply that cannot be used."""
+
+
+class RemoteBusyError(RemoteError):
+    """The remote service cannot answer now, and may after ``retry_after`` seconds."""
+
+    def __init__(
+        self, message: str, hint: str = "", *, task: int | None = None, retry_after: float = 0.0
+    ) -> None:
+        super().__init__(message, hint, task=task)
+        self.retry_after = retry_after
+
+
+class RemoteAccountError(RemoteError):
+    """The token or its credit is not enough, so that no other model of the service will help."""
 
 
 class RegistryError(HuggingGraphError):

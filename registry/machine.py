@@ -14,10 +14,13 @@ from threading import Thread
 
 from .cards import ModelCard
 
-WITHOUT_FILES = frozenset({"opencv"})
+WITHOUT_FILES = frozenset({"opencv", "scipy"})
 """Libraries whose models are code, so that there is nothing to find."""
 
+PICKLES = (".pkl", ".pickle", ".joblib")
 HUB_SECONDS = 1.5
+NOTHING = 1000
+"""What stands for a status where no reply came."""
 
 
 def memory_free() -> int:
@@ -42,12 +45,12 @@ def hub_reachable(offline: bool = False) -> bool:
 
     if offline or constants.HF_HUB_OFFLINE:
         return False
-    return _answers(constants.ENDPOINT)
+    return _status(constants.ENDPOINT) < 500
 
 
 @cache
-def _answers(endpoint: str) -> bool:
-    """Whether any HTTP reply below 500 comes; through the proxy, where the environment has one.
+def _status(endpoint: str) -> int:
+    """The HTTP status that comes, through the proxy where the environment has one, or `NOTHING`.
 
     In a thread, because looking up a name cannot be given a time limit.
     """
@@ -55,7 +58,7 @@ def _answers(endpoint: str) -> bool:
     thread = Thread(target=_ask, args=(endpoint, replies), daemon=True)
     thread.start()
     thread.join(HUB_SECONDS)
-    return bool(replies) and replies[0] < 500
+    return replies[0] if replies else NOTHING
 
 
 def _ask(endpoint: str, replies: list[int]) -> None:
@@ -64,7 +67,14 @@ def _ask(endpoint: str, replies: list[int]) -> None:
     try:
         replies.append(httpx.head(endpoint, timeout=HUB_SECONDS).status_code)
     except (httpx.HTTPError, httpx.InvalidURL, OSError):
-        replies.append(599)
+        replies.append(NOTHING)
+
+
+def answers(url: str) -> bool:
+    """Whether anything at all answers there; asked once per process, False when set offline."""
+    from huggingface_hub import constants
+
+    return not constants.HF_HUB_OFFLINE and _status(url) < NOTHING
 
 
 def is_local(card: ModelCard) -> bool:
@@ -93,8 +103,13 @@ def missing_parts(folder: Path) -> list[str]:
 
     It needs a configuration and all weights that belong to it, as safetensors. A Diffusers folder
     has a ``model_index.json`` and its parts in folders; each part with a configuration of its own
-    needs its weights.
+    needs its weights. A scikit-learn model is a skops file; a pickle is not weights.
     """
+    if any(folder.glob("*.skops")):
+        return []
+    pickles = [file.name for file in sorted(folder.glob("*")) if file.suffix in PICKLES]
+    if pickles and not any(folder.glob("*.safetensors")):
+        return [f"a skops file ('{pickles[0]}' is a pickle, which could run any code)"]
     index = folder / "model_index.json"
     if not index.is_file():
         config = [] if (folder / "config.json").is_file() else ["config.json"]

@@ -4,6 +4,13 @@ Cards are ranked over the whole store by a sum whose weights stand below: they c
 queries, but for those of local models and small worlds, which are a choice. Then each card meets
 the conditions of running here in a fixed order; the first that it fails is why it is rejected.
 
+Routes: what can run on this machine comes first, by score. Where the mode allows it and the remote
+service is open, it is followed by what can run there, by score: models that cannot run here, and
+the same models once more, for when they fail here. So nothing leaves the machine while a model
+here does the task. In the mode `remote` nothing is loaded here, and only functions without weights
+run here. Last comes the controller LLM, where there is one and the row is a text task that it can
+do itself: after every model made for the task, and before nothing at all.
+
 Not covered: whether a library in a task's row is installed, memory of a GPU, and a language or a
 direction of translation that can be seen neither in the card nor in the request.
 """
@@ -21,6 +28,7 @@ from . import languages, machine
 from .cards import ModelCard
 from .errors import NoModelError
 from .machine import readable_size
+from .routes import Route, hub_token, remote_closed, remote_obstacle
 from .settings import Settings, load_settings
 from .store import CardStore
 from .tasks import task_type, task_types, unknown_task
@@ -50,7 +58,8 @@ class Candidate:
     """A model that was found for a task.
 
     ``similarity`` is the cosine of card and request, ``score`` the sum that ranks. ``obstacle``
-    says why it cannot run here; `retrieve` gives only candidates where it is empty.
+    says why it cannot run here; `retrieve` gives only candidates where it is empty. ``local`` says
+    whether its files are here, ``route`` where it would run.
     """
 
     card: ModelCard
@@ -58,7 +67,7 @@ class Candidate:
     similarity: float
     local: bool
     reason: str
-    route: str = "local"
+    route: Route = "local"
     obstacle: str = ""
 
 
@@ -171,10 +180,34 @@ class _Conditions:
         self.asked_for = asked_for
         self.memory = machine.memory_free()
         self.licenses = {name.lower() for name in settings.licenses}
+        self.closed = remote_closed(settings)
 
     def obstacle(self, card: ModelCard, task: str, local: bool) -> tuple[str, str] | None:
         """The first condition not met as (group, sentence), or None."""
         return next(chain(self._model(card, task), self._machine(card, local)), None)
+
+    def remote_obstacle(self, card: ModelCard, task: str) -> tuple[str, str] | None:
+        """The first condition of running remotely that is not met, or None."""
+        here = (failed for failed in self._model(card, task) if failed[0] not in ONLY_HERE)
+        if failed := next(here, None):
+            return failed
+        if why := self.closed or remote_obstacle(card, task, self.settings):
+            return "not remotely", why
+        return None
+
+    def route(self, card: ModelCard, task: str, local: bool) -> Route | tuple[str, str]:
+        """The first route that is open to the card, or why none is."""
+        failed = self.obstacle(card, task, local)
+        if failed is None:
+            return "local"
+        if failed[0] not in ONLY_HERE:
+            return failed
+        remotely = self.remote_obstacle(card, task)
+        if remotely is None:
+            return "remote"
+        if self.settings.mode == "remote":
+            return remotely
+        return failed if self.closed else (failed[0], f"{failed[1]} Remotely: {remotely[1]}")
 
     def _model(self, card: ModelCard, task: str) -> Iterator[tuple[str, str]]:
         """Conditions of the model itself and of policy."""
@@ -202,6 +235,8 @@ class _Conditions:
 
     def _machine(self, card: ModelCard, local: bool) -> Iterator[tuple[str, str]]:
         """Conditions of size and of where the files are."""
+        if self.settings.mode == "remote" and card.library not in machine.WITHOUT_FILES:
+            yield "the mode is remote", "The mode is remote, so no model is loaded here."
         size = card.size_bytes if card.size_bytes is not None else (card.parameters or 0) * 4
         if size > self.settings.max_model_bytes:
             yield (
@@ -250,19 +285,28 @@ def explain(
     task_type(task)
     query = _Query.of(request, task, args)
     conditions = _Conditions(settings, query)
-    usable: list[_Scored] = []
+    here: list[_Scored] = []
+    there: list[_Scored] = []
     rejected: list[Rejected] = []
     for item in _ranked(store, query, task):
-        if failed := conditions.obstacle(item.card, task, item.local):
-            rejected.append(Rejected(item.card.id, *failed))
-        else:
-            usable.append(item)
-    if any(not query.foreign(item.card) for item in usable):
-        for item in [item for item in usable if query.foreign(item.card)]:
-            usable.remove(item)
-            why = f"It knows only {_language_names(item.card)}, which nobody asked for."
-            rejected.append(Rejected(item.card.id, "another language", why))
-    candidates = [_candidate(item, rank, len(usable), query) for rank, item in enumerate(usable, 1)]
+        route = conditions.route(item.card, task, item.local)
+        if isinstance(route, tuple):
+            rejected.append(Rejected(item.card.id, *route))
+        elif route == "remote" or conditions.remote_obstacle(item.card, task) is None:
+            there.append(item)
+        if route == "local":
+            here.append(item)
+    if any(not query.foreign(item.card) for item in (*here, *there)):
+        foreign = {i.card.id: i.card for i in (*here, *there) if query.foreign(i.card)}
+        here = [item for item in here if item.card.id not in foreign]
+        there = [item for item in there if item.card.id not in foreign]
+        for card in foreign.values():
+            why = f"It knows only {_language_names(card)}, which nobody asked for."
+            rejected.append(Rejected(card.id, "another language", why))
+    candidates = [_candidate(item, i, len(here), query) for i, item in enumerate(here, 1)]
+    candidates += [
+        _candidate(item, i, len(there), query, "remote") for i, item in enumerate(there, 1)
+    ]
     return Ranking(tuple(candidates), tuple(rejected))
 
 
@@ -274,8 +318,13 @@ def retrieve(
     *,
     settings: Settings,
     k: int = 5,
+    llm: str = "",
 ) -> list[Candidate]:
-    """At most k models that can run a task here, best first, at least one.
+    """The models that can run a task, best first, at least one.
+
+    At most k of them, but always the best remote one where there is one, so that a task whose
+    models fail here can still be done. ``llm`` is the name of a controller LLM, which follows as
+    one more candidate where it can do the task itself.
 
     Raises:
         NoModelError: there is none; the message counts why the task's models fell out.
@@ -283,16 +332,39 @@ def retrieve(
         RegistryError: the store cannot be read.
     """
     ranking = explain(store, request, task, args, settings=settings)
-    if not ranking.candidates:
-        raise _no_model(task, ranking)
-    return list(ranking.candidates[:k])
+    here = [c for c in ranking.candidates if c.route == "local"][:k]
+    there = [c for c in ranking.candidates if c.route == "remote"][: max(k - len(here), 1)]
+    found = [*here, *there, *_by_llm(task, llm)]
+    if not found:
+        raise _no_model(task, ranking, settings)
+    return found
+
+
+def _by_llm(task: str, llm: str) -> list[Candidate]:
+    row = task_type(task)
+    if not (llm and row.by_llm and row.output == "text"):
+        return []
+    card = ModelCard(id=llm, task=task, library="llm", description="The LLM.", source="llm")
+    reason = "The LLM can do this itself; it comes after the models made for it."
+    return [Candidate(card, 0.0, 0.0, False, reason, route="llm")]
+
+
+def route_of(card: ModelCard, task: str, *, settings: Settings) -> Route:
+    """Where a model runs when nobody chose: here, or remotely where it cannot run here."""
+    conditions = _Conditions(settings, _Query("", frozenset(), None, None))
+    if conditions.closed:
+        return "local"
+    route = conditions.route(card, task, machine.is_local(card))
+    return "local" if isinstance(route, tuple) else route
 
 
 def clear_winner(candidates: list[Candidate]) -> bool:
-    """Whether the first candidate needs no second opinion: it is alone, or leads by `MARGIN`."""
-    return len(candidates) == 1 or (
-        len(candidates) > 1 and candidates[0].score - candidates[1].score >= MARGIN
-    )
+    """Whether the first candidate needs no second opinion: it is alone, or leads by `MARGIN`.
+
+    Only the candidates of its own route count: which route goes first is a rule.
+    """
+    rivals = [c for c in candidates if c.route == candidates[0].route]
+    return len(rivals) == 1 or (len(rivals) > 1 and rivals[0].score - rivals[1].score >= MARGIN)
 
 
 def search(
@@ -320,8 +392,10 @@ def search(
     found = [i for i in _ranked(store, wanted, task) if task is None or i.card.task == task]
     out = []
     for rank, item in enumerate(found[:k], 1):
-        _, obstacle = conditions.obstacle(item.card, item.card.task, item.local) or ("", "")
-        out.append(_candidate(item, rank, len(found), wanted, obstacle))
+        route = conditions.route(item.card, item.card.task, item.local)
+        obstacle = route[1] if isinstance(route, tuple) else ""
+        way: Route = "local" if isinstance(route, tuple) else route
+        out.append(_candidate(item, rank, len(found), wanted, way, obstacle))
     return out
 
 
@@ -341,24 +415,31 @@ def pinned(
     conditions = _Conditions(
         settings or load_settings(), _Query("", frozenset(), None, None), asked_for=True
     )
-    if failed := conditions.obstacle(card, task, local):
-        group, reason = failed
+    route = conditions.route(card, task, local)
+    if isinstance(route, tuple):
+        group, reason = route
         raise NoModelError(
             f"The model '{card.id}' was asked for, but cannot run {task} here. {reason}",
             _WAYS_OUT.get(group, "") or f"`hugginggraph models search --task {task}` lists others.",
         )
     where = "it is on this machine" if local else "it will be fetched from the Hub"
-    return Candidate(card, 1.0, 1.0, local, f"Asked for by name; {where}.")
+    where = "it runs remotely" if route == "remote" else where
+    return Candidate(card, 1.0, 1.0, local, f"Asked for by name; {where}.", route)
 
 
 def _candidate(
-    item: _Scored, rank: int, count: int, query: _Query, obstacle: str = ""
+    item: _Scored,
+    rank: int,
+    count: int,
+    query: _Query,
+    route: Route = "local",
+    obstacle: str = "",
 ) -> Candidate:
-    reason = _reason(item, rank, count, query)
-    return Candidate(item.card, item.score, item.similarity, item.local, reason, obstacle=obstacle)
+    reason = _reason(item, rank, count, query, route)
+    return Candidate(item.card, item.score, item.similarity, item.local, reason, route, obstacle)
 
 
-def _reason(item: _Scored, rank: int, count: int, query: _Query) -> str:
+def _reason(item: _Scored, rank: int, count: int, query: _Query, route: Route) -> str:
     """One sentence on why the card stands where it does."""
     card = item.card
     place = "only one" if count == 1 else f"{rank} of {count}"
@@ -369,7 +450,10 @@ def _reason(item: _Scored, rank: int, count: int, query: _Query) -> str:
         parts.append(f"knows only {card.world}")
     size = card.size_bytes
     fetched = "to be fetched from the Hub" + (f" ({readable_size(size)})" if size else "")
-    parts.append("on this machine" if item.local else fetched)
+    if route == "remote":
+        parts.append("run remotely" + (f" ({', '.join(card.providers)})" if card.providers else ""))
+    else:
+        parts.append("on this machine" if item.local else fetched)
     sentence = "; ".join(parts)
     return f"{sentence[0].upper()}{sentence[1:]}."
 
@@ -378,6 +462,21 @@ def _language_names(card: ModelCard, among: frozenset[str] = frozenset()) -> str
     codes = [code for code in card.languages if not among or code in among]
     return ", ".join(languages.NAMES.get(code, code) for code in codes)
 
+
+ONLY_HERE = frozenset(
+    {
+        "no runner for its library",
+        "gated",
+        "the mode is remote",
+        "larger than allowed",
+        "more than the free memory",
+        "not on this machine, and the Hub is out of reach",
+        "to be fetched, of unknown size",
+        "larger than may be fetched",
+        "no room on the disk",
+    }
+)
+"""What keeps a model from running on this machine, and not from running remotely."""
 
 _WAYS_OUT = {
     "not on this machine, and the Hub is out of reach": "Fetch one where there is a network "
@@ -393,8 +492,9 @@ _WAYS_OUT = {
 }
 
 
-def _no_model(task: str, ranking: Ranking) -> NoModelError:
+def _no_model(task: str, ranking: Ranking, settings: Settings) -> NoModelError:
     """The error that counts why the cards of a task fell out, with a way out of each group."""
+    way = _remote_way(task, settings)
     groups = Counter(r.group for r in ranking.rejected if r.group != "another task")
     if not groups:
         return NoModelError(
@@ -408,5 +508,17 @@ def _no_model(task: str, ranking: Ranking) -> NoModelError:
     ways = [_WAYS_OUT[group] for group in ranked if group in _WAYS_OUT]
     return NoModelError(
         f"No model can run {task} here: {known} known ({counts}).",
-        " ".join(ways[:2]) or f"`hugginggraph models search {task}` lists them.",
+        " ".join([*ways[:2], *way]) or f"`hugginggraph models search {task}` lists them.",
     )
+
+
+def _remote_way(task: str, settings: Settings) -> list[str]:
+    """What opens the remote route to a task, where it has one and that is closed."""
+    if not task_type(task).remote or (settings.offline and settings.mode != "remote"):
+        return []
+    if settings.mode == "local":
+        return ["Or set HUGGINGGRAPH_MODE=hybrid to run one remotely."]
+    closed = remote_closed(settings)
+    if closed and not settings.hf_base_url and not hub_token(settings):
+        return ["Or set HF_TOKEN to run one remotely."]
+    return [f"None can run remotely: {closed}"] if closed else []

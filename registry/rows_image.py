@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .slots import IMAGE
-from .tasks import TaskType
+from .slots import IMAGE, LABELS, QUESTION
+from .tasks import Slot, TaskType
 
 ROWS: tuple[TaskType, ...] = (
     TaskType(
@@ -14,6 +14,7 @@ ROWS: tuple[TaskType, ...] = (
         {"transformers": "hugginggraph.tools.vision:image_classification"},
         says="{image} is most likely {best}, before {rest}.",
         noun="class",
+        remote="hugginggraph.tools.remote:image_classification",
     ),
     TaskType(
         "object-detection",
@@ -23,6 +24,7 @@ ROWS: tuple[TaskType, ...] = (
         {"transformers": "hugginggraph.tools.vision:object_detection"},
         says="In {image} I found {value}.",
         noun="objects",
+        remote="hugginggraph.tools.remote:object_detection",
     ),
     TaskType(
         "image-to-text",
@@ -32,5 +34,93 @@ ROWS: tuple[TaskType, ...] = (
         {"transformers": "hugginggraph.tools.vision:image_to_text"},
         says="{image} shows {value}.",
         noun="caption",
+        remote="hugginggraph.tools.remote:image_to_text",
+    ),
+    TaskType(
+        "zero-shot-image-classification",
+        "say which of the labels given in the request fits a picture best",
+        (IMAGE, LABELS),
+        "labels",
+        {"transformers": "hugginggraph.tools.zero_shot_vision:zero_shot_image_classification"},
+        says="{image} fits {best} best, before {rest}.",
+        noun="label",
+        converts=False,
+        remote="hugginggraph.tools.remote:zero_shot_image_classification",
+    ),
+    TaskType(
+        "zero-shot-object-detection",
+        "find and locate in a picture the things that the request names",
+        (IMAGE, LABELS),
+        "boxes",
+        {"transformers": "hugginggraph.tools.zero_shot_vision:zero_shot_object_detection"},
+        says="In {image} I found {value}.",
+        noun="objects",
+        converts=False,
+    ),
+    TaskType(
+        "image-segmentation",
+        "cut a picture into its parts and name each: a mask for every thing or kind of thing",
+        (IMAGE,),
+        "masks",
+        {"transformers": "hugginggraph.tools.segmentation:image_segmentation"},
+        says="{image} has {value}.",
+        noun="segments",
+        remote="hugginggraph.tools.remote:image_segmentation",
+    ),
+    TaskType(
+        "mask-generation",
+        "cut out everything in a picture that hangs together, without naming it",
+        (IMAGE,),
+        "masks",
+        {"transformers": "hugginggraph.tools.segmentation:mask_generation"},
+        says="{image} has {value}.",
+        noun="masks",
+        converts=False,
+    ),
+    TaskType(
+        "depth-estimation",
+        "show how near each part of a picture is, as a depth map",
+        (IMAGE,),
+        "image",
+        {"transformers": "hugginggraph.tools.depth:depth_estimation"},
+        says="The depth of {image}: {value}.",
+        noun="depth map",
+        converts=False,
+    ),
+    TaskType(
+        "visual-question-answering",
+        "answer a question about a picture",
+        (IMAGE, QUESTION),
+        "text",
+        {"transformers": "hugginggraph.tools.visual_qa:visual_question_answering"},
+        says="{question} {value}",
+        noun="answer",
+        converts=False,
+        remote="hugginggraph.tools.remote:visual_question_answering",
+    ),
+    TaskType(
+        "document-question-answering",
+        "answer a question about a scanned document: an invoice, a form, a letter",
+        (IMAGE, QUESTION),
+        "text",
+        {"transformers": "hugginggraph.tools.visual_qa:document_question_answering"},
+        says="{question} {value}",
+        noun="answer",
+        converts=False,
+        remote="hugginggraph.tools.remote:document_question_answering",
+    ),
+    TaskType(
+        "image-text-to-text",
+        "follow an instruction about a picture: explain, compare, write about it at length",
+        (
+            IMAGE,
+            Slot("text", "text", "the instruction", names=("prompt", "instruction", "message")),
+        ),
+        "text",
+        {"transformers": "hugginggraph.tools.visual_qa:image_text_to_text"},
+        says="{value}",
+        noun="text about the picture",
+        converts=False,
+        remote="hugginggraph.tools.remote:image_text_to_text",
     ),
 )

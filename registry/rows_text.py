@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .slots import LABELS, TEXT
+from .slots import FROM_LANGUAGE, INTO_LANGUAGE, LABELS, QUESTION, TABLE, TEXT
 from .tasks import Slot, TaskType
 
 ROWS: tuple[TaskType, ...] = (
@@ -15,6 +15,7 @@ ROWS: tuple[TaskType, ...] = (
         {"transformers": "hugginggraph.tools.text:text_classification"},
         says="{text} reads as {best}.",
         noun="class",
+        remote="hugginggraph.tools.remote:text_classification",
     ),
     TaskType(
         "token-classification",
@@ -24,6 +25,7 @@ ROWS: tuple[TaskType, ...] = (
         {"transformers": "hugginggraph.tools.text:token_classification"},
         says="Found in {text}: {value}.",
         noun="names",
+        remote="hugginggraph.tools.remote:token_classification",
     ),
     TaskType(
         "zero-shot-classification",
@@ -39,6 +41,7 @@ ROWS: tuple[TaskType, ...] = (
         },
         says="{text} fits {best} best, before {rest}.",
         noun="label",
+        remote="hugginggraph.tools.remote:zero_shot_classification",
     ),
     TaskType(
         "question-answering",
@@ -54,6 +57,7 @@ ROWS: tuple[TaskType, ...] = (
         },
         says="{question} {value}",
         noun="answer",
+        remote="hugginggraph.tools.remote:question_answering",
     ),
     TaskType(
         "summarization",
@@ -66,6 +70,8 @@ ROWS: tuple[TaskType, ...] = (
         },
         says="In short, {text} says: {value}",
         noun="summary",
+        remote="hugginggraph.tools.remote:summarization",
+        by_llm=True,
     ),
     TaskType(
         "text-generation",
@@ -75,6 +81,8 @@ ROWS: tuple[TaskType, ...] = (
         {"transformers": "hugginggraph.tools.text:text_generation"},
         says="{value}",
         noun="new text",
+        remote="hugginggraph.tools.remote:text_generation",
+        by_llm=True,
     ),
     TaskType(
         "sentence-similarity",
@@ -98,6 +106,7 @@ ROWS: tuple[TaskType, ...] = (
         {"sentence-transformers": "hugginggraph.tools.embedding:sentence_similarity"},
         says="{text} is nearest in meaning to {best}, before {rest}.",
         noun="comparison",
+        remote="hugginggraph.tools.remote:sentence_similarity",
     ),
     TaskType(
         "feature-extraction",
@@ -110,5 +119,107 @@ ROWS: tuple[TaskType, ...] = (
         },
         says="{text} as an embedding is {value}.",
         noun="embedding",
+        remote="hugginggraph.tools.remote:feature_extraction",
+    ),
+    TaskType(
+        "translation",
+        "put a text into another language",
+        (TEXT, INTO_LANGUAGE, FROM_LANGUAGE),
+        "text",
+        {"transformers": "hugginggraph.tools.translation:translation"},
+        says="{text} in translation: {value}",
+        noun="translation",
+        converts=False,
+        remote="hugginggraph.tools.remote:translation",
+        by_llm=True,
+    ),
+    TaskType(
+        "text2text-generation",
+        "follow an instruction about a text that is written with it: rewrite, correct, rephrase",
+        (
+            Slot(
+                "text",
+                "text",
+                "the instruction and the text",
+                names=("prompt", "input", "inputs", "instruction"),
+            ),
+        ),
+        "text",
+        {"transformers": "hugginggraph.tools.translation:text2text_generation"},
+        says="{value}",
+        noun="new text",
+        converts=False,
+        remote="hugginggraph.tools.remote:text2text_generation",
+        by_llm=True,
+    ),
+    TaskType(
+        "fill-mask",
+        "say which words fit a blank in a sentence ([MASK] or ___)",
+        (TEXT,),
+        "labels",
+        {"transformers": "hugginggraph.tools.fill_mask:fill_mask"},
+        says="In {text} the blank is most likely {best}, before {rest}.",
+        noun="word",
+        remote="hugginggraph.tools.remote:fill_mask",
+    ),
+    TaskType(
+        "conversational",
+        "reply to a message in a conversation",
+        (
+            Slot("text", "text", "the message", names=("message", "prompt", "input", "inputs")),
+            Slot(
+                "history",
+                "text",
+                "what was said before, a line for each turn: `User: …`, `Assistant: …`",
+                required=False,
+                names=("past", "conversation", "turns"),
+            ),
+        ),
+        "text",
+        {"transformers": "hugginggraph.tools.chat:conversational"},
+        says="{value}",
+        noun="reply",
+        converts=False,
+        remote="hugginggraph.tools.remote:conversational",
+        by_llm=True,
+    ),
+    TaskType(
+        "table-question-answering",
+        "answer a question from a table that is given with it",
+        (TABLE, QUESTION),
+        "text",
+        {"transformers": "hugginggraph.tools.tabular:table_question_answering"},
+        says="{question} {value}",
+        noun="answer",
+        converts=False,
+        remote="hugginggraph.tools.remote:table_question_answering",
+    ),
+    TaskType(
+        "tabular-classification",
+        "say which class each row of a table belongs to",
+        (TABLE,),
+        "labels",
+        {
+            "sklearn": "hugginggraph.tools.tabular:tabular_classification",
+            "skops": "hugginggraph.tools.tabular:tabular_classification",
+        },
+        says="The rows of {table} are {value}.",
+        noun="classes",
+        converts=False,
+        remote="hugginggraph.tools.remote:tabular_classification",
+    ),
+    TaskType(
+        "tabular-regression",
+        "estimate a number for each row of a table",
+        (TABLE,),
+        "table",
+        {
+            "sklearn": "hugginggraph.tools.tabular:tabular_regression",
+            "skops": "hugginggraph.tools.tabular:tabular_regression",
+        },
+        says="For the rows of {table} the estimates are: {value}.",
+        noun="estimates",
+        converts=False,
+        remote="hugginggraph.tools.remote:tabular_regression",
     ),
 )

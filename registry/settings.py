@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .errors import SettingsError
@@ -36,8 +36,35 @@ class Settings(BaseSettings):
     planner: Literal["auto", "llm", "builtin"] = Field(
         "auto", description="Which planner: `auto` takes the LLM where one is set."
     )
+    mode: Literal["local", "remote", "hybrid"] = Field(
+        "hybrid",
+        description="Where models run: `local` on this machine, `remote` on inference providers, "
+        "`hybrid` here first and remotely what cannot run here.",
+    )
+    hf_provider: str = Field(
+        "auto", description="The inference provider (`hf-inference`, `together`, …); `auto`: any."
+    )
+    hf_token: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("HUGGINGGRAPH_HF_TOKEN", "HF_TOKEN", "hf_token"),
+        description="The Hub's token for inference providers, else `HF_TOKEN`. It is sent to the "
+        "Hub only.",
+    )
+    hf_base_url: str = Field(
+        "",
+        pattern=r"^$|^https?://\S+$",
+        description="An Inference API of one's own instead: it is asked at `/models/ID` below.",
+    )
+    hf_base_model: str = Field(
+        "",
+        description="The one model behind `hf_base_url`, where that is an Inference Endpoint; it "
+        "is then asked at the address itself.",
+    )
+    remote_timeout: float = Field(
+        120.0, gt=0, description="Seconds to wait for a remote model's reply."
+    )
     offline: bool = Field(
-        False, description="Never look for the Hub; use only what is on this machine."
+        False, description="Never look for the Hub or a remote model; use what is on this machine."
     )
     device: str = Field("auto", description="`auto`, `cpu`, `cuda`, `cuda:1`, `mps`.")
     licenses: tuple[str, ...] = Field(

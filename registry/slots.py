@@ -19,3 +19,20 @@ LABELS = Slot(
     many=True,
     names=("labels", "classes", "candidates", "categories"),
 )
+TABLE = Slot(
+    "table", "table", "the table as CSV", names=("csv", "data", "dataset", "spreadsheet", "file")
+)
+INTO_LANGUAGE = Slot(
+    "target_language",
+    "text",
+    "the language wanted, by its name or its code",
+    required=False,
+    names=("language", "target", "tgt_lang", "target_lang", "to_language", "to"),
+)
+FROM_LANGUAGE = Slot(
+    "source_language",
+    "text",
+    "the language of the text, where it is not plain from it",
+    required=False,
+    names=("source", "src_lang", "source_lang"),
+)

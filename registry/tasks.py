@@ -29,11 +29,12 @@ READS_AS: Mapping[Kind, tuple[Kind, ...]] = {
     "masks": ("masks", "text", "image"),
     "image": ("image",),
     "audio": ("audio",),
-    "video": ("video",),
+    "video": ("video", "audio"),
     "table": ("table", "text"),
     "vector": ("vector", "text"),
 }
-"""What a result of each kind can be used as: boxes also read as a sentence and as a picture."""
+"""What each kind can be used as: boxes also read as a sentence and as a picture, a video also has a
+sound track."""
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,8 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -19,6 +18,8 @@ from rich.markup import escape
 
 if TYPE_CHECKING:
     from hugginggraph.registry import CardStore, Settings
+
+    from .session import Session
 
 app = typer.Typer(
     help="Ask in plain words; Hugging Face models do the work.",
@@ -42,6 +43,10 @@ Planner = Annotated[str | None, typer.Option(help="auto, llm or builtin.")]
 Pins = Annotated[
     list[str] | None,
     typer.Option("--model", "-m", help="Use this model: TASK=OWNER/NAME; repeatable."),
+]
+ThreadName = Annotated[
+    str | None,
+    typer.Option("--thread", help="Go on with this thread, or start one of this name."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show what happens inside, and tracebacks.")]
@@ -85,9 +90,16 @@ def fail(message: str, hint: str = "") -> None:
     Console(stderr=True, highlight=False).print(f"{text} {escape(hint)}".strip(), soft_wrap=True)
 
 
-def stopped() -> None:
+def say(answer: str) -> None:
+    """The answer on stdout: wrapped at words for a person, as it is for a program."""
+    console = Console(highlight=False)
+    console.print(escape(answer), soft_wrap=not console.is_terminal)
+
+
+def stopped(thread: str = "") -> NoReturn:
     """Leave at once after Ctrl-C, whatever threads are still working."""
-    Console(stderr=True).print("\n[yellow]Stopped.[/] Files that were finished are kept.")
+    again = f" `hugginggraph resume {thread}` goes on from here." if thread else ""
+    Console(stderr=True, highlight=False).print(f"\n[yellow]Stopped.[/]{again}")
     sys.stdout.flush()
     os._exit(130)
 
@@ -140,6 +152,7 @@ def run(
     llm: Llm = None,
     planner: Planner = None,
     model: Pins = None,
+    thread: ThreadName = None,
     json_: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -148,12 +161,59 @@ def run(
 
     settings = settings_for(llm, planner, debug)
     pins = read_pins(model)
-    session = Session(settings, show=not json_)
-    state = guarded(lambda: session.run(read_request(request), _paths(file), {"models": pins}))
+    with Session(settings, show=not json_, thread=thread) as session:
+        try:
+            state = session.run(read_request(request), _paths(file), {"models": pins})
+        except KeyboardInterrupt:
+            stopped(session.thread)
+    finish(state, json_)
+
+
+@app.command()
+def resume(
+    thread: Annotated[str | None, typer.Argument(help="Default: the last unfinished.")] = None,
+    llm: Llm = None,
+    json_: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Go on with a run that was stopped or killed; what was finished is not done again."""
+    from .session import Session
+
+    settings = settings_for(llm, None, debug)
+    with Session(settings, show=not json_, thread=thread) as session:
+        if thread is None:
+            left = [found["name"] for found in session.threads() if found["unfinished"]]
+            if not left:
+                Console().print("No run is left unfinished.")
+                raise typer.Exit(0)
+            session.thread = left[0]
+        try:
+            state = session.resume({})
+        except KeyboardInterrupt:
+            stopped(session.thread)
+    finish(state, json_)
+
+
+@app.command()
+def threads() -> None:
+    """List the latest threads, the one last worked on first."""
+    from .session import Session
+
+    console = Console(highlight=False)
+    with Session(settings_for(), show=False) as session:
+        listed = session.threads()
+    for found in listed:
+        mark = "[yellow]unfinished[/]" if found["unfinished"] else "[green]done[/]"
+        request = " ".join(found["request"].split())[:80]
+        console.print(f"[bold]{escape(found['name'])}[/]  {mark}  {escape(request)}")
+
+
+def finish(state: dict[str, Any], json_: bool) -> NoReturn:
+    """Print a finished run and leave with its exit code."""
     if json_:
         print_json(as_json(state))
     else:
-        Console(highlight=False, soft_wrap=True).print(escape(state["answer"]))
+        say(state["answer"])
     raise typer.Exit(exit_code(state))
 
 
@@ -171,7 +231,10 @@ def plan(
     from .terminal import plan_tree
 
     session = Session(settings_for(llm, planner, debug), show=False)
-    state = guarded(lambda: session.plan(read_request(request), _paths(file)))
+    try:
+        state = session.plan(read_request(request), _paths(file))
+    except KeyboardInterrupt:
+        stopped()
     found = state.get("plan") or {}
     if json_:
         shape = {"tasks": [], "valid": False, "repairs": [], "confidence": 0.0}
@@ -179,7 +242,7 @@ def plan(
         errors = [state["error"]] if state.get("error") else found.get("errors") or []
         print_json({**out, "errors": errors} if errors else out)
     elif state.get("error") or not found.get("valid"):
-        Console(highlight=False, soft_wrap=True).print(escape(state["answer"]))
+        say(state["answer"])
     else:
         Console(highlight=False).print(plan_tree(found, state.get("resources") or {}))
     failed = bool(state.get("error")) or (bool(found.get("tasks")) and not found.get("valid"))
@@ -188,13 +251,24 @@ def plan(
 
 @app.command()
 def chat(
-    llm: Llm = None, planner: Planner = None, file: Files = None, debug: Debug = False
+    llm: Llm = None,
+    planner: Planner = None,
+    file: Files = None,
+    thread: ThreadName = None,
+    debug: Debug = False,
 ) -> None:
     """Talk: each request sees the files and answers of the ones before."""
     from .session import Session
 
-    session = Session(settings_for(llm, planner, debug), show=True, remember=True)
-    console, files = Console(highlight=False, soft_wrap=True), _paths(file)
+    with Session(settings_for(llm, planner, debug), show=True, thread=thread) as session:
+        talk(session, _paths(file))
+        sys.stdout.flush()
+        os._exit(0)  # a run that was stopped may still have threads at work
+
+
+def talk(session: Session, files: list[str]) -> None:
+    """Requests from the terminal, one after the other, until the person leaves."""
+    console = Console(highlight=False)
     console.print("[dim]Ask in plain words and name files in the text. Leave with exit or Ctrl-D.")
     while True:
         try:
@@ -211,9 +285,8 @@ def chat(
             console.print("[yellow]Stopped.[/] Ask again, or leave with exit.")
             continue
         files = []
-        console.print(escape(state["answer"]))
-    console.print("[dim]Good bye.")
-    os._exit(0)
+        say(state["answer"])
+    console.print(f"[dim]Good bye. `hugginggraph chat --thread {session.thread}` goes on.")
 
 
 @app.command()
@@ -301,15 +374,6 @@ def open_store(settings: Settings, *, rebuild: bool = False) -> CardStore:
 
     with building() as progress:
         return CardStore.open(settings.registry_dir, progress=progress, rebuild=rebuild)
-
-
-def guarded(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """The work's result; Ctrl-C leaves at once."""
-    try:
-        return work()
-    except KeyboardInterrupt:
-        stopped()
-        raise
 
 
 def _paths(files: list[Path] | None) -> list[str]:

@@ -83,7 +83,7 @@ def _folder(name: str, folder: Path) -> Iterator[tuple[str, bool | None, str]]:
 
 
 def _models(settings: Settings) -> Iterator[tuple[str, bool | None, str]]:
-    from hugginggraph.registry import hub_reachable, is_local
+    from hugginggraph.registry import hub_reachable, is_local, remote_closed
 
     try:
         cards = model_cards()
@@ -99,6 +99,8 @@ def _models(settings: Settings) -> Iterator[tuple[str, bool | None, str]]:
     yield "Hub", None, "can be reached" if online else "cannot be reached; only local models run"
     if rest:
         yield "with Hub", None, rest
+    closed = remote_closed(settings)
+    yield "remote", None, f"closed: {closed}" if closed else f"open, mode {settings.mode}"
 
 
 def _controller(settings: Settings) -> Iterator[tuple[str, bool | None, str]]:

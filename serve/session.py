@@ -1,63 +1,128 @@
-"""Running the graph for a person at a terminal."""
+"""Running the graph for a person at a terminal, in threads that outlive the process."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import uuid
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from hugginggraph.graph import Context, Parts, build_graph
-from hugginggraph.registry import Settings
+from hugginggraph.registry import RequestError, Settings
 
 from .terminal import LivePlan, building
 
+if TYPE_CHECKING:
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+
+class Thread(TypedDict):
+    """A thread of the store: its name, its last request, and whether a run is left unfinished."""
+
+    name: str
+    request: str
+    unfinished: bool
+
 
 class Session:
-    """A graph, its event loop and, where it ``remember``s, one thread of conversation."""
+    """A graph on its own event loop, with one thread of conversation in the user's SQLite file.
 
-    def __init__(self, settings: Settings, *, show: bool, remember: bool = False) -> None:
-        saver = None
-        if remember:
-            from langgraph.checkpoint.memory import InMemorySaver
+    Every finished task is on disk at once: a run that was stopped or killed can be resumed.
+    """
 
-            saver = InMemorySaver()
+    def __init__(self, settings: Settings, *, show: bool, thread: str | None = None) -> None:
         self.parts = Parts(settings)
-        self.graph = build_graph(saver, parts=self.parts)
-        self.config: Any = {"configurable": {"thread_id": "terminal"}}
+        self.path = settings.data_dir / "threads.sqlite"
+        self.thread = thread or uuid.uuid4().hex[:12]
         self.show = show
         self._runner = asyncio.Runner()  # never closed: closing waits for threads still at work
+        self._saver: AsyncSqliteSaver | None = None
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Let go of the file, whose thread would keep the process alive; what is on disk stays."""
+        if self._saver is not None:
+            with suppress(ValueError):
+                self._runner.run(self._saver.conn.close())
 
     def run(self, request: str, files: list[str], context: Context) -> dict[str, Any]:
         """The final state of a run; the plan is shown live while it runs."""
-        with building() as progress:
-            self.parts.open_store(progress)
-        return self._runner.run(self._run(request, files, context))
+        return self._show({"request": request, "files": files}, context)
+
+    def resume(self, context: Context) -> dict[str, Any]:
+        """The final state of the thread's last run, after what was left of it is done.
+
+        Raises:
+            RequestError: there is no such thread.
+        """
+        return self._show(None, context)
 
     def plan(self, request: str, files: list[str]) -> dict[str, Any]:
-        """The state after planning."""
-        return self._runner.run(self._plan(request, files))
+        """The state after planning; nothing is kept."""
+        return self._runner.run(self._plan({"request": request, "files": files}))
 
-    async def _run(self, request: str, files: list[str], context: Context) -> dict[str, Any]:
+    def threads(self, limit: int = 20) -> list[Thread]:
+        """The threads on disk, the one last worked on first."""
+        return self._runner.run(self._threads(limit))
+
+    def _show(self, given: Any, context: Context) -> dict[str, Any]:
+        with building() as progress:
+            self.parts.open_store(progress)
+        return self._runner.run(self._run(given, context))
+
+    async def _open(self) -> AsyncSqliteSaver:
+        if self._saver is None:
+            import aiosqlite
+            from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._saver = AsyncSqliteSaver(await aiosqlite.connect(self.path, timeout=30))
+            await self._saver.setup()
+        return self._saver
+
+    async def _run(self, given: Any, context: Context) -> dict[str, Any]:
+        graph = build_graph(await self._open(), parts=self.parts)
+        config: Any = {"configurable": {"thread_id": self.thread}}
         state: Any = {}
         with LivePlan(self.show) as live:
-            async for mode, part in self.graph.astream(
-                {"request": request, "files": files},
-                self.config,
-                context=context,
-                stream_mode=["updates", "custom", "values"],
+            if given is None:
+                state = (await graph.aget_state(config)).values
+                if not state:
+                    raise RequestError(
+                        f"There is no thread '{self.thread}'.", "`hugginggraph threads` lists them."
+                    )
+                live.resources, live.plan = state.get("resources") or {}, state.get("plan")
+            async for mode, part in graph.astream(
+                given, config, context=context, stream_mode=["updates", "custom", "values"]
             ):
                 if mode == "values":
                     state = part
+                    live.resources = state.get("resources") or {}
                 else:
                     live.update(str(mode), part)
         return dict(state)
 
-    async def _plan(self, request: str, files: list[str]) -> dict[str, Any]:
+    async def _plan(self, given: Any) -> dict[str, Any]:
         state: dict[str, Any] = {}
-        async for part in self.graph.astream(
-            {"request": request, "files": files},
-            self.config,
-            stream_mode="values",
-            interrupt_before=["choose_models"],
+        graph = build_graph(parts=self.parts)
+        async for part in graph.astream(
+            given, stream_mode="values", interrupt_before=["choose_models"]
         ):
             state = dict(part)
         return state
+
+    async def _threads(self, limit: int) -> list[Thread]:
+        saver = await self._open()
+        latest = (
+            "SELECT thread_id FROM checkpoints GROUP BY thread_id "
+            "ORDER BY MAX(checkpoint_id) DESC LIMIT ?"
+        )
+        rows = await saver.conn.execute_fetchall(latest, (limit,))
+        graph, found = build_graph(saver, parts=self.parts), []
+        for (name,) in rows:
+            state = await graph.aget_state({"configurable": {"thread_id": name}})
+            request = str(state.values.get("request", ""))
+            found.append(Thread(name=name, request=request, unfinished=bool(state.next)))
+        return found

@@ -119,7 +119,6 @@ class LivePlan:
                 self.states.setdefault(part["task"], {}).update(part)
             return
         for node, change in part.items():
-            self.resources.update((change or {}).get("resources") or {})
             plan = (change or {}).get("plan")
             if plan and plan.get("valid"):
                 self.plan = plan
@@ -162,9 +161,15 @@ def card_table(found: list[Candidate]) -> Table:
             f"{item.score:.2f}",
             "?" if card.size_bytes is None else readable_size(card.size_bytes),
             card.license or "?",
-            escape(item.obstacle) or ("[green]yes[/]" if item.local else "after a download"),
+            escape(item.obstacle) or _where(item),
         )
     return table
+
+
+def _where(item: Candidate) -> str:
+    if item.route == "remote":
+        return "remotely"
+    return "[green]yes[/]" if item.local else "after a download"
 
 
 @contextmanager

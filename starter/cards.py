@@ -99,3 +99,9 @@ def cards() -> Iterator[ModelCard]:
         description="Draws any picture as thick white lines on black, as if scribbled. No weights.",
         license="apache-2.0", size_bytes=0, tags=("scribble", "sketch"), source="starter",
     )  # fmt: skip
+    yield ModelCard(
+        id="hugginggraph/noise-reduction", task="audio-to-audio", library="scipy",
+        description="Takes steady background noise, hiss and hum out of any recording: clean-up, "
+        "denoising, speech enhancement. No weights.",
+        license="apache-2.0", size_bytes=0, tags=("denoising", "enhancement"), source="starter",
+    )  # fmt: skip

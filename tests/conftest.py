@@ -12,7 +12,9 @@ import pytest
 
 from hugginggraph.registry import Settings
 
-for name in [name for name in os.environ if name.startswith(("HUGGINGGRAPH_", "OPENAI_"))]:
+for name in [
+    name for name in os.environ if name.startswith(("HUGGINGGRAPH_", "OPENAI_", "HF_TOKEN"))
+]:
     del os.environ[name]
 os.environ |= {
     "HUGGINGGRAPH_OFFLINE": "1",

@@ -209,3 +209,24 @@ def test_chat_remembers_the_picture(folder: Path) -> None:
     assert done.returncode == 0
     assert "examples/scene.png shows" in done.stdout
     assert "5 objects" in done.stdout
+
+
+def test_a_run_that_is_killed_is_resumed_from_the_command_line(cli: Cli, folder: Path) -> None:
+    env = {
+        **os.environ,
+        "HUGGINGGRAPH_DATA_DIR": str(folder / "data"),
+        "HUGGINGGRAPH_ARTIFACTS_DIR": str(folder / "artifacts"),
+    }
+    command = [str(COMMAND), "run", DEMO, "--thread", "killed", "--json"]
+    victim = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while "unfinished" not in cli("threads").stdout:
+        assert time.monotonic() < deadline and victim.poll() is None
+    victim.kill()
+    victim.wait()
+    assert "killed" in cli("threads").stdout
+    done = cli("resume")
+    assert done.returncode == 0 and "5 objects" in done.stdout
+    assert "No run is left unfinished" in cli("resume").stdout
+    assert "5 objects" in cli("resume", "killed").stdout
+    assert cli("resume", "nobody").returncode == 2

@@ -50,7 +50,9 @@ class Bench(Parts):
 
     @property
     def tools(self) -> Mapping[str, BaseTool]:
-        async def work(text: str, model: str = "") -> tuple[str, dict[str, Any]]:
+        async def work(
+            text: str, model: str = "", route: str = "local"
+        ) -> tuple[str, dict[str, Any]]:
             name, seconds, *read = text.split()
             with self._count:
                 self.ran[name] += 1
@@ -239,7 +241,7 @@ class Logged(Bench):
     def tools(self):
         tool = super().tools["summarization"]
         inner = tool.coroutine
-        async def work(text, model=""):
+        async def work(text, model="", route="local"):
             made = await inner(text, model)
             with open(sys.argv[2] + "/log", "a") as log:
                 log.write(f"{text.split()[0]} {time.time()}" + chr(10))

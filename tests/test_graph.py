@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from blockbuster import blockbuster_ctx
 from langgraph.checkpoint.memory import InMemorySaver
 
 from hugginggraph.graph import Parts, build_graph
@@ -127,6 +128,13 @@ def test_plain_invoke_stream_and_batch_give_the_same_answer(parts: Parts) -> Non
     *_, last = graph.stream(given, stream_mode="values")
     assert last["answer"] == answer
     assert [out["answer"] for out in graph.batch([given, given])] == [answer, answer]
+
+
+async def test_no_step_blocks_the_event_loop_of_a_server(parts: Parts) -> None:
+    graph = build_graph(parts=Parts(parts.settings))
+    with blockbuster_ctx():
+        out = await graph.ainvoke({"request": "Count the objects in examples/scene.png"})
+    assert "5 objects" in out["answer"]
 
 
 def test_a_thread_remembers_its_picture(parts: Parts) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from checkpoints import BUILDERS
 from llm_server import LLMServer, llm_server
 
 from hugginggraph.graph import Parts, build_graph, grounded, read_json
@@ -179,6 +180,18 @@ async def test_any_openai_compatible_server_is_used_by_its_base_url(
         )  # fmt: skip
         out = await build_graph(settings=settings).ainvoke({"request": "Hi"})
     assert out["answer"] == "Hello!" and server.requests[0]["model"] == "any-name"
+
+
+async def test_a_chat_model_on_this_machine_is_asked_too(data_dir: Path, tmp_path: Path) -> None:
+    BUILDERS["llama"](tmp_path / "model")  # real, and too small to plan: its replies are no plans
+    settings = Settings(
+        offline=True, data_dir=data_dir, artifacts_dir=tmp_path,
+        llm=f"huggingface:{tmp_path / 'model'}", planner="llm",
+    )  # fmt: skip
+    out = await build_graph(settings=settings).ainvoke({"request": REQUEST, "files": [SCENE]})
+    assert out["usage"]["llm_calls"] == 3
+    assert out["plan"]["errors"][0]["error"] == "UnreadablePlanError"
+    assert "nothing was run" in out["answer"]
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,27 @@
-from .checkpoint import locate as locate
-from .draw import draw_boxes as draw_boxes
+from .checkpoint import (
+    locate as locate,
+    pick_device as pick_device,
+)
+from .draw import (
+    draw_boxes as draw_boxes,
+    draw_masks as draw_masks,
+)
+from .film import (
+    Clip as Clip,
+    open_film as open_film,
+)
+from .inference import (
+    RemoteRun as RemoteRun,
+    run_remotely as run_remotely,
+)
+from .loading import (
+    quiet as quiet,
+)
 from .media import (
     Artifacts as Artifacts,
     encode_png as encode_png,
     open_image as open_image,
+    open_table as open_table,
     read_text as read_text,
     sniff as sniff,
 )
@@ -16,6 +34,7 @@ from .runner import (
     Runner as Runner,
 )
 from .sentences import split_sentences as split_sentences
+from .sound import Recording as Recording, open_sound as open_sound
 from .task_tool import (
     FindCard as FindCard,
     ResultFile as ResultFile,

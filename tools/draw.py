@@ -1,15 +1,16 @@
-"""Drawing boxes with labels and scores on a copy of a picture.
+"""Drawing boxes and segments with labels on a copy of a picture.
 
 Small pictures are enlarged by a whole factor first, so that the labels can be read.
 """
 
 from __future__ import annotations
 
+import colorsys
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .values import Box, Corners
+from .values import Box, Corners, Mask
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -24,6 +25,8 @@ PALETTE = (
 
 LEGIBLE_SIDE = 480
 """Pictures whose longer side is shorter are enlarged."""
+LARGEST_SIDE = 2048
+"""Pictures with segments are drawn no larger."""
 
 
 def _overlap(a: Rectangle, b: Rectangle) -> float:
@@ -63,11 +66,16 @@ def _place(
     return min(((x, y, x + width, y + height) for x, y in inside), key=cost)
 
 
+def _factor(image: Image) -> int:
+    """By how much a picture is enlarged."""
+    return math.ceil(LEGIBLE_SIDE / max(image.size)) if max(image.size) < LEGIBLE_SIDE else 1
+
+
 def draw_boxes(image: Image, boxes: Sequence[Box]) -> Image:
     """A copy of the picture with each box, its label and its score; one colour for each label."""
     from PIL import Image as Pictures, ImageDraw, ImageFont
 
-    factor = math.ceil(LEGIBLE_SIDE / max(image.size)) if max(image.size) < LEGIBLE_SIDE else 1
+    factor = _factor(image)
     canvas = image.resize(
         (image.width * factor, image.height * factor), Pictures.Resampling.BICUBIC
     )
@@ -102,3 +110,59 @@ def _grown(frame: Rectangle, by: float) -> Rectangle:
 def _lightness(colour: str) -> float:
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return 0.299 * red + 0.587 * green + 0.114 * blue
+
+
+def segment_colour(place: int) -> str:
+    """The colour of a segment by its place: the palette, then hues that are far apart."""
+    if place < len(PALETTE):
+        return PALETTE[place]
+    hue = (place - len(PALETTE)) * 0.618 % 1
+    red, green, blue = (round(255 * part) for part in colorsys.hsv_to_rgb(hue, 0.6, 0.95))
+    return f"#{red:02X}{green:02X}{blue:02X}"
+
+
+def draw_masks(image: Image, segments: Sequence[Mask], masks: Sequence[Image]) -> Image:
+    """A copy of the picture with each segment in a colour of its own, and a legend under it.
+
+    ``masks`` are white where the segment is, in the picture's shape and any size.
+    """
+    import numpy as np
+    from PIL import Image as Pictures, ImageColor, ImageDraw, ImageFont
+
+    scale = min(float(_factor(image)), LARGEST_SIDE / max(image.size))
+    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    pixels = np.asarray(image.resize(size, Pictures.Resampling.BICUBIC)).astype(np.float32)
+    line = max(1, round(max(size) / 320))
+    for place, mask in enumerate(masks):
+        where = np.asarray(mask.convert("L").resize(size, Pictures.Resampling.NEAREST)) > 127
+        paint = np.array(ImageColor.getrgb(segment_colour(place)), np.float32)
+        pixels[where] = (pixels[where] + paint) / 2
+        inside = where.copy()
+        inside[line:] &= where[:-line]
+        inside[:-line] &= where[line:]
+        inside[:, line:] &= where[:, :-line]
+        inside[:, :-line] &= where[:, line:]
+        pixels[where & ~inside] = paint
+    canvas = Pictures.fromarray(pixels.round().astype(np.uint8))
+    lines = [f"{each['label']} {each['share']:.0%}" for each in segments]
+    if not lines:
+        return canvas
+    font = ImageFont.load_default(max(14, max(size) // 36))
+    measure = ImageDraw.Draw(canvas)
+    high = round(1.5 * max(measure.textbbox((0, 0), text, font=font)[3] for text in lines))
+    wide = [round(measure.textlength(text, font=font)) + 2 * high for text in lines]
+    spots, x, y = [], 0, 0
+    for width in wide:
+        if x and x + width > size[0]:
+            x, y = 0, y + high
+        spots.append((x, y))
+        x += width
+    legend = Pictures.new("RGB", (size[0], size[1] + y + high), "white")
+    legend.paste(canvas)
+    draw = ImageDraw.Draw(legend)
+    for place, (text, (left, top)) in enumerate(zip(lines, spots, strict=True)):
+        top += size[1]
+        swatch = (left + high // 4, top + high // 4, left + high, top + high - high // 4)
+        draw.rectangle(swatch, fill=segment_colour(place), outline="black")
+        draw.text((left + high * 1.25, top + high / 2), text, fill="black", font=font, anchor="lm")
+    return legend

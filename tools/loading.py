@@ -53,6 +53,11 @@ def _from_pretrained(checkpoint: Checkpoint, auto: str, **options: Any) -> Any:
         )
 
 
+_UNUSED = ("pooler", "masked_spec_embed")
+"""Weights that may lack: a pooler is not used by our tasks unless the head is there too, and
+speech models mask their input in training only."""
+
+
 def load_model(checkpoint: Checkpoint, auto: str) -> Any:
     """The model of an auto class's name, on its device, ready to run.
 
@@ -64,8 +69,9 @@ def load_model(checkpoint: Checkpoint, auto: str) -> Any:
     model, report = _from_pretrained(
         checkpoint, auto, use_safetensors=True, output_loading_info=True
     )
-    # A pooler is not used by our tasks unless the head is there too.
-    missing = sorted(name for name in report["missing_keys"] if "pooler" not in name)
+    missing = sorted(
+        name for name in report["missing_keys"] if not any(part in name for part in _UNUSED)
+    )
     if missing:
         raise ModelLoadError(
             f"The files of '{checkpoint.card.id}' lack {len(missing)} of the weights that "
@@ -77,12 +83,22 @@ def load_model(checkpoint: Checkpoint, auto: str) -> Any:
     return model.to(checkpoint.device).eval()
 
 
+def load_config(checkpoint: Checkpoint) -> Any:
+    """The checkpoint's configuration, which tells its architecture before it is loaded."""
+    return _from_pretrained(checkpoint, "AutoConfig")
+
+
 def load_tokenizer(checkpoint: Checkpoint) -> Any:
     """The tokenizer; padding is taken from the end token where none is set."""
     tokenizer = _from_pretrained(checkpoint, "AutoTokenizer")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
+
+
+def load_feature_extractor(checkpoint: Checkpoint) -> Any:
+    """What turns samples into the inputs of a model of sounds; ``sampling_rate`` says at what."""
+    return _from_pretrained(checkpoint, "AutoFeatureExtractor")
 
 
 def load_image_processor(checkpoint: Checkpoint) -> Any:

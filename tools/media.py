@@ -1,13 +1,15 @@
-"""Files in and out: what a file is by its content, pictures, texts, and the artifacts folder.
+"""Files in and out: what a file is by its content, pictures, texts, tables, the artifacts folder.
 
 Not covered: decoding audio and video beyond their headers; SVG, PDF and office files.
 """
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import io
 import os
+import re
 import tempfile
 import warnings
 from collections.abc import Mapping
@@ -24,12 +26,15 @@ from hugginggraph.registry import (
 )
 
 from .runner import Media
+from .values import Table
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 MAX_PIXELS = 100_000_000
 MAX_TEXT_BYTES = 5_000_000
+MAX_CELLS = 200_000
+_NUMBER = re.compile(r"[-+]?(?:0|[1-9]\d{0,17})(?:\.\d+)?(?:[eE][-+]?\d{1,2})?")
 
 IMAGE_FORMATS = (
     "PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "ICO", "AVIF", "JPEG2000",
@@ -45,13 +50,20 @@ SUFFIXES: Mapping[Kind, str] = {
 }
 """What the end of a file's name promises."""
 
+AV_OPTIONS = {
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,mpegvideo,ogg,mp3,"
+    "aac,ac3,flac,wav,aiff,caf,amr,au,asf,flv,ape,wv,opus",
+    "protocol_whitelist": "file",
+}
+"""What FFmpeg may read: formats that hold their own data, never playlists that name other files."""
+
 
 def _promised(path: Path) -> Kind | None:
     suffix = path.suffix.lower()
     return next((kind for kind, ends in SUFFIXES.items() if suffix in ends.split()), None)
 
 
-def _check_there(path: Path) -> None:
+def check_there(path: Path) -> None:
     """Raises the named error of a path that is not a readable file with something in it."""
     try:
         if path.is_dir():
@@ -106,7 +118,7 @@ def _sound_or_film(path: Path) -> Kind | None:
     except ImportError:
         return None
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), options=AV_OPTIONS, metadata_errors="replace") as container:
             cover = av.stream.Disposition.attached_pic
             if any(not each.disposition & cover for each in container.streams.video):
                 return "video"
@@ -149,7 +161,7 @@ def sniff(path: str | Path) -> Kind:
         UnsupportedFileError: it is of a type that no task here reads.
     """
     path = Path(path)
-    _check_there(path)
+    check_there(path)
     promised = _promised(path)
     found: Kind | None
     if _image_size(path):
@@ -187,7 +199,7 @@ def open_image(path: str | Path) -> Image:
     from PIL import Image, ImageOps
 
     path = Path(path)
-    _check_there(path)
+    check_there(path)
     size = _image_size(path)
     if size is None:
         raise UnreadableFileError(
@@ -231,7 +243,7 @@ def read_text(path: str | Path) -> str:
         ResourceError: one of its named kinds; more than 5 MB is unsupported.
     """
     path = Path(path)
-    _check_there(path)
+    check_there(path)
     if path.stat().st_size > MAX_TEXT_BYTES:
         raise UnsupportedFileError(
             f"The text '{path.name}' is larger than {MAX_TEXT_BYTES // 1_000_000} MB.",
@@ -245,6 +257,51 @@ def read_text(path: str | Path) -> str:
     if not text.strip():
         raise EmptyFileError(f"The text '{path.name}' holds only white space.")
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def open_table(source: str | Path) -> Table:
+    """The table in a CSV file, or in CSV text: one with a line break is text, else it is a path.
+
+    Cells are divided by a comma, a semicolon or a tab; the first row names the columns. A column
+    that holds nothing but numbers has numbers in its cells ("007" is none).
+
+    Raises:
+        ResourceError: one of its named kinds; more than 200,000 cells are unsupported.
+    """
+    pasted = isinstance(source, str) and "\n" in source.strip()
+    name = "The pasted table" if pasted else f"The table '{Path(source).name}'"
+    text = str(source).replace("\r\n", "\n") if pasted else read_text(source)
+    text = "\n".join(line for line in text.split("\n") if line.strip())
+    head = text.partition("\n")[0]
+    divider = max(",;\t", key=head.count)
+    if text.count(divider) > MAX_CELLS:
+        raise UnsupportedFileError(f"{name} has more than {MAX_CELLS:,} cells.", "Give a part.")
+    try:
+        columns, *rows = csv.reader(text.splitlines(keepends=True), delimiter=divider, strict=True)
+    except (csv.Error, ValueError) as exc:
+        raise UnreadableFileError(f"{name} is not CSV: {exc}.", "Save it again as CSV.") from exc
+    if not rows:
+        raise EmptyFileError(f"{name} has no rows under its column names.", "Give some rows.")
+    for number, row in enumerate(rows, 2):
+        if len(row) != len(columns):
+            raise UnreadableFileError(
+                f"{name} has {len(columns)} columns, but row {number} has {len(row)} cells.",
+                "Mend the row, or put cells that hold the divider in quotes.",
+            )
+    names: list[str] = []
+    for place, column in enumerate(columns, 1):
+        column = column.strip() or f"column {place}"
+        names.append(column if column not in names else f"{column} ({place})")
+    cells = [_numbers([cell.strip() for cell in column]) for column in zip(*rows, strict=True)]
+    return {"columns": names, "rows": [list(row) for row in zip(*cells, strict=True)]}
+
+
+def _numbers(cells: list[str]) -> list[str | float]:
+    """The cells as numbers where all that are not empty are some; else as they are."""
+    full = [cell for cell in cells if cell]
+    if not full or not all(map(_NUMBER.fullmatch, full)):
+        return list(cells)
+    return [(float(c) if set(c) & set(".eE") else int(c)) if c else "" for c in cells]
 
 
 def encode_png(image: Image) -> bytes:

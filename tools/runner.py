@@ -5,7 +5,8 @@ A runner is a function that loads one checkpoint and returns the function that r
     def image_to_text(checkpoint: Checkpoint) -> Run: ...
 
 The returned function takes the arguments by slot name, already in memory (text as ``str``,
-``many`` slots as ``list[str]``, pictures as RGB ``PIL.Image.Image``), and returns an ``Output``.
+``many`` slots as ``list[str]``, pictures as RGB ``PIL.Image.Image``, sounds as ``Recording``
+(``sound.py``), videos as ``Clip`` (``film.py``)), and returns an ``Output``.
 It may be called from any thread, one call at a time.
 """
 

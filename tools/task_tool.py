@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from typing_extensions import TypedDict
 
@@ -13,6 +13,7 @@ from hugginggraph.registry import (
     Kind,
     MissingArgumentError,
     ModelCard,
+    Route,
     Settings,
     Slot,
     TaskType,
@@ -23,12 +24,23 @@ from hugginggraph.registry import (
 )
 
 from .checkpoint import locate
-from .media import Artifacts, open_image
+from .film import open_film
+from .inference import run_remotely
+from .media import Artifacts, open_image, open_table
 from .pool import ModelPool
+from .sound import open_sound
 from .values import as_text
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
+
+_OPENERS: Mapping[Kind, Callable[[str | Path], Any]] = {
+    "image": open_image,
+    "audio": open_sound,
+    "video": open_film,
+    "table": open_table,
+}
+"""What opens an argument that is a file's path (of a table: or the CSV itself), by kind."""
 
 FindCard: TypeAlias = Callable[[str, str | None, Mapping[str, Any]], ModelCard]
 """Chooses a card from a task id, a model id or None, and the arguments."""
@@ -59,7 +71,13 @@ class TaskRunner:
         self._artifacts = artifacts
         self._settings = settings
 
-    def run(self, task: str, args: Mapping[str, Any], card: ModelCard) -> TaskResult:
+    def run(
+        self,
+        task: str,
+        args: Mapping[str, Any],
+        card: ModelCard,
+        route: Route | None = None,
+    ) -> TaskResult:
         """Runs a task on a card's model.
 
         Args:
@@ -67,21 +85,29 @@ class TaskRunner:
             args: by slot name: a text as ``str``, a ``many`` slot as ``list[str]``, a file by its
                 path. None counts as not given.
             card: the model.
+            route: where it runs, "local" or "remote"; None: where the settings let it.
 
         Raises:
             PlanError: an argument is missing, unknown or of the wrong kind.
             ResourceError: a file cannot be read, or the artifacts folder not be written.
-            ModelError: the model could not be loaded or run.
+            ModelError: the model could not be loaded or run; a ``RemoteError`` where it is remote.
         """
         began = time.perf_counter()
         row = task_type(task)
         values = _opened(row, args)
-        checkpoint = locate(
-            card,
-            offline=self._settings.offline,
-            device=self._settings.device,
-        )
-        output = self._pool.run(row, checkpoint, values)
+        if route is None:
+            from hugginggraph.registry import route_of  # brings the store's libraries
+
+            route = route_of(card, task, settings=self._settings)
+        if route == "remote":
+            output = run_remotely(row, card, _by_path(row, args, values), self._settings)
+        else:
+            checkpoint = locate(
+                card,
+                offline=self._settings.offline,
+                device=self._settings.device,
+            )
+            output = self._pool.run(row, checkpoint, values)
         files: list[ResultFile] = [
             {"kind": media.kind, "path": str(self._artifacts.save(media))} for media in output.media
         ]
@@ -111,6 +137,12 @@ def _opened(row: TaskType, args: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _open(row, known[name], value) for name, value in given.items()}
 
 
+def _by_path(row: TaskType, args: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments as remote functions take them: files that are sent as they are by path."""
+    paths = [s.name for s in row.inputs if s.kind in ("audio", "video", "table")]
+    return {**values, **{name: args[name] for name in paths if name in values}}
+
+
 def _open(row: TaskType, slot: Slot, value: Any) -> Any:
     if slot.many:
         if not isinstance(value, (list, tuple)):
@@ -122,8 +154,8 @@ def _open(row: TaskType, slot: Slot, value: Any) -> Any:
 
 
 def _open_one(row: TaskType, slot: Slot, value: Any) -> Any:
-    if slot.kind == "image" and isinstance(value, (str, Path)):
-        return open_image(value)
+    if slot.kind in _OPENERS and isinstance(value, (str, Path)) and str(value).strip():
+        return _OPENERS[slot.kind](value)
     if not isinstance(value, str):
         raise _wrong(row, slot, f"a {slot.kind}", value)
     if not value.strip():
@@ -161,12 +193,14 @@ def hugginggraph_tools(
 
 
 def _tool(row: TaskType, runner: TaskRunner, find_card: FindCard) -> BaseTool:
-    from langchain_core.tools import StructuredTool
+    from langchain_core.tools import InjectedToolArg, StructuredTool
     from pydantic import ConfigDict, Field, create_model
 
-    def call(model: str | None = None, **args: Any) -> tuple[str, TaskResult]:
+    def call(
+        model: str | None = None, route: Route | None = None, **args: Any
+    ) -> tuple[str, TaskResult]:
         given = {name: value for name, value in args.items() if value is not None}
-        result = runner.run(row.id, given, find_card(row.id, model, given))
+        result = runner.run(row.id, given, find_card(row.id, model, given), route)
         return result_text(result), result
 
     fields: dict[str, Any] = {}
@@ -181,6 +215,8 @@ def _tool(row: TaskType, runner: TaskRunner, find_card: FindCard) -> BaseTool:
         str | None,
         Field(None, description="the id of a model to use instead of the one that is chosen"),
     )
+    # the executor sets it; a model that calls the tool does not see it
+    fields["route"] = (Annotated[Route | None, InjectedToolArg], None)
     schema = create_model(row.id.replace("-", "_"), __config__=ConfigDict(extra="forbid"), **fields)
     return StructuredTool.from_function(
         call,

@@ -168,6 +168,11 @@ def _spans(start: Any, end: Any, inside: list[bool]) -> list[tuple[float, int, i
     ]
 
 
+def best_span(start: Any, end: Any, inside: list[bool]) -> tuple[int, int] | None:
+    """The first and the last token of the best answer inside the context; None where none is."""
+    return next(((first, last) for _, first, last in _spans(start, end, inside)), None)
+
+
 def summarization(checkpoint: Checkpoint) -> Run:
     """A shorter text in the model's own words.
 

@@ -21,13 +21,17 @@ from hugginggraph.registry import Kind
 
 
 class Label(TypedDict):
-    """A label and its score in 0..1; for a piece of a text also the words and where they stand."""
+    """A label and its score in 0..1; for a piece of a text also the words and where they stand.
+
+    ``start`` and ``end`` count characters of a text, seconds of a sound (``text`` is then "0.5–2.1
+    s").
+    """
 
     label: str
     score: float
     text: NotRequired[str]
-    start: NotRequired[int]
-    end: NotRequired[int]
+    start: NotRequired[float]
+    end: NotRequired[float]
 
 
 class Corners(TypedDict):

@@ -8,6 +8,7 @@ source.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -53,6 +54,9 @@ class BuiltinPlanner:
         Raises:
             NotUnderstoodError: nothing in the request can be planned.
         """
+        return await asyncio.to_thread(self._plan, request)
+
+    def _plan(self, request: PlanRequest) -> Draft:
         return plan(request, task_types() if self._rows is None else self._rows)
 
     async def mend(self, request: PlanRequest, tasks: Any, errors: list[str]) -> Draft | None:

@@ -166,6 +166,22 @@ TRAITS: Mapping[str, Trait] = {
     "table-question-answering": Trait("Answering questions about tables", r"answers?"),
     "zero-shot-image-classification": Trait("Sorting pictures by given labels", r"labels?"),
     "tabular-classification": Trait("Table classification", r"class\w*|categor\w+"),
+    "tabular-regression": Trait("Estimates from tables", r"estimates?|predictions?|forecasts?"),
+    "text2text-generation": Trait(
+        "Rewriting texts",
+        r"(?:rewritten|corrected|rephrased|paraphrased) \w+",
+        chains=True,
+        prompted=True,
+        renews=True,
+        told=True,
+    ),
+    "zero-shot-object-detection": Trait(
+        "Finding things that are named", r"(?:detected|found) \w+|boxes|detections?"
+    ),
+    "mask-generation": Trait("Cutting out everything", r"masks?|cut-?outs?"),
+    "image-text-to-text": Trait(
+        "Writing about pictures", r"answers?|explanations?|(?:written )?text", renews=True
+    ),
     "text-to-speech": Trait(
         "Speech output",
         r"speech|(?:" + _MADE + r"|spoken )?(?:audio|voice|recording)(?: (?:file|version))?"
@@ -187,6 +203,17 @@ TRAITS: Mapping[str, Trait] = {
         "Sound clean-up",
         r"(?:enhanced|cleaned(?:-up)?|improved|denoised|processed|separated) \w+",
         renews=True,
+    ),
+    "text-to-audio": Trait(
+        "Music and sounds",
+        r"music|melod(?:y|ies)|tune|sound effects?|soundtrack",
+        chains=True,
+        prompted=True,
+        renews=True,
+    ),
+    "zero-shot-audio-classification": Trait("Sorting sounds by given labels", r"labels?"),
+    "voice-activity-detection": Trait(
+        "Finding speech", r"(?:speech |spoken )?(?:segments?|parts|times?)"
     ),
     "video-classification": Trait("Video classification", r"class|category"),
     "video-to-text": Trait("Describing videos", r"descriptions?|captions?"),
@@ -275,6 +302,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
     },
     "heard": {
         "audio": "automatic-speech-recognition",
+        "video": "automatic-speech-recognition",
         "image": "image-to-text",
         "text": "question-answering",
     },

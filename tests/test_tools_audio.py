@@ -1,0 +1,219 @@
+"""What hears runs on real architectures through its LangChain tool."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile  # type: ignore[import-untyped]
+from checkpoints import BUILDERS as PLAIN
+from checkpoints_sound import BUILDERS, SOUNDS
+from numpy.typing import NDArray
+
+from hugginggraph.registry import (
+    ModelCard,
+    ModelLoadError,
+    ModelRunError,
+    UnreadableFileError,
+    WrongKindError,
+    load_settings,
+    task_type,
+)
+from hugginggraph.tools import (
+    Artifacts,
+    ModelPool,
+    TaskResult,
+    TaskRunner,
+    hugginggraph_tools,
+    open_image,
+)
+
+audio = import_module("hugginggraph.tools.audio")
+Run = Callable[..., TaskResult]
+CTC = ["wav2vec2_ctc", "hubert_ctc", "wav2vec2_bert_ctc"]
+SEQ2SEQ = ["whisper", "speech2text", "moonshine"]
+
+
+def beeps(seconds: float, rate: int, every: float = 3.0, long: float = 1.5) -> NDArray[np.float32]:
+    """A rising tone that is there in the first `long` of each `every` seconds."""
+    times = np.arange(round(seconds * rate)) / rate
+    tone = 0.5 * np.sin(2 * np.pi * (200 + 5 * times) * times)
+    return (tone * (times % every < long)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("sounds")
+
+
+@pytest.fixture(scope="module")
+def sounds(folder: Path) -> Mapping[str, str]:
+    """Files by name: 2 s at 44.1 kHz in stereo, 50 s at 8 kHz, 20 ms, 3 s of silence."""
+    kinds = {"short": (2, 44_100), "long": (50, 8_000), "tiny": (0.02, 16_000)}
+    for name, (seconds, rate) in kinds.items():
+        samples = beeps(seconds, rate)
+        soundfile.write(folder / f"{name}.wav", np.stack([samples, samples], 1), rate)
+    soundfile.write(folder / "silence.wav", np.zeros(48_000), 16_000)
+    return {name: str(folder / f"{name}.wav") for name in (*kinds, "silence")}
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path) -> Run:
+    """Runs a task on a checkpoint of `BUILDERS`, which is built the first time."""
+    runner = TaskRunner(ModelPool(4), Artifacts(folder / "artifacts"), load_settings(offline=True))
+    cards: dict[str, ModelCard] = {}
+
+    def find(task: str, model: str | None, args: Mapping[str, Any]) -> ModelCard:
+        name = model or ""
+        if name not in cards:
+            cards[name] = (PLAIN | BUILDERS)[name](folder / name)
+        return cards[name].model_copy(update={"task": task})
+
+    def run(name: str, task: str, **args: Any) -> TaskResult:
+        tool = hugginggraph_tools([task], runner=runner, find_card=find)[0]
+        call = {"name": task, "args": {**args, "model": name}, "id": "1", "type": "tool_call"}
+        result: TaskResult = tool.invoke(call).artifact
+        assert result["kind"] == task_type(task).output
+        assert json.loads(json.dumps(result)) == result
+        return result
+
+    return run
+
+
+@pytest.mark.parametrize("model", [*CTC, *SEQ2SEQ])
+def test_speech_becomes_text_always_the_same_also_in_a_long_sound(
+    run: Run, sounds: Mapping[str, str], model: str
+) -> None:
+    task = "automatic-speech-recognition"
+    short, long = (run(model, task, audio=sounds[name])["value"] for name in ("short", "long"))
+    assert short and long != short
+    assert not any(mark in long for mark in ("<", "|>", "</s>", "<pad>"))
+    assert run(model, task, audio=sounds["long"])["value"] == long
+
+
+@pytest.mark.parametrize("model", ["wav2vec2_ctc", "whisper"])
+def test_a_sound_of_milliseconds_is_heard_too(
+    run: Run, sounds: Mapping[str, str], model: str
+) -> None:
+    assert run(model, "automatic-speech-recognition", audio=sounds["tiny"])["value"]
+
+
+def test_a_writer_invents_nothing_where_there_is_silence(
+    run: Run, sounds: Mapping[str, str]
+) -> None:
+    with pytest.raises(ModelRunError, match="wrote no text"):
+        run("whisper", "automatic-speech-recognition", audio=sounds["silence"])
+
+
+def test_a_model_that_does_not_hear_is_refused_by_name(run: Run, sounds: Mapping[str, str]) -> None:
+    with pytest.raises(ModelLoadError, match=r"\(bert\) does not recognise speech"):
+        run("text_classifier", "automatic-speech-recognition", audio=sounds["short"])
+
+
+def test_a_headless_model_of_speech_is_refused(run: Run, sounds: Mapping[str, str]) -> None:
+    with pytest.raises(ModelLoadError, match=r"lm_head.*random"):
+        run("sound_classifier", "automatic-speech-recognition", audio=sounds["short"])
+
+
+def test_windows_overlap_and_each_moment_is_kept_once() -> None:
+    samples = np.arange(16_000 * 50, dtype=np.float32)
+    kept = []
+    for piece, before, after in audio.windows(samples, 16_000, 20.0, 3.0):
+        assert len(piece) <= 16_000 * 20
+        kept.append(piece[round(len(piece) * before) : len(piece) - round(len(piece) * after)])
+    assert len(kept) == 4
+    assert np.array_equal(np.concatenate(kept), samples)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "whole"),
+    [
+        ("", "It rained.", "It rained."),
+        ("we went to the river and", "the river and stayed", "we went to the river and stayed"),
+        ("To the big Riv", "the big River. All day.", "To the big River. All day."),
+        ("one two three", "four five", "one two three four five"),
+        ("all day", "", "all day"),
+    ],
+)
+def test_words_that_two_windows_heard_are_written_once(before: str, after: str, whole: str) -> None:
+    assert audio.joined(before, after) == whole
+
+
+@pytest.mark.parametrize("model", ["sound_classifier", "ast"])
+@pytest.mark.parametrize("name", ["short", "long", "tiny"])
+def test_a_sound_gets_the_five_best_classes(
+    run: Run, sounds: Mapping[str, str], model: str, name: str
+) -> None:
+    labels = run(model, "audio-classification", audio=sounds[name])["value"]
+    scores = [each["score"] for each in labels]
+    assert len(labels) == 5 and {each["label"] for each in labels} < set(SOUNDS)
+    assert scores == sorted(scores, reverse=True) and 0.5 < sum(scores) <= 1.0001
+
+
+@pytest.mark.parametrize("name", ["short", "long"])
+def test_given_labels_are_scored_against_a_sound_each_once(
+    run: Run, sounds: Mapping[str, str], name: str
+) -> None:
+    task, given = "zero-shot-audio-classification", ["a team", "the river", "rain", "a team"]
+    labels = run("clap", task, audio=sounds[name], candidate_labels=given)["value"]
+    assert {each["label"] for each in labels} == set(given)
+    assert math.isclose(sum(each["score"] for each in labels), 1, abs_tol=1e-4)
+    assert labels == run("clap", task, audio=sounds[name], candidate_labels=given)["value"]
+
+
+def test_speech_is_found_where_it_is_in_a_long_sound(run: Run, sounds: Mapping[str, str]) -> None:
+    result = run("speech_finder", "voice-activity-detection", audio=sounds["long"])
+    found = result["value"]
+    assert [each["start"] for each in found] == pytest.approx([3 * i for i in range(17)], abs=0.2)
+    assert [each["end"] for each in found[:-1]] == pytest.approx(
+        [3 * i + 1.5 for i in range(16)], abs=0.2
+    )
+    assert all(each["label"] == "speech" and 0.5 <= each["score"] <= 1 for each in found)
+    assert found[1]["text"] == f"{found[1]['start']:.1f}–{found[1]['end']:.1f} s"
+    (file,) = result["files"]
+    assert file["kind"] == "image" and open_image(file["path"]).size == (900, 260)
+
+
+def test_speech_is_where_any_of_the_speakers_speaks(run: Run, sounds: Mapping[str, str]) -> None:
+    for each in run("diarizer", "voice-activity-detection", audio=sounds["short"])["value"]:
+        assert 0 <= each["start"] < each["end"] <= 2
+
+
+def test_flicker_is_neither_speech_nor_a_pause() -> None:
+    scores = [0.9] * 50 + [0.1] * 5 + [0.9] * 45 + [0.0] * 98 + [0.9] * 2 + [0.0] * 100
+    (only,) = audio.segments(scores, 6.0)
+    assert (only["start"], only["end"], only["text"]) == (0, 2.0, "0.0–2.0 s")
+
+
+def test_a_classifier_whose_numbers_are_none_is_an_error(
+    folder: Path, sounds: Mapping[str, str]
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    for name, task in (
+        ("sound_classifier", "audio-classification"),
+        ("wav2vec2_ctc", "automatic-speech-recognition"),
+    ):
+        card = BUILDERS[name](folder / f"broken_{name}")
+        path = folder / f"broken_{name}" / "model.safetensors"
+        broken = {key: tensor * float("nan") for key, tensor in load_file(path).items()}
+        save_file(broken, path, {"format": "pt"})
+        runner = TaskRunner(ModelPool(), Artifacts(folder), load_settings(offline=True))
+        with pytest.raises(ModelRunError, match="no numbers"):
+            runner.run(task, {"audio": sounds["short"]}, card)
+
+
+def test_what_is_no_sound_is_refused_before_a_model_loads(run: Run, folder: Path) -> None:
+    (folder / "text.wav").write_text("hello")
+    with pytest.raises(UnreadableFileError, match=r"text\.wav"):
+        run("whisper", "automatic-speech-recognition", audio=str(folder / "text.wav"))
+    runner = TaskRunner(ModelPool(), Artifacts(folder), load_settings(offline=True))
+    card = ModelCard(id="a/b", task="", library="transformers", description="")
+    with pytest.raises(WrongKindError, match="takes a audio"):
+        runner.run("automatic-speech-recognition", {"audio": 3}, card)
