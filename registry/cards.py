@@ -19,7 +19,8 @@ class ModelCard(BaseModel):
     of this machine (the starter pack, a packaged model). ``translates`` is (source, target).
     ``base_only`` marks a checkpoint that is only pretrained. ``world`` says, for a model that
     knows only a small world, what that is. ``providers`` are the inference providers that serve it
-    (``"fal-ai"``); empty where that is not known.
+    (``"fal-ai"``); empty where that is not known. ``base_model`` is the id, or the folder, of the
+    model that this one works inside (a ControlNet, a motion module) where it is not the usual one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,6 +43,7 @@ class ModelCard(BaseModel):
     providers: tuple[str, ...] = ()
     source: str = "catalogue"
     path: Path | None = None
+    base_model: str | None = None
 
     @property
     def document(self) -> str:

@@ -70,7 +70,7 @@ _MINILM = (
 
 
 def cards() -> Iterator[ModelCard]:
-    """Cards of the checkpoints in this package, of the packaged MiniLM, and of drawing edges."""
+    """Cards of the checkpoints in this package, of the packaged MiniLM, and of drawing lines."""
     folder = Path(str(files(__package__).joinpath("checkpoints")))
     for name, task, description, tags in _SHAPES:
         weights = folder / name / "model.safetensors"
@@ -93,6 +93,11 @@ def cards() -> Iterator[ModelCard]:
         id="hugginggraph/canny-edges", task="canny-control", library="opencv",
         description="Draws the edges of any picture with the Canny operator. No weights.",
         license="apache-2.0", size_bytes=0, tags=("edges", "control"), source="starter",
+    )  # fmt: skip
+    yield ModelCard(
+        id="hugginggraph/scribble-lines", task="scribble-control", library="opencv",
+        description="Draws any picture as thick white lines on black, as if scribbled. No weights.",
+        license="apache-2.0", size_bytes=0, tags=("scribble", "sketch"), source="starter",
     )  # fmt: skip
     yield ModelCard(
         id="hugginggraph/noise-reduction", task="audio-to-audio", library="scipy",

@@ -689,6 +689,14 @@ async def test_the_planner_is_a_planner_and_has_nothing_to_mend() -> None:
     assert await planner.mend(request, answer.tasks, ["wrong"]) is None
 
 
+def test_a_seed_is_taken_from_the_request_and_never_made_up() -> None:
+    def seeds(text: str) -> list[str | None]:
+        return [t["args"].get("seed") for t in draft(text, rows=EVERYTHING).tasks]
+
+    assert seeds("Draw me a picture of a dragon") == [None]
+    assert seeds("Draw me a picture of a dragon with seed 7") == ["7"]
+
+
 def test_every_cue_and_family_leads_to_a_task_type_that_has_a_trait() -> None:
     known = set(EVERYTHING)
     assert {cue.task for cue in cues()} <= known | set(FAMILIES)

@@ -1,32 +1,244 @@
-"""Runners that make control pictures, which guide an image generator."""
+"""Runners that make control pictures, which guide an image generator.
+
+Each has the size of the picture that it was made of. Edges, lines and scribbles are white on
+black; in depth near is light; normals point right, down and at the viewer in red, green and blue;
+segments have the colours of ADE20K's classes.
+
+Not covered: weights as pickles. Those of HED and M-LSD are published as such; save them as
+``model.safetensors`` beside a ``config.json`` once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from hugginggraph.registry import MissingExtraError, ModelRunError
+
+from .loading import load_image_processor, load_model
 from .media import encode_png
 from .runner import Checkpoint, Media, Output, Run
 from .values import Picture
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 LOW, HIGH = 100, 200
 """Canny's thresholds on the gradient, those that ControlNet was trained with."""
+
+FINE, COARSE = 0.5, 5.0
+"""The two blurs (sigma in pixels) whose difference is a scribble's line (XDoG)."""
+
+INK = 16
+"""The difference of the two blurs, of 255, from which on there is a line."""
+
+BACKGROUND = 0.4
+"""Depths below this share are background, which faces the viewer (as ControlNet was trained)."""
+
+FAR_IS_LARGE = frozenset({"glpn", "zoedepth", "depth_pro", "prompt_depth_anything"})
+"""Models that give metres; the others give nearness."""
+
+ADE20K = """
+    787878 b47878 06e6e6 503232 04c803 787850 8c8c8c cc05ff e6e6e6 04fa07 e005ff ebff07 96053d
+    787846 08ff33 ff0652 8fff8c ccff04 ff3307 cc4603 0066c8 3de6fa ff0633 0b66ff ff0747 ff09e0
+    0907e6 dcdcdc ff095c 7009ff 08ffd6 07ffe0 ffb806 0aff47 ff290a 07ffff e0ff08 6608ff ff3d06
+    ffc207 ff7a08 00ff14 ff0829 ff0599 0633ff eb0cff a09614 00a3ff 8c8c8c fa0a0f 14ff00 1fff00
+    ff1f00 ffe000 99ff00 0000ff ff4700 00ebff 00adff 1f00ff 0bc8c8 ff5200 00fff5 003dff 00ff70
+    00ff85 ff0000 ffa300 ff6600 c2ff00 008fff 33ff00 0052ff 00ff29 00ffad 0a00ff adff00 00ff99
+    ff5c00 ff00ff ff00f5 ff0066 ffad00 ff0014 ffb8b8 001fff 00ff3d 0047ff ff00cc 00ffc2 00ff52
+    000aff 0070ff 3300ff 00c2ff 007aff 00ffa3 ff9900 00ff0a ff7000 8fff00 5200ff a3ff00 ffeb00
+    08b8aa 8500ff 00ff5c b800ff ff001f 00b8ff 00d6ff ff0070 5cff00 00e0ff 70e0ff 46b8a0 a300ff
+    9900ff 47ff00 ff00a3 ffcc00 ff008f 00ffeb 85ff00 ff00eb f500ff ff007a fff500 0abed4 d6ff00
+    00ccff 1400ff ffff00 0099ff 0029ff 00ffcc 2900ff 29ff00 ad00ff 00f5ff 4700ff 7a00ff 00ffb8
+    005cff b8ff00 0085ff ffd600 19c2c2 66ff00 5c00ff
+"""
+"""The colours of ADE20K's 150 classes in their order, which ControlNet was trained with."""
+
+
+def control_output(picture: Image, note: str) -> Output:
+    """A control picture as a result."""
+    value: Picture = {"width": picture.width, "height": picture.height, "note": note}
+    return Output(value, (Media("image", encode_png(picture), ".png"),))
+
+
+def _white_on_black(lines: Any, of: str) -> Output:
+    """The output of a mask (height, width) that is nonzero on the lines."""
+    import numpy as np
+    from PIL import Image
+
+    grey = np.where(lines > 0, 255, 0).astype(np.uint8)
+    picture = Image.fromarray(np.repeat(grey[:, :, None], 3, axis=2))
+    return control_output(picture, f"{float((grey > 0).mean()):.1%} of it {of}")
 
 
 def canny_control(checkpoint: Checkpoint) -> Run:
     """The edges of a picture, white on black, in its own size (Canny, 1986)."""
     import cv2
     import numpy as np
-    from PIL import Image
 
     def run(args: Mapping[str, Any]) -> Output:
-        edges = cv2.Canny(np.asarray(args["image"]), LOW, HIGH)
-        picture = Image.fromarray(np.repeat(edges[:, :, None], 3, axis=2))
-        value: Picture = {
-            "width": picture.width,
-            "height": picture.height,
-            "note": f"{float((edges > 0).mean()):.1%} of it edges",
-        }
-        return Output(value, (Media("image", encode_png(picture), ".png"),))
+        return _white_on_black(cv2.Canny(np.asarray(args["image"]), LOW, HIGH), "edges")
 
     return run
+
+
+def scribble_control(checkpoint: Checkpoint) -> Run:
+    """The picture as if scribbled: thick white lines on black where it darkens (XDoG, 2012)."""
+    import cv2
+    import numpy as np
+
+    def run(args: Mapping[str, Any]) -> Output:
+        pixels = np.asarray(args["image"]).astype(np.float32)
+        fine, coarse = (cv2.GaussianBlur(pixels, (0, 0), sigma) for sigma in (FINE, COARSE))
+        return _white_on_black((coarse - fine).max(axis=2) > INK, "lines")
+
+    return run
+
+
+def _depth(checkpoint: Checkpoint) -> Callable[[Image], Any]:
+    """A function from a picture to its nearness (height, width) as float32 in 0..1, 1 nearest."""
+    import numpy as np
+    import torch
+
+    processor = load_image_processor(checkpoint)
+    model = load_model(checkpoint, "AutoModelForDepthEstimation")
+    metres = model.config.model_type in FAR_IS_LARGE
+    metres = metres or getattr(model.config, "depth_estimation_type", "") == "metric"
+
+    def depth(image: Image) -> Any:
+        inputs = processor(images=image, return_tensors="pt").to(model.device, model.dtype)
+        found = model(**inputs).predicted_depth.float()[:, None]
+        size = (image.height, image.width)
+        found = torch.nn.functional.interpolate(found, size, mode="bicubic", align_corners=False)
+        values = found[0, 0].cpu().numpy()
+        if not np.isfinite(values).all() or values.max() - values.min() < 1e-6:
+            raise ModelRunError(
+                f"The model '{checkpoint.card.id}' saw no depth in the picture.",
+                "Try another model or another picture.",
+            )
+        share = (values - values.min()) / (values.max() - values.min())
+        return 1 - share if metres else share
+
+    return depth
+
+
+def depth_control(checkpoint: Checkpoint) -> Run:
+    """A picture's depth in grey, near is light (DPT, Depth Anything, ZoeDepth, …)."""
+    import numpy as np
+    from PIL import Image
+
+    depth = _depth(checkpoint)
+
+    def run(args: Mapping[str, Any]) -> Output:
+        grey = (depth(args["image"]) * 255).round().astype(np.uint8)
+        return control_output(Image.fromarray(grey).convert("RGB"), "near is light, far is dark")
+
+    return run
+
+
+def normal_control(checkpoint: Checkpoint) -> Run:
+    """The directions that surfaces face, from the slopes of the depth that a model sees.
+
+    A surface that runs from near to far over the whole picture is taken to lie at 45 degrees; how
+    deep the scene is in metres is not known.
+    """
+    import cv2
+    import numpy as np
+    from PIL import Image
+
+    depth = _depth(checkpoint)
+
+    def run(args: Mapping[str, Any]) -> Output:
+        near = depth(args["image"])
+        side = max(near.shape)
+        x, y = (
+            np.where(
+                near < BACKGROUND, 0, cv2.Sobel(near, cv2.CV_32F, dx, dy, ksize=3, scale=1 / 8)
+            )
+            * side
+            for dx, dy in ((1, 0), (0, 1))
+        )
+        normal = np.stack([x, y, np.ones_like(x)], axis=2)
+        normal /= np.linalg.norm(normal, axis=2, keepdims=True)
+        pixels = (normal * 127.5 + 127.5).round().clip(0, 255).astype(np.uint8)
+        return control_output(Image.fromarray(pixels), "its colours are the directions it faces")
+
+    return run
+
+
+def seg_control(checkpoint: Checkpoint) -> Run:
+    """A picture's segments in ADE20K's colours (SegFormer, UperNet, MaskFormer, OneFormer, …)."""
+    import numpy as np
+    import transformers
+    from PIL import Image
+
+    processor = load_image_processor(checkpoint)
+    config = transformers.AutoConfig.from_pretrained(
+        checkpoint.location, local_files_only=checkpoint.local_only, trust_remote_code=False
+    )
+    universal = type(config) in transformers.MODEL_FOR_UNIVERSAL_SEGMENTATION_MAPPING
+    name = "Universal" if universal else "Semantic"
+    model = load_model(checkpoint, f"AutoModelFor{name}Segmentation")
+    palette = np.array([list(bytes.fromhex(colour)) for colour in ADE20K.split()], np.uint8)
+
+    def run(args: Mapping[str, Any]) -> Output:
+        image: Image.Image = args["image"]
+        inputs = processor(images=image, return_tensors="pt").to(model.device, model.dtype)
+        classes = processor.post_process_semantic_segmentation(
+            model(**inputs), target_sizes=[(image.height, image.width)]
+        )[0]
+        found = classes.cpu().numpy()
+        pixels = palette[found % len(palette)] * (found >= 0)[:, :, None].astype(np.uint8)
+        names = [str(model.config.id2label.get(i, i)) for i in np.unique(found) if i >= 0]
+        return control_output(Image.fromarray(pixels), f"segments: {', '.join(names)}")
+
+    return run
+
+
+def _annotator(detector: str, network: str, note: str, checkpoint: Checkpoint) -> Run:
+    """A runner of controlnet_aux: a detector's class around a network with the model's weights."""
+    try:
+        import controlnet_aux  # type: ignore[import-not-found, unused-ignore]
+    except ImportError as exc:
+        raise MissingExtraError(
+            f"{checkpoint.card.task} needs the library controlnet_aux: {exc}.",
+            'Install it with `pip install "hugginggraph[control]"`.',
+        ) from exc
+    from importlib import import_module
+
+    from safetensors.torch import load_file
+
+    module, _, name = network.partition(":")
+    net = getattr(import_module(f"controlnet_aux.{module}"), name)()
+    net.load_state_dict(load_file(_weights(checkpoint)), strict=True)
+    detect = getattr(controlnet_aux, detector)(net.float().eval()).to(checkpoint.device)
+
+    def run(args: Mapping[str, Any]) -> Output:
+        image: Image = args["image"]
+        return control_output(detect(image).convert("RGB").resize(image.size), note)
+
+    return run
+
+
+def _weights(checkpoint: Checkpoint) -> str:
+    if checkpoint.local_only:
+        return str(next(Path(checkpoint.location).glob("*.safetensors")))
+    from huggingface_hub import hf_hub_download
+
+    return hf_hub_download(checkpoint.location, "model.safetensors")
+
+
+hed_control = partial(
+    _annotator, "HEDdetector", "hed:ControlNetHED_Apache2", "soft edges, white on black"
+)
+"""The soft edges of a picture, white on black (HED, 2015)."""
+
+mlsd_control = partial(
+    _annotator,
+    "MLSDdetector",
+    "mlsd.models.mbv2_mlsd_large:MobileV2_MLSD_Large",
+    "straight lines, white on black",
+)
+"""The straight lines of a picture, white on black (M-LSD, 2022)."""

@@ -87,6 +87,8 @@ def role(slot: Slot) -> str:
         return "labels"
     if "question" in names:
         return "question"
+    if slot.name == "seed":
+        return "seed"
     if any("lang" in name for name in names):
         return "from" if any(n.startswith(("src", "source")) for n in names) else "language"
     if slot.name in ("prompt", "instruction"):
@@ -230,6 +232,12 @@ def bound_language(wish: Wish, part: str) -> Input:
     if not found and part == "language":
         found = re.search(rf"\b(?:a|an) ({'|'.join(LANGUAGES)})\b", wish.window, re.I)
     return Input((found[1].capitalize(),)) if found else Input()
+
+
+def bound_seed(sketch: Sketch, wish: Wish) -> Input:
+    """The number after the word "seed"; a seed is never made up."""
+    said = re.search(r"\bseed\b(?: number| value)?(?: of| is|:| ?=)? ?(\d+)\b", wish.window, re.I)
+    return Input((said[1],)) if said else Input()
 
 
 def bound_instruction(sketch: Sketch, wish: Wish) -> Input:

@@ -14,6 +14,7 @@ from .arguments import (
     bound_instruction,
     bound_language,
     bound_question,
+    bound_seed,
     bound_text,
     compared,
     role,
@@ -238,6 +239,8 @@ def _fill(sketch: Sketch, wish: Wish, row: TaskType, slot: Slot, skip: frozenset
         return bound_question(sketch, wish)
     if part in ("language", "from"):
         return bound_language(wish, part)
+    if part == "seed":
+        return bound_seed(sketch, wish)
     if part == "instruction":
         return bound_instruction(sketch, wish)
     return bound_text(sketch, wish, row, skip)

@@ -103,6 +103,11 @@ TRAITS: Mapping[str, Trait] = {
         "Picture segmentation", r"segment\w*(?: " + _IMAGE + r")?|masks?|segments"
     ),
     "depth-estimation": Trait("Depth estimation", r"depth[- ]?\w*(?: " + _IMAGE + r")?"),
+    "mlsd-control": Trait("Pictures of straight lines", r"straight lines?|line pictures?|mlsd"),
+    "normal-control": Trait("Normal maps", r"normal[- ]?maps?|normals"),
+    "depth-control": Trait("Depth pictures", r"depth[- ]?(?:control|guide)\w*"),
+    "seg-control": Trait("Segment pictures", r"seg[- ]?(?:control|guide)\w*"),
+    "scribble-control": Trait("Scribbles", r"scribbles?|sketch(?:es)?|doodles?"),
     "hed-control": Trait("Soft edge pictures", r"soft edges?|hed"),
     "openpose-control": Trait("Pose pictures", r"poses?|skeletons?|stick figures?"),
     "image-to-image": Trait(
@@ -117,6 +122,27 @@ TRAITS: Mapping[str, Trait] = {
         _MADE + _IMAGE + "|illustration",
         chains=True,
         gathers=True,
+        prompted=True,
+        renews=True,
+    ),
+    "inpainting": Trait(
+        "Painting over a part",
+        r"(?:repainted|inpainted|filled|retouched) \w+",
+        prompted=True,
+        renews=True,
+    ),
+    "unconditional-image-generation": Trait(
+        "Making pictures of nothing", _MADE + _IMAGE, renews=True
+    ),
+    **{
+        f"{kind}-text-to-image": Trait(
+            f"Making pictures guided by {kind}", _MADE + _IMAGE, prompted=True, renews=True
+        )
+        for kind in ("canny", "hed", "mlsd", "openpose", "normal", "depth", "seg", "scribble")
+    },
+    "image-to-video": Trait(
+        "Making pictures move",
+        _MADE + r"?(?:video|clip|animation)s?",
         prompted=True,
         renews=True,
     ),

@@ -1,0 +1,156 @@
+"""Loading Diffusers checkpoints: safetensors only, no code from the Hub, nothing left random.
+
+Not covered: weights that are missing in a text encoder, which Transformers fills with random ones
+without a word.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hugginggraph.registry import ModelLoadError, cached_snapshot, missing_parts
+
+from .loading import _ONE_AT_A_TIME, quiet
+from .runner import Checkpoint
+
+
+@cache
+def _quiet_diffusers() -> None:
+    quiet()
+    from diffusers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def index(checkpoint: Checkpoint) -> dict[str, Any]:
+    """The checkpoint's ``model_index.json``, or ``config.json`` where it is a single part.
+
+    Raises:
+        ModelLoadError: it has neither.
+    """
+    for name in ("model_index.json", "config.json"):
+        path = Path(checkpoint.location) / name
+        if not checkpoint.local_only:
+            from huggingface_hub import hf_hub_download
+            from huggingface_hub.errors import EntryNotFoundError
+
+            try:
+                path = Path(hf_hub_download(checkpoint.location, name))
+            except EntryNotFoundError:
+                continue
+        if path.is_file():
+            found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+            return found
+    raise ModelLoadError(
+        f"The model '{checkpoint.card.id}' is no Diffusers checkpoint: it has no model_index.json.",
+        "Choose another model.",
+    )
+
+
+def load(checkpoint: Checkpoint, auto: str, **parts: Any) -> Any:
+    """What a Diffusers class makes of a checkpoint, on its device: safetensors only, no Hub code.
+
+    ``parts`` are given in place of those in the checkpoint.
+    """
+    _quiet_diffusers()
+    import diffusers
+    import torch
+
+    with _ONE_AT_A_TIME:
+        loaded = getattr(diffusers, auto).from_pretrained(
+            checkpoint.location,
+            local_files_only=checkpoint.local_only,
+            use_safetensors=True,
+            trust_remote_code=False,
+            variant=_variant(checkpoint),
+            # bfloat16, not float16: the VAE of SDXL overflows in float16.
+            dtype=torch.bfloat16 if "cuda" in checkpoint.device else torch.float32,
+            **parts,
+        )
+    _refuse_gaps(checkpoint, loaded)
+    if hasattr(loaded, "set_progress_bar_config"):
+        loaded.set_progress_bar_config(disable=True)
+    return loaded.to(checkpoint.device)
+
+
+def _refuse_gaps(checkpoint: Checkpoint, loaded: Any) -> None:
+    parts = getattr(loaded, "components", None) or {checkpoint.card.id: loaded}
+    for name, part in parts.items():
+        weights = part.named_parameters() if hasattr(part, "named_parameters") else ()
+        missing = [key for key, weight in weights if weight.is_meta]
+        if missing:
+            raise ModelLoadError(
+                f"The files of '{checkpoint.card.id}' lack {len(missing)} of the weights of its "
+                f"{name} ({', '.join(missing[:3])}).",
+                "Fetch them again, or choose another model.",
+            )
+
+
+def _variant(checkpoint: Checkpoint) -> str | None:
+    """``"fp16"`` where a folder holds the large part in half precision only."""
+    folder = Path(checkpoint.location)
+    files = [
+        file.name
+        for part in ("", "unet", "transformer", "prior")
+        for file in (folder / part).glob("*.safetensors")
+    ]
+    return "fp16" if files and all(".fp16." in name for name in files) else None
+
+
+def load_for(checkpoint: Checkpoint, task: str, slot: str) -> Any:
+    """The pipeline that Diffusers' auto classes know for a task and the checkpoint's family.
+
+    ``task`` is their word for it (``"TEXT2IMAGE"``). A family that they do not know for the task
+    runs as the checkpoint says, where that takes the argument ``slot``.
+
+    Raises:
+        ModelLoadError: the checkpoint's pipeline is for something else.
+    """
+    name = str(index(checkpoint).get("_class_name", ""))
+    _quiet_diffusers()
+    import diffusers
+    from diffusers.pipelines import auto_pipeline as known
+
+    table = getattr(known, f"AUTO_{task}_PIPELINES_MAPPING")
+    family = known._get_task_class(table, name, throw_error_if_not_exist=False)
+    if family is not None:
+        return load(checkpoint, family.__name__)
+    own = getattr(diffusers, name, None)
+    if own is None or slot not in inspect.signature(own.__call__).parameters:
+        raise ModelLoadError(
+            f"'{checkpoint.card.id}' is a {name}, which does not do {checkpoint.card.task}.",
+            "Choose another model.",
+        )
+    return load(checkpoint, name)
+
+
+def base_checkpoint(checkpoint: Checkpoint, usual: str) -> Checkpoint:
+    """Where the model is that a part (a ControlNet, a motion module) is used with.
+
+    Raises:
+        ModelLoadError: it is not known, or is neither on this machine nor may be fetched.
+    """
+    name = checkpoint.card.base_model or usual
+    if not name:
+        raise ModelLoadError(
+            f"Which model '{checkpoint.card.id}' is a part of is not known.",
+            "Set `base_model` in its card.",
+        )
+    card = checkpoint.card.model_copy(
+        update={"id": name, "library": "diffusers", "path": None, "base_model": None, "tags": ()}
+    )
+    folder = Path(name) if Path(name).is_dir() else cached_snapshot(name)
+    if folder and not missing_parts(folder):
+        return replace(checkpoint, card=card, location=str(folder), local_only=True)
+    if checkpoint.local_only:
+        raise ModelLoadError(
+            f"'{checkpoint.card.id}' works inside the model '{name}', which is not here.",
+            f"Fetch it once where there is a network: `hf download {name}`.",
+        )
+    return replace(checkpoint, card=card, location=name)
