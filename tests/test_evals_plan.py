@@ -164,7 +164,7 @@ def test_plans_made_elsewhere_are_scored_in_both_shapes(
 
 
 def run(*args: str) -> Any:
-    from hugginggraph.serve.cli import app
+    from hugginggraph.serve import app
 
     return CliRunner().invoke(app, ["eval", "plan", *args], catch_exceptions=False)
 
