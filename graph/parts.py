@@ -13,9 +13,13 @@ from hugginggraph.registry import (
     LLMError,
     ModelCard,
     Settings,
+    TaskType,
+    can_serve,
     load_settings,
+    model_cards,
     pinned,
     retrieve,
+    task_types,
 )
 
 from .llm import LLM, chat_model, is_local
@@ -133,7 +137,25 @@ class Parts:
                 "Set HUGGINGGRAPH_LLM (or --llm) to provider:model.",
             )
         first: list[Planner] = [LLMPlanner(llm)] if llm else []
-        return first if wanted == "llm" else [*first, BuiltinPlanner()]
+        return first if wanted == "llm" else [*first, BuiltinPlanner(self._rows(context))]
+
+    def _rows(self, context: Context) -> dict[str, TaskType]:
+        """The table without rows that nothing can serve now and that have a stand-in.
+
+        A question about a picture is then planned as a description and a detection. Rows without
+        a stand-in stay: the choice of models says best why they cannot run.
+        """
+        from .builtin_planner import TRAITS
+
+        rows, cards, llm = dict(task_types()), model_cards(), self.llm_name(context)
+        for task, trait in TRAITS.items():
+            if (
+                trait.instead
+                and task in rows
+                and not can_serve(task, cards, settings=self.settings, llm=llm)
+            ):
+                del rows[task]
+        return rows
 
 
 def run_context() -> Context:

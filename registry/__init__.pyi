@@ -49,6 +49,7 @@ from .retrieval import (
     Candidate as Candidate,
     Ranking as Ranking,
     Rejected as Rejected,
+    can_serve as can_serve,
     clear_winner as clear_winner,
     explain as explain,
     pinned as pinned,

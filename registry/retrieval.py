@@ -18,7 +18,7 @@ direction of translation that can be seen neither in the card nor in the request
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from math import log10
@@ -356,6 +356,17 @@ def route_of(card: ModelCard, task: str, *, settings: Settings) -> Route:
         return "local"
     route = conditions.route(card, task, machine.is_local(card))
     return "local" if isinstance(route, tuple) else route
+
+
+def can_serve(task: str, cards: Iterable[ModelCard], *, settings: Settings, llm: str = "") -> bool:
+    """Whether a model of these cards, or the LLM, can do a task now: here or remotely."""
+    if llm and task_type(task).by_llm:
+        return True
+    conditions = _Conditions(settings, _Query("", frozenset(), None, None))
+    routes = (
+        conditions.route(card, task, machine.is_local(card)) for card in cards if card.task == task
+    )
+    return any(not isinstance(route, tuple) for route in routes)
 
 
 def clear_winner(candidates: list[Candidate]) -> bool:
