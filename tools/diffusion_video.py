@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from hugginggraph.registry import ModelLoadError
 
 from .diffusion import Pipeline, check_values
 from .diffusion_loading import base_checkpoint, index, load, load_for
-from .runner import Checkpoint, Media, Output, Run
-from .values import Film
+from .film import film_output
+from .runner import Checkpoint, Output, Run
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -44,9 +41,6 @@ class Length:
     rate: float
 
 
-X264 = {"crf": "18", "x264-params": "threads=1:lookahead-threads=1:cpu-independent=1"}
-"""With the defaults one film in ten got other bytes, and so another name, than it had before."""
-
 LENGTHS: tuple[tuple[str, Length], ...] = (
     ("ltx", Length(25, 97, 24)),
     ("wan", Length(17, 81, 16)),
@@ -57,29 +51,6 @@ LENGTHS: tuple[tuple[str, Length], ...] = (
     ("", Length(16, 16, 8)),
 )
 """The first whose pattern is found in the pipeline's class."""
-
-
-def write_mp4(frames: Iterable[Any], rate: float) -> bytes:
-    """A film of pictures (height, width, 3) in uint8 as H.264 in mp4; odd sides lose a pixel."""
-    import av
-    import numpy as np
-
-    # In a file, because the index can only be moved to the front (faststart) where it is read back.
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "film.mp4"
-        with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
-            stream: Any = None
-            for frame in frames:
-                height, width = (side // 2 * 2 for side in frame.shape[:2])
-                if stream is None:
-                    exact = Fraction(rate).limit_denominator(1001)
-                    stream = container.add_stream("libx264", rate=exact, options=X264)
-                    stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
-                even = np.ascontiguousarray(frame[:height, :width])
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
-            if stream is not None:
-                container.mux(stream.encode(None))
-        return path.read_bytes()
 
 
 class FilmMaker:
@@ -142,19 +113,8 @@ class FilmMaker:
         frames = np.asarray(made, dtype=np.float32)
         check_values(self.pipeline.checkpoint, frames)
         film = (frames.clip(0, 1) * 255).round().astype(np.uint8)
-        return film_output(film, self.length.rate)
-
-
-def film_output(film: Any, rate: float) -> Output:
-    """A film (pictures, height, width, 3) in uint8 as a result."""
-    count, height, width, _ = film.shape
-    value: Film = {
-        "seconds": round(count / rate, 3),
-        "frame_rate": rate,
-        "width": width // 2 * 2,
-        "height": height // 2 * 2,
-    }
-    return Output(value, (Media("video", write_mp4(film, rate), ".mp4"),))
+        pictures = [Pictures.fromarray(frame) for frame in film]
+        return film_output(self.pipeline.checkpoint.card.id, pictures, self.length.rate)
 
 
 def text_to_video(checkpoint: Checkpoint) -> Run:

@@ -143,6 +143,14 @@ def open_film(path: str | Path) -> Clip:
     return Clip(path, max(seconds, 1 / rate), rate, *size)
 
 
+X264 = {
+    "crf": "20",
+    "preset": "veryfast",
+    "x264-params": "threads=1:lookahead-threads=1:cpu-independent=1",
+}
+"""One thread: with several, x264 gives the same film other bytes, and so another file name."""
+
+
 def encode_film(
     frames: Sequence[Image], rate: float, sound: tuple[Samples, int] | None = None
 ) -> bytes:
@@ -164,7 +172,7 @@ def encode_film(
                 "libx264", rate=Fraction(rate).limit_denominator(1001)
             )
             stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-            stream.options = {"crf": "20", "preset": "veryfast"}
+            stream.options = X264
             track: Any = (
                 container.add_stream("aac", rate=SOUND_RATE, layout="mono") if sound else None
             )

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from hugginggraph.registry import RemoteError
 
-from .draw import PALETTE, draw_boxes
+from .draw import draw_boxes
 from .inference import said
 from .media import encode_png
 from .runner import Media, Output
-from .values import Box, Corners, Film, Label, Mask, Picture, Sound
+from .segmentation import Segment, segments_output
+from .values import Box, Corners, Film, Label, Picture, Sound
 
 if TYPE_CHECKING:
     from huggingface_hub import InferenceClient
@@ -102,41 +103,17 @@ def object_detection(client: InferenceClient, model: str, args: Args) -> Output:
 
 
 def image_segmentation(client: InferenceClient, model: str, args: Args) -> Output:
-    """Segments, largest first, and the picture with each in its label's colour."""
+    """Segments, largest first, the picture with each in its colour, and their masks."""
     import numpy as np
 
     picture: Image = args["image"]
-    found: list[tuple[Mask, Any]] = []
+    found: list[Segment] = []
     for each in client.image_segmentation(_png(picture)):
         mask: Any = each.mask
         there = np.asarray(mask.convert("L").resize(picture.size)) > THERE
         score = 1.0 if each.score is None else float(each.score)
-        if there.any():
-            share = float(there.mean())
-            found.append(({"label": said(each.label), "score": score, "share": share}, there))
-    found.sort(key=lambda item: -item[0]["share"])
-    drawn = _draw_segments(picture, found)
-    return Output([mask for mask, _ in found], (Media("image", encode_png(drawn), ".png"),))
-
-
-def _draw_segments(picture: Image, found: Sequence[tuple[Mask, Any]]) -> Image:
-    """The picture with each segment tinted, framed and named in its label's colour."""
-    import numpy as np
-    from PIL import Image as Pictures, ImageColor
-
-    pixels = np.asarray(picture).astype(np.float32)
-    labels = list(dict.fromkeys(mask["label"] for mask, _ in found))
-    boxes: list[Box] = []
-    for mask, there in found:
-        colour = PALETTE[labels.index(mask["label"]) % len(PALETTE)]
-        pixels[there] = pixels[there] * 0.5 + np.array(ImageColor.getrgb(colour)) * 0.5
-        y, x = np.nonzero(there)
-        corners: Corners = {
-            "xmin": float(x.min()), "ymin": float(y.min()),
-            "xmax": float(x.max() + 1), "ymax": float(y.max() + 1),
-        }  # fmt: skip
-        boxes.append({"label": mask["label"], "score": mask["score"], "box": corners})
-    return draw_boxes(Pictures.fromarray(pixels.round().astype(np.uint8)), boxes)
+        found.append(Segment(said(each.label), score, there))
+    return segments_output(picture, found)
 
 
 def image_to_text(client: InferenceClient, model: str, args: Args) -> Output:
