@@ -36,15 +36,16 @@ def _tasks() -> str:
         "`?` marks an optional input, `[]` a list. The last column counts the model cards of the",
         "packaged sources; those of the starter pack run on any machine.",
         "",
-        "| row | what it does | libraries | models (starter) |",
-        "|---|---|---|---|",
+        "| row | what it does | local: libraries | other routes | models (starter) |",
+        "|---|---|---|---|---|",
     ]
     for row in task_types().values():
         mine = [card for card in cards if card.task == row.id and card.library in row.runners]
+        routes = [name for name, served in (("remote", row.remote), ("LLM", row.by_llm)) if served]
         starters = sum(card.source == "starter" for card in mine)
         lines.append(
             f"| `{row.signature}` | {row.description} | {', '.join(row.runners)} | "
-            f"{len(mine)} ({starters}) |"
+            f"{', '.join(routes) or '–'} | {len(mine)} ({starters}) |"
         )
     return "\n".join(lines) + "\n"
 
