@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -12,7 +13,7 @@ from checkpoints import BUILDERS
 from llm_server import LLMServer, llm_server
 
 from hugginggraph.graph import Parts, build_graph, grounded, read_json, recent
-from hugginggraph.prompts import fill
+from hugginggraph.prompts import demonstrations, fill
 from hugginggraph.registry import Settings
 
 Ask = Callable[..., Coroutine[Any, Any, dict[str, Any]]]
@@ -71,10 +72,11 @@ async def test_an_llm_plans_and_answers(ask: Ask) -> None:
 async def test_the_demonstrations_are_those_nearest_to_the_request(ask: Ask) -> None:
     with llm_server(PLAN, "Five.") as server:
         await ask(server)
-    shown = re.findall(r"^Request: (.*)$", server.prompts[0], re.M)
-    assert len(shown) == 6
-    assert sum(word in " ".join(shown) for word in ("picture", "photo", "many", "things")) >= 2
-    assert '{"tasks": []}' in server.prompts[0]
+    shown = re.findall(r"^Request: .*\nFiles: .*\nPlan: (.*)$", server.prompts[0], re.M)
+    assert len(shown) == 6 and '{"tasks": []}' in shown
+    all_of_them = [json.dumps(demo["tasks"]) for demo in demonstrations()]
+    share = sum('"image"' in plan for plan in all_of_them) / len(all_of_them)
+    assert sum('"image"' in plan for plan in shown) / len(shown) > share
 
 
 def test_a_long_history_is_cut_from_its_start_and_long_messages_in_their_middle() -> None:
