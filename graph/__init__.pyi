@@ -1,6 +1,7 @@
 from .answer import compose as compose, shown_path as shown_path
 from .background import both as both
 from .build import build_graph as build_graph
+from .builtin_planner import BuiltinPlanner as BuiltinPlanner
 from .check import check_plan as check_plan, read_tasks as read_tasks
 from .execute import Gate as Gate, make_execute as make_execute, path_lengths as path_lengths
 from .ingest import gather as gather, named_files as named_files

@@ -41,6 +41,7 @@ from .machine import (
     missing_parts as missing_parts,
     readable_size as readable_size,
 )
+from .reading import card_from_words as card_from_words
 from .retrieval import (
     Candidate as Candidate,
     Ranking as Ranking,
@@ -48,8 +49,10 @@ from .retrieval import (
     clear_winner as clear_winner,
     explain as explain,
     pinned as pinned,
+    rank_cards as rank_cards,
     retrieve as retrieve,
     search as search,
+    unwanted as unwanted,
 )
 from .settings import Settings as Settings, load_settings as load_settings
 from .store import CardStore as CardStore

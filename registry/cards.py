@@ -45,8 +45,8 @@ class ModelCard(BaseModel):
     def document(self) -> str:
         """The text that is embedded for search by meaning."""
         name = self.id.rpartition("/")[2]
-        tags = ", ".join((*self.languages, *self.tags))
-        return f"{name}. {self.task.replace('-', ' ')}. {self.description} {tags}".strip()
+        what = ", ".join((self.task.replace("-", " "), *self.tags))
+        return f"{name}: {what}. {self.description} {', '.join(self.languages)}".strip()
 
 
 def model_cards() -> list[ModelCard]:

@@ -33,7 +33,7 @@ from .lexical import Lexical
 if TYPE_CHECKING:
     from langchain_chroma import Chroma
 
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 """Raised when ``ModelCard.document`` or what is stored of a card changes; older stores rebuild."""
 
 BATCH = 64

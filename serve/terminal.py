@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -167,12 +167,17 @@ def card_table(found: list[Candidate]) -> Table:
     return table
 
 
+def building() -> AbstractContextManager[Callable[[int, int], None]]:
+    """A progress bar that appears only when there is something to embed."""
+    return counting("Building the registry")
+
+
 @contextmanager
-def building() -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on stderr that appears only when there is something to embed."""
+def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on stderr from the first call of what it gives, with (done, total)."""
     console = Console(stderr=True)
     bar = Progress(
-        TextColumn("Building the registry"),
+        TextColumn(what),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
@@ -180,7 +185,7 @@ def building() -> Iterator[Callable[[int, int], None]]:
         transient=True,
         disable=not sys.stderr.isatty(),
     )
-    job = bar.add_task("cards", total=None, visible=False)
+    job = bar.add_task(what, total=None, visible=False)
 
     def progress(done: int, total: int) -> None:
         bar.start()

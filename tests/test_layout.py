@@ -19,7 +19,8 @@ MAY_IMPORT = {
     "tools": {"registry"},
     "starter": {"registry"},
     "graph": {"tools", "registry", "prompts"},
-    "serve": {"graph", "tools", "registry", "prompts", "starter"},
+    "evals": {"graph", "registry"},
+    "serve": {"graph", "tools", "registry", "prompts", "starter", "evals"},
 }
 
 
