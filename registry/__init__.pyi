@@ -33,6 +33,12 @@ from .errors import (
     UnsupportedFileError as UnsupportedFileError,
     WrongKindError as WrongKindError,
 )
+from .hub import (
+    SyncReport as SyncReport,
+    import_file as import_file,
+    sync as sync,
+    synced_cards as synced_cards,
+)
 from .machine import (
     WITHOUT_FILES as WITHOUT_FILES,
     cached_snapshot as cached_snapshot,

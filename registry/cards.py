@@ -18,7 +18,9 @@ class ModelCard(BaseModel):
     picks the runner of the task's row. ``path`` is set where the checkpoint is already in a folder
     of this machine (the starter pack, a packaged model). ``translates`` is (source, target).
     ``base_only`` marks a checkpoint that is only pretrained. ``world`` says, for a model that
-    knows only a small world, what that is.
+    knows only a small world, what that is. ``providers`` are the inference providers that serve it
+    (``"fal-ai"``); empty where that is not known. ``revision`` and ``changed`` are the commit and
+    the day (ISO) that the card was read from; ``metrics`` are as the author reports them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,6 +40,12 @@ class ModelCard(BaseModel):
     translates: tuple[str, str] | None = None
     base_only: bool = False
     world: str = ""
+    providers: tuple[str, ...] = ()
+    base_model: str | None = None
+    datasets: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    revision: str = ""
+    changed: str = ""
     source: str = "catalogue"
     path: Path | None = None
 
@@ -46,7 +54,9 @@ class ModelCard(BaseModel):
         """The text that is embedded for search by meaning."""
         name = self.id.rpartition("/")[2]
         what = ", ".join((self.task.replace("-", " "), *self.tags))
-        return f"{name}: {what}. {self.description} {', '.join(self.languages)}".strip()
+        many = "multilingual" in self.languages
+        spoken = ("multilingual",) if many else self.languages
+        return f"{name}: {what}. {self.description} {', '.join(spoken)}".strip()
 
 
 def model_cards() -> list[ModelCard]:

@@ -30,7 +30,7 @@ from .tasks import task_type, task_types, unknown_task
 WORDS = 0.1  # times the score of words, 0 to 1
 PIECES = 0.6  # times the score of character pieces, 0 to 1
 LIKELY_TASK = 0.08  # times the logarithm of how likely the request means the card's task
-PLANNED_TASK = 0.3
+PLANNED_TASK = 0.1  # beside `LIKELY_TASK`; where a task is a filter, it moves nothing
 LANGUAGE = 0.3  # knows a language that the request names or is written in
 FOREIGN = -0.12  # knows only languages that nobody asked for
 LOCAL = 0.2  # is on this machine
