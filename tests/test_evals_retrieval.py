@@ -108,7 +108,7 @@ def test_what_a_person_would_reject_is_known(tmp_path: Path) -> None:
 
 
 def test_the_weights_of_the_likely_task_are_of_the_phrases_that_are_there() -> None:
-    data = json.loads(Path(prior.__file__).with_name("task_prior.json").read_text("utf-8"))
+    data = json.loads(Path(str(prior.__file__)).with_name("task_prior.json").read_text("utf-8"))
     assert data["trained_on"] == prior.trained_on(), (
         "run python -m hugginggraph.registry.train_prior"
     )
