@@ -1,4 +1,4 @@
-"""How good it is: planning measured against labelled requests."""
+"""How good it is: planning and retrieval measured against labelled requests."""
 
 import lazy_loader
 

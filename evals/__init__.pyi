@@ -12,3 +12,10 @@ from .plan_scores import (
     edit_distance as edit_distance,
     read_labelled as read_labelled,
 )
+from .retrieval import (
+    LabelledQuery as LabelledQuery,
+    Scores as Scores,
+    read_cards as read_cards,
+    read_queries as read_queries,
+    retrieval_report as retrieval_report,
+)

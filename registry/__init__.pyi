@@ -37,6 +37,12 @@ from .errors import (
     UnsupportedFileError as UnsupportedFileError,
     WrongKindError as WrongKindError,
 )
+from .hub import (
+    SyncReport as SyncReport,
+    import_file as import_file,
+    sync as sync,
+    synced_cards as synced_cards,
+)
 from .machine import (
     WITHOUT_FILES as WITHOUT_FILES,
     cached_snapshot as cached_snapshot,
@@ -45,6 +51,7 @@ from .machine import (
     missing_parts as missing_parts,
     readable_size as readable_size,
 )
+from .reading import card_from_words as card_from_words
 from .retrieval import (
     Candidate as Candidate,
     Ranking as Ranking,
@@ -53,9 +60,11 @@ from .retrieval import (
     clear_winner as clear_winner,
     explain as explain,
     pinned as pinned,
+    rank_cards as rank_cards,
     retrieve as retrieve,
     route_of as route_of,
     search as search,
+    unwanted as unwanted,
 )
 from .routes import (
     Route as Route,

@@ -20,7 +20,9 @@ class ModelCard(BaseModel):
     ``base_only`` marks a checkpoint that is only pretrained. ``world`` says, for a model that
     knows only a small world, what that is. ``providers`` are the inference providers that serve it
     (``"fal-ai"``); empty where that is not known. ``base_model`` is the id, or the folder, of the
-    model that this one works inside (a ControlNet, a motion module) where it is not the usual one.
+    model that this one was made from, or works inside (a ControlNet, a motion module).
+    ``revision`` and ``changed`` are the commit and the day (ISO) that the card was read from;
+    ``metrics`` are as the author reports them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,16 +43,22 @@ class ModelCard(BaseModel):
     base_only: bool = False
     world: str = ""
     providers: tuple[str, ...] = ()
+    base_model: str | None = None
+    datasets: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    revision: str = ""
+    changed: str = ""
     source: str = "catalogue"
     path: Path | None = None
-    base_model: str | None = None
 
     @property
     def document(self) -> str:
         """The text that is embedded for search by meaning."""
         name = self.id.rpartition("/")[2]
-        tags = ", ".join((*self.languages, *self.tags))
-        return f"{name}. {self.task.replace('-', ' ')}. {self.description} {tags}".strip()
+        what = ", ".join((self.task.replace("-", " "), *self.tags))
+        many = "multilingual" in self.languages
+        spoken = ("multilingual",) if many else self.languages
+        return f"{name}: {what}. {self.description} {', '.join(spoken)}".strip()
 
 
 def model_cards() -> list[ModelCard]:

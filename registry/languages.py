@@ -20,6 +20,13 @@ NAMES = {
     "ru": "Russian", "sk": "Slovak", "sl": "Slovenian", "sr": "Serbian", "sv": "Swedish",
     "sw": "Swahili", "ta": "Tamil", "te": "Telugu", "th": "Thai", "tr": "Turkish",
     "uk": "Ukrainian", "ur": "Urdu", "vi": "Vietnamese", "zh": "Chinese",
+    "af": "Afrikaans", "am": "Amharic", "az": "Azerbaijani", "be": "Belarusian", "cy": "Welsh",
+    "eu": "Basque", "ga": "Irish", "gl": "Galician", "gu": "Gujarati", "hy": "Armenian",
+    "is": "Icelandic", "ka": "Georgian", "kk": "Kazakh", "km": "Khmer", "kn": "Kannada",
+    "lb": "Luxembourgish", "mk": "Macedonian", "ml": "Malayalam", "mn": "Mongolian",
+    "mr": "Marathi", "mt": "Maltese", "my": "Burmese", "ne": "Nepali", "pa": "Punjabi",
+    "ps": "Pashto", "si": "Sinhala", "so": "Somali", "sq": "Albanian", "tl": "Tagalog",
+    "uz": "Uzbek", "yo": "Yoruba", "yue": "Cantonese", "zu": "Zulu", "hk": "Hokkien",
 }  # fmt: skip
 """Language codes as the Hub writes them, with the English name."""
 

@@ -1,5 +1,8 @@
 """Word and character scores (BM25) beside the vectors: names, compounds and rare words.
 
+A score is the share of what the query could reach at most, so that a request of which one rare word
+is found does not count like a request that is found whole.
+
 Everything is held in memory, which serves some ten thousand cards.
 """
 
@@ -12,6 +15,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
+
+OF_POSSIBLE = 0.7
+"""How far scores are shares of what was possible, and not of what the best text reached."""
 
 _WORD = re.compile(r"[^\W_]+")
 _STOP_WORDS = """
@@ -54,7 +60,7 @@ class BM25:
         terms: Callable[[str], list[str]],
         *,
         k1: float = 1.2,
-        b: float = 0.75,
+        b: float = 0.4,
     ) -> None:
         self._terms = terms
         counts = [Counter(terms(text)) for text in texts]
@@ -76,14 +82,19 @@ class BM25:
             self._postings[term] = where, (rarity * weight).astype(np.float32)
 
     def scores(self, query: str) -> NDArray[np.float32]:
-        """A score per text, the best of them 1 (all 0 where nothing matches)."""
+        """A score per text, at most 1 (all 0 where nothing matches)."""
         total = np.zeros(self._size, dtype=np.float32)
+        possible = 0.0
         for term in set(self._terms(query)):
             if term in self._postings:
                 rows, weights = self._postings[term]
                 total[rows] += weights
+                possible += float(weights.max())
         best = float(total.max(initial=0.0))
-        return total / best if best else total
+        if not best:
+            return total
+        shared: NDArray[np.float32] = total / (best ** (1 - OF_POSSIBLE) * possible**OF_POSSIBLE)
+        return shared
 
 
 class Lexical:

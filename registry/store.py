@@ -28,15 +28,17 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from .cards import ModelCard, model_cards
 from .embedding import Embedder, MiniLM
 from .errors import RegistryError, UnknownModelError
+from .hub import with_synced
 from .lexical import Lexical
 
 if TYPE_CHECKING:
     from langchain_chroma import Chroma
 
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 """Raised when ``ModelCard.document`` or what is stored of a card changes; older stores rebuild."""
 
 BATCH = 64
+MOST_ROWS = 5000
 LOCK_SECONDS = 600
 REBUILD = "Build it anew: `hugginggraph models build --rebuild`."
 
@@ -76,7 +78,9 @@ class CardStore:
         rebuild: bool = False,
         progress: Progress | None = None,
     ) -> CardStore:
-        """The store in a folder, brought up to date with the cards (all installed sources').
+        """The store in a folder, brought up to date with the cards.
+
+        Without ``cards`` these are all installed sources' and those synced from the Hub.
 
         Cards that are new or changed are embedded, others are left alone, those that vanished are
         removed. ``progress`` is told (done, total) of the cards to embed. One process builds at a
@@ -87,7 +91,7 @@ class CardStore:
                 embedder or by a later version; the hint names the command that rebuilds it.
         """
         embedder = embedder or MiniLM()
-        sources = list(model_cards() if cards is None else cards)
+        sources = list(with_synced(folder, model_cards()) if cards is None else cards)
         build = _Build(folder, {card.id: card for card in sources}, embedder, progress)
         chroma = build.run(rebuild=rebuild)
         paths = {card.id: card.path for card in sources if card.path}
@@ -237,7 +241,15 @@ class _Build:
             if vanished := sorted(there - self.cards.keys()):
                 chroma.delete(ids=vanished)
                 manifest.cards = {i: d for i, d in manifest.cards.items() if i in self.cards}
-            changed = [i for i, digest in self.hashes.items() if manifest.cards.get(i) != digest]
+            differ = [i for i, digest in self.hashes.items() if manifest.cards.get(i) != digest]
+            recounted = [i for i in differ if _same_text(manifest.cards.get(i, ""), self.hashes[i])]
+            for start in range(0, len(recounted), MOST_ROWS):
+                some = recounted[start : start + MOST_ROWS]
+                facts: Any = [_metadata(self.cards[i], whole=True) for i in some]
+                chroma._collection.update(ids=some, metadatas=facts)
+                manifest.cards |= {i: self.hashes[i] for i in some}
+            again = set(recounted)
+            changed = [i for i in differ if i not in again]
             for start in range(0, len(changed), BATCH):
                 if self.progress:
                     self.progress(start, len(changed))
@@ -302,10 +314,19 @@ def _facts(card: ModelCard) -> str:
 
 
 def _hash(card: ModelCard) -> str:
-    return hashlib.sha256(_facts(card).encode()).hexdigest()[:16]
+    """A hash of the text that is embedded, and one of all facts."""
+    return "-".join(
+        hashlib.sha256(text.encode()).hexdigest()[:16] for text in (card.document, _facts(card))
+    )
 
 
-def _metadata(card: ModelCard) -> dict[str, str | int | bool]:
+def _same_text(one: str, other: str) -> bool:
+    return bool(one) and one.partition("-")[0] == other.partition("-")[0]
+
+
+def _metadata(card: ModelCard, *, whole: bool = False) -> dict[str, str | int | bool | None]:
+    """What Chroma keeps of a card; ``whole`` names what is not known too, so that it is removed."""
     names = ("task", "library", "license", "gated", "base_only", "size_bytes", "downloads")
     values = {name: getattr(card, name) for name in (*names, "source")}
-    return {k: v for k, v in values.items() if v is not None} | {"card": _facts(card)}
+    known = {k: v for k, v in values.items() if whole or v is not None}
+    return known | {"card": _facts(card)}

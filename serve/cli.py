@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -368,6 +369,52 @@ def build(
     """Build the store of model cards; done already, it takes no time."""
     store = open_store(settings_for(), rebuild=rebuild)
     Console().print(f"The registry holds {len(store.all_cards())} models.")
+
+
+@models.command()
+def sync(
+    task: Annotated[
+        list[str] | None,
+        typer.Option("--task", "-t", help="Only this task type of the Hub; repeatable."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="So many of each task, most downloaded first.")
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Only what changed since this day."),
+    ] = None,
+    from_: Annotated[
+        Path | None, typer.Option("--from", help="Import JSON lines instead of asking the Hub.")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Bring the registry up to date with the Hub; broken off, it goes on where it was."""
+    from dataclasses import asdict
+
+    from hugginggraph.registry import RegistryError, hub_reachable, import_file, sync as fetch
+
+    from .terminal import sync_summary, syncing
+
+    settings = settings_for()
+    with syncing() as progress:
+        if from_ is not None:
+            report = import_file(settings.registry_dir, from_, progress=progress)
+        elif not hub_reachable(settings.offline):
+            raise RegistryError(
+                "The Hub cannot be reached." if not settings.offline else "Offline is set.",
+                "The packaged catalogue serves meanwhile; `--from FILE` imports cards from a file.",
+            )
+        else:
+            day = since.date().isoformat() if since else ""
+            report = fetch(
+                settings.registry_dir, tasks=task or (), limit=limit, since=day, progress=progress
+            )
+    store = open_store(settings)
+    if json_:
+        print_json({**asdict(report), "models": len(store)})
+    else:
+        Console(highlight=False).print(sync_summary(report, len(store)), soft_wrap=True)
 
 
 def open_store(settings: Settings, *, rebuild: bool = False) -> CardStore:

@@ -18,7 +18,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 if TYPE_CHECKING:
-    from hugginggraph.registry import Candidate, TaskType
+    from hugginggraph.registry import Candidate, SyncReport, TaskType
 
 _MARKS = {
     "waiting": "[dim]·[/]",
@@ -200,3 +200,40 @@ def counting(what: str) -> Iterator[Callable[[int, int], None]]:
         yield progress
     finally:
         bar.stop()
+
+
+@contextmanager
+def syncing() -> Iterator[Callable[[SyncReport], None]]:
+    """A line on stderr with what a sync has done, its rate and how long it will still take."""
+    console = Console(stderr=True)
+    with console.status("Asking the Hub …") as status:
+
+        def progress(report: SyncReport) -> None:
+            left = (report.expected or 0) - report.listed
+            rest = f", about {left / report.rate:.0f} s left" if left > 0 and report.rate else ""
+            status.update(
+                f"{report.listed} models, {report.changed} new or changed, "
+                f"{report.rate:.0f} a second{rest}"
+            )
+
+        yield progress
+
+
+def sync_summary(report: SyncReport, models: int) -> str:
+    """What a sync did, in a line or two."""
+    parts = [
+        f"{count} {what}"
+        for count, what in (
+            (report.changed, "new or changed"),
+            (report.unchanged, "unchanged"),
+            (report.gone, "gone"),
+            (report.without_task, "without a task"),
+            (report.failed, "not readable, asked for again next time"),
+        )
+        if count
+    ]
+    again = " It went on from a sync that was broken off." if report.resumed else ""
+    return (
+        f"{report.listed} models looked at in {report.seconds:.0f} s: "
+        f"{', '.join(parts) or 'nothing new'}.{again} The registry holds {models}."
+    )
