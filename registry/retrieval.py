@@ -163,6 +163,12 @@ class _Scored:
     local: bool
 
 
+def _served_by(task: str) -> tuple[str, ...]:
+    """The tasks whose models can run a task; itself only where the table has no row of it."""
+    row = task_types().get(task)
+    return row.served_by if row else (task,)
+
+
 def _ranked(
     store: CardStore,
     query: _Query,
@@ -176,7 +182,8 @@ def _ranked(
     ``planned`` are more tasks that a plan names. Without ``installed`` it does not matter what is
     on this machine.
     """
-    wanted = {task, *planned} - {None}
+    named = {name for name in (task, *planned) if name is not None}
+    wanted = {served for name in named for served in _served_by(name)}
     vector = store.embedder.embed_query(query.text)
     near = store.search(vector, NEAREST)
     own = [
@@ -269,7 +276,7 @@ class _Conditions:
 
     def _model(self, card: ModelCard, task: str) -> Iterator[tuple[str, str]]:
         """Conditions of the model itself and of policy."""
-        if card.task != task:
+        if card.task not in _served_by(task):
             yield "another task", f"It is made for {card.task}, not for {task}."
         if card.translates and not self._direction(*card.translates):
             source, target = (languages.NAMES.get(code, code) for code in card.translates)
@@ -422,7 +429,9 @@ def can_serve(task: str, cards: Iterable[ModelCard], *, settings: Settings, llm:
         return True
     conditions = _Conditions(settings, _Query("", frozenset(), None, None))
     routes = (
-        conditions.route(card, task, machine.is_local(card)) for card in cards if card.task == task
+        conditions.route(card, task, machine.is_local(card))
+        for card in cards
+        if card.task in _served_by(task)
     )
     return any(not isinstance(route, tuple) for route in routes)
 

@@ -12,6 +12,12 @@ from .slots import IMAGE
 from .tasks import TaskType
 
 _HERE = "hugginggraph.tools.control"
+_MODELS_OF = {
+    "depth": "depth-estimation",
+    "normal": "depth-estimation",
+    "seg": "image-segmentation",
+}
+"""Control pictures that models of another task make."""
 _KINDS: tuple[tuple[str, str, str, str, Mapping[str, str]], ...] = (
     (
         "canny",
@@ -72,7 +78,16 @@ _KINDS: tuple[tuple[str, str, str, str, Mapping[str, str]], ...] = (
 )
 
 CONTROLS: tuple[TaskType, ...] = tuple(
-    TaskType(f"{kind}-control", does, (IMAGE,), "image", runners, says=says, noun=noun)
+    TaskType(
+        f"{kind}-control",
+        does,
+        (IMAGE,),
+        "image",
+        runners,
+        says=says,
+        noun=noun,
+        models_of=_MODELS_OF.get(kind, ""),
+    )
     for kind, does, says, noun, runners in _KINDS
 )
 

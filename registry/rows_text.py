@@ -181,6 +181,7 @@ ROWS: tuple[TaskType, ...] = (
         noun="reply",
         converts=False,
         remote="hugginggraph.tools.remote:conversational",
+        models_of="text-generation",
         by_llm=True,
     ),
     TaskType(

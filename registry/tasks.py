@@ -63,7 +63,9 @@ class TaskType:
     ``{best}`` and ``{rest}`` (of labels). ``noun`` is what a later sentence calls the result.
     ``remote`` is ``"module:function"`` of what runs the task over the Inference API, empty where
     that has no such task. ``by_llm`` marks a text task that the controller LLM can do itself.
-    ``converts`` is False where the row must not be put into a plan as a missing conversion.
+    ``models_of`` names another task whose models run this one too (a depth model makes the depth
+    picture that guides an image generator). ``converts`` is False where the row must not be put
+    into a plan as a missing conversion.
     """
 
     id: str
@@ -76,10 +78,16 @@ class TaskType:
     converts: bool = True
     remote: str = ""
     by_llm: bool = False
+    models_of: str = ""
 
     def slot(self, name: str) -> Slot | None:
         """The slot of this name or other name, or None."""
         return next((s for s in self.inputs if name == s.name or name in s.names), None)
+
+    @property
+    def served_by(self) -> tuple[str, ...]:
+        """The tasks whose models can run this one."""
+        return (self.id, self.models_of) if self.models_of else (self.id,)
 
     @property
     def required(self) -> tuple[Slot, ...]:

@@ -40,7 +40,9 @@ def _tasks() -> str:
         "|---|---|---|---|---|",
     ]
     for row in task_types().values():
-        mine = [card for card in cards if card.task == row.id and card.library in row.runners]
+        mine = [
+            card for card in cards if card.task in row.served_by and card.library in row.runners
+        ]
         routes = [name for name, served in (("remote", row.remote), ("LLM", row.by_llm)) if served]
         starters = sum(card.source == "starter" for card in mine)
         lines.append(

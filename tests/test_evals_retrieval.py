@@ -137,7 +137,7 @@ def test_the_targets_are_met_on_the_labelled_queries(
     assert all(value >= wanted for value, wanted in zip(reached, least, strict=True)), ours
     assert ours.unwanted == 0
     assert ours.at_5 > max(
-        s.at_5 for name, s in found.items() if name != "ours" and (task_given or "task" not in name)
+        s.at_5 for name, s in found.items() if name != "ours" and (given or "task" not in name)
     )
     assert abs(ours.halves[0] - ours.halves[1]) < 0.1
 

@@ -54,6 +54,7 @@ CARDS = [
          languages=["en", "de"]),
     card("acme/de-en", "translation", "Translates.", translates=["de", "en"],
          languages=["en", "de"]),
+    card("acme/depth", "depth-estimation", "How far everything in a photo is."),
     card("acme/edges", "canny-control", "Draws the edges of a picture.", library="opencv"),
 ]  # fmt: skip
 
@@ -108,6 +109,7 @@ def test_every_card_that_is_not_taken_says_why(store: CardStore, online: Setting
         "acme/en-de": "It is made for translation, not for text-classification.",
         "acme/de-en": "It is made for translation, not for text-classification.",
         "acme/edges": "It is made for canny-control, not for text-classification.",
+        "acme/depth": "It is made for depth-estimation, not for text-classification.",
     }
 
 
@@ -311,3 +313,10 @@ def test_languages_are_read_by_name_and_translations_by_direction() -> None:
     assert languages.direction("translate this") == (None, None)
     assert languages.direction("from English into German and into French") == ("en", None)
     assert [languages.code(name) for name in ("German", "de", "dog")] == ["de", "de", None]
+
+
+def test_a_row_takes_the_models_of_the_task_that_it_names(
+    store: CardStore, online: Settings
+) -> None:
+    for task in ("depth-control", "normal-control", "depth-estimation"):
+        assert ids(retrieve(store, "how far is it", task, {}, settings=online)) == ["acme/depth"]

@@ -143,7 +143,7 @@ def test_a_film_has_even_sides_and_its_own_rate(tmp_path: Path) -> None:
     import numpy as np
 
     film = np.random.default_rng(0).integers(0, 255, (5, 33, 47, 3), np.uint8)
-    output = video.film_output(film, 12.5)
+    output = video.film_output("tests/film", [Image.fromarray(frame) for frame in film], 12.5)
     assert output.value == {"seconds": 0.4, "frame_rate": 12.5, "width": 46, "height": 32}
     (tmp_path / "film.mp4").write_bytes(output.media[0].data)
     with av.open(str(tmp_path / "film.mp4")) as container:
