@@ -224,6 +224,11 @@ TEXTS: list[tuple[str, tuple[str, ...], list[str]]] = [
         [about("I hated it", "positive", "negative")],
     ),
     (
+        "Is the review 'I hated it' positive or negative?",
+        (),
+        [about("I hated it", "positive", "negative")],
+    ),
+    (
         "Is this review positive or negative: The food was cold.",
         (),
         [about("The food was cold.", "positive", "negative")],

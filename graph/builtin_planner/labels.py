@@ -10,7 +10,7 @@ from .mentions import MARKER, Mentions
 
 _THING = (
     rf"(?:(?:the |this |that |these |each |my )?(?:\w+ )?(?:{NOUNS['text']})s?\b"
-    r"|it|this|that|these|they|each|«(?:text|question)\d+»)"
+    r"(?:\s*«(?:text|question)\d+»)?|it|this|that|these|they|each|«(?:text|question)\d+»)"
 )
 _TAIL = r"(?P<list>[^.?!:;\n]+)"
 _ABOUT = r"(?:mainly |more |mostly |really )?(?:about|on|related to|concern(?:s|ing))"
