@@ -161,12 +161,14 @@ def card_table(found: list[Candidate]) -> Table:
             f"{item.score:.2f}",
             "?" if card.size_bytes is None else readable_size(card.size_bytes),
             card.license or "?",
-            escape(item.obstacle) or _where(item),
+            _where(item),
         )
     return table
 
 
 def _where(item: Candidate) -> str:
+    if item.obstacle:
+        return "no"
     if item.route == "remote":
         return "remotely"
     return "[green]yes[/]" if item.local else "after a download"
