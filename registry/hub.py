@@ -348,7 +348,7 @@ class _Sync:
         """At most so many bytes of a reply, and the reply."""
         import httpx
         from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
-        from huggingface_hub.utils import (  # type: ignore[attr-defined]
+        from huggingface_hub.utils import (  # type: ignore[attr-defined]  # there, but not in its __all__
             build_hf_headers,
             http_stream_backoff,
         )

@@ -158,7 +158,7 @@ def mask_base64(width: int, height: int, filled: float) -> str:
 def sound_bytes(seconds: float = 0.5, rate: int = 16_000, form: str = "WAV") -> bytes:
     """A sound file with a tone."""
     import numpy as np
-    import soundfile  # type: ignore[import-untyped]
+    import soundfile
 
     buffer = io.BytesIO()
     tone = 0.3 * np.sin(np.arange(int(seconds * rate)) * 0.1)

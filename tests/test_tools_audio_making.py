@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import soundfile  # type: ignore[import-untyped]
+import soundfile
 from checkpoints import BUILDERS as PLAIN
 from checkpoints_sound import BUILDERS
 

@@ -13,7 +13,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-import soundfile  # type: ignore[import-untyped]
+import soundfile
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 

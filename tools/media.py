@@ -105,7 +105,7 @@ def _image_size(path: Path) -> tuple[int, int] | None:
 def _sound_or_film(path: Path) -> Kind | None:
     """What soundfile or PyAV read in the headers; None where it is neither, or they are missing."""
     try:
-        import soundfile  # type: ignore[import-untyped]
+        import soundfile
 
         try:
             return "audio" if soundfile.info(str(path)).frames > 0 else None

@@ -183,7 +183,7 @@ def audio_to_audio(client: InferenceClient, model: str, args: Args) -> Output:
 
 def _sounds(data: Sequence[Any]) -> Output:
     """Sounds that came back, in the format they came in; the value describes the first."""
-    import soundfile  # type: ignore[import-untyped]
+    import soundfile
 
     suffixes = {"MP3": ".mp3", "MPEG": ".mp3", "FLAC": ".flac", "OGG": ".ogg"}
     media: list[Media] = []

@@ -105,7 +105,7 @@ def open_sound(path: str | Path) -> Recording:
 
 def _read(path: Path) -> tuple[list[Samples], int, int]:
     """Blocks of one channel, the sample rate, and how many samples the header promises."""
-    import soundfile  # type: ignore[import-untyped]
+    import soundfile
 
     try:
         with soundfile.SoundFile(str(path)) as file:
