@@ -2,6 +2,7 @@ from . import languages as languages
 from .cards import ModelCard as ModelCard, model_cards as model_cards
 from .embedding import Embedder as Embedder, MiniLM as MiniLM
 from .errors import (
+    ApprovalError as ApprovalError,
     CycleError as CycleError,
     DuplicateIdError as DuplicateIdError,
     EmptyFileError as EmptyFileError,

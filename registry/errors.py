@@ -21,6 +21,7 @@
     │   ├── WrongKindError
     │   └── PlanFileError
     ├── NotUnderstoodError        the built-in planner found nothing it can do
+    ├── ApprovalError             a person's decision about a plan
     ├── ModelError                a model, before or while it runs
     │   ├── UnknownModelError
     │   ├── NoModelError
@@ -167,6 +168,10 @@ class PlanFileError(PlanError):
 
 class NotUnderstoodError(HuggingGraphError):
     """The built-in planner found nothing in the request that it can do."""
+
+
+class ApprovalError(HuggingGraphError):
+    """A plan was rejected and there is no other, or the decision about it cannot be followed."""
 
 
 class ModelError(HuggingGraphError):
