@@ -23,7 +23,6 @@ from hugginggraph.registry import (
     ModelRunError,
     NotUnderstoodError,
     can_serve,
-    model_cards,
 )
 from hugginggraph.tools import as_text
 
@@ -249,7 +248,7 @@ def _stood_in(
 
     Those of tasks that nothing stands in for stay too, so that they do not fail once more.
     """
-    cards, before = model_cards(), state.get("replans") or []
+    cards, before = parts.store.all_cards(), state.get("replans") or []
     tried = {entry["task"] for replan in before for entry in replan["failed"]}
     tasks, settled = list[Task](), dict[str, Result]()
     anew: set[int] = set()

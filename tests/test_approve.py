@@ -83,12 +83,16 @@ def test_tasks_models_and_arguments_can_be_edited(parts: Parts) -> None:
     thread.ask()
     edited = [
         {"id": 0, "task": "image-to-text", "dep": [], "args": {"image": "r1"}},
-        {"id": 5, "task": "text-classification", "dep": [0], "args": {"text": "<resource>-0"}},
-    ]
+        {"id": 5, "task": "zero-shot-classification", "dep": [0],
+         "args": {"text": "<resource>-0", "candidate_labels": ["nature", "shapes"]}},
+    ]  # fmt: skip
     out = thread.edit(tasks=json.dumps(edited), models={"0": "Salesforce/none-such"})
     assert "none-such" in asked(out)["description"] and not out.get("results")
     out = thread.edit(tasks=edited, models={"0": "hugginggraph/shapes-captioner"})
-    assert out["status"] == "done" and tasks_of(out) == ["image-to-text", "text-classification"]
+    assert out["status"] == "done" and tasks_of(out) == [
+        "image-to-text",
+        "zero-shot-classification",
+    ]
     assert out["choices"]["0"]["model"] == "hugginggraph/shapes-captioner"
     assert out["plan"]["repairs"] == ["edited by a person"]
 
