@@ -119,6 +119,10 @@ class LivePlan:
                 self.states.setdefault(part["task"], {}).update(part)
             return
         for node, change in part.items():
+            if node == "__interrupt__":
+                continue
+            for key, choice in ((change or {}).get("choices") or {}).items():
+                self.states.setdefault(int(key), {})["model"] = choice["model"]
             plan = (change or {}).get("plan")
             if plan and plan.get("valid"):
                 self.plan = plan
@@ -130,6 +134,8 @@ _NEXT = {
     "plan": "Checking the plan",
     "check_plan": "Choosing models",
     "choose_models": "Running",
+    "approve_plan": "Running",
+    "replan": "Checking the new plan",
     "execute": "Writing the answer",
     "respond": "",
 }
