@@ -2,7 +2,9 @@ from . import languages as languages
 from .cards import ModelCard as ModelCard, model_cards as model_cards
 from .embedding import Embedder as Embedder, MiniLM as MiniLM
 from .errors import (
+    CancelledRunError as CancelledRunError,
     CycleError as CycleError,
+    DownloadError as DownloadError,
     DuplicateIdError as DuplicateIdError,
     EmptyFileError as EmptyFileError,
     EmptyPlanError as EmptyPlanError,
@@ -18,6 +20,7 @@ from .errors import (
     ModelRunError as ModelRunError,
     NoModelError as NoModelError,
     NotUnderstoodError as NotUnderstoodError,
+    OutOfMemoryError as OutOfMemoryError,
     PlanError as PlanError,
     PlanFileError as PlanFileError,
     RegistryError as RegistryError,

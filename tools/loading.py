@@ -11,6 +11,7 @@ from typing import Any
 from hugginggraph.registry import ModelLoadError
 
 from .runner import Checkpoint
+from .watch import watch
 
 
 def set_environment() -> None:
@@ -80,7 +81,7 @@ def load_model(checkpoint: Checkpoint, auto: str) -> Any:
         )
     if checkpoint.device == "cpu" and model.dtype == torch.float16:
         model = model.float()  # half precision is slow or missing on processors
-    return model.to(checkpoint.device).eval()
+    return watch(model.to(checkpoint.device).eval())
 
 
 def load_config(checkpoint: Checkpoint) -> Any:
