@@ -51,6 +51,8 @@ from .machine import (
     cached_snapshot as cached_snapshot,
     hub_reachable as hub_reachable,
     is_local as is_local,
+    memory_free as memory_free,
+    memory_total as memory_total,
     missing_parts as missing_parts,
     readable_size as readable_size,
 )

@@ -22,6 +22,8 @@ from hugginggraph.tools import (
     report,
 )
 
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.*")
+
 
 def make(card: ModelCard, text: str = "a red circle") -> object:
     checkpoint = locate(card, offline=True, device="cpu")

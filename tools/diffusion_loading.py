@@ -77,6 +77,9 @@ def load(checkpoint: Checkpoint, auto: str, **parts: Any) -> Any:
     _refuse_gaps(checkpoint, loaded)
     if hasattr(loaded, "set_progress_bar_config"):
         loaded.set_progress_bar_config(disable=True)
+    if checkpoint.offload and hasattr(loaded, "enable_model_cpu_offload"):
+        loaded.enable_model_cpu_offload(device=checkpoint.device)
+        return watch(loaded)
     return watch(loaded.to(checkpoint.device))
 
 

@@ -23,7 +23,7 @@ EVERY = 0.1
 
 
 class Progress(TypedDict):
-    """``total`` is 0 where it is not known; ``unit`` says what is counted, or what is waited for."""
+    """``total`` is 0 where it is not known; ``unit`` is what is counted, or what is waited for."""
 
     state: Literal["waiting", "fetching", "loading", "running"]
     done: int

@@ -77,7 +77,7 @@ def _count_tokens(model: Any) -> None:
     own = weakref.ref(model)  # a model that holds itself would stay in memory when it leaves
 
     def generate(*args: Any, **options: Any) -> Any:
-        model = own()
+        model: Any = own()
         config = options.get("generation_config") or getattr(model, "generation_config", None)
         most = options.get("max_new_tokens") or getattr(config, "max_new_tokens", None) or 0
         given = options.pop("stopping_criteria", None) or []
