@@ -1,4 +1,5 @@
 from .answer import compose as compose, shown_path as shown_path
+from .approve import read_decision as read_decision
 from .background import both as both
 from .build import build_graph as build_graph
 from .builtin_planner import (
@@ -13,7 +14,12 @@ from .llm import LLM as LLM, chat_model as chat_model, read_json as read_json
 from .llm_planner import LLMPlanner as LLMPlanner, recent as recent
 from .parts import Parts as Parts
 from .plan import LLM_TURNS as LLM_TURNS
-from .planner import Draft as Draft, Planner as Planner, PlanRequest as PlanRequest
+from .planner import (
+    Draft as Draft,
+    Planner as Planner,
+    PlanRequest as PlanRequest,
+    Setback as Setback,
+)
 from .references import references as references
 from .repair import repair as repair
 from .respond import grounded as grounded
@@ -23,6 +29,7 @@ from .state import (
     Input as Input,
     Output as Output,
     Plan as Plan,
+    Replan as Replan,
     Resource as Resource,
     Result as Result,
     State as State,

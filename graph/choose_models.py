@@ -40,7 +40,8 @@ def make_choose_models(parts: Parts) -> Any:
     """The node: ranks for every task, then one LLM call for all tasks without a clear winner."""
 
     async def choose_models(state: State) -> dict[str, Any]:
-        context, tasks = run_context(), state["plan"]["tasks"]
+        context, settled = run_context(), state.get("results") or {}
+        tasks = [task for task in state["plan"]["tasks"] if str(task["id"]) not in settled]
         pins = context.get("models") or {}
         found = await asyncio.to_thread(_candidates, parts, state["request"], tasks, context)
         choices = {key: _choice(value, pins) for key, value in found.items()}
@@ -57,9 +58,17 @@ def make_choose_models(parts: Parts) -> Any:
         except LLMError as exc:
             for key in unclear:
                 choices[key]["reason"] += f" (The LLM could not be asked: {exc.message})"
-        return {"choices": choices, "usage": spend(state, cost)}
+        known = {k: v for k, v in (state.get("choices") or {}).items() if k in settled}
+        return {"choices": {**known, **choices}, "usage": spend(state, cost)}
 
     return choose_models
+
+
+def choose(parts: Parts, request: str, task: Task, context: Context, model: str = "") -> Choice:
+    """The choice for one task: the model that is named, else the best by rank."""
+    pins = {task["task"]: model} if model else context.get("models") or {}
+    found = _candidates(parts, request, [task], Context(**{**context, "models": pins}))
+    return _choice(found[str(task["id"])], pins)
 
 
 def _candidates(

@@ -117,14 +117,16 @@ def make_execute(parts: Parts) -> Any:
     """The node ``execute``."""
 
     async def execute(state: State) -> dict[str, Any]:
-        tasks, resources = state["plan"]["tasks"], state.get("resources") or {}
+        resources, settled = state.get("resources") or {}, state.get("results") or {}
+        tasks = [task for task in state["plan"]["tasks"] if str(task["id"]) not in settled]
+        ready = {int(key): _with_paths(result, resources) for key, result in settled.items()}
         settings, context = await asyncio.to_thread(lambda: parts.settings), run_context()
         emit, gate = get_stream_writer(), Gate(settings.max_parallel)
         ranks, futures = path_lengths(tasks), dict[int, Future]()
 
         async def body(task: Task) -> Result:
-            began = {d: futures[d] for d in task["dep"]}
-            results = await _wait(task, began)
+            began = {d: futures[d] for d in task["dep"] if d in futures}
+            results = {**ready, **await _wait(task, began)}
             await gate.enter(ranks[task["id"]])
             try:
                 choice = state["choices"][str(task["id"])]
@@ -139,9 +141,15 @@ def make_execute(parts: Parts) -> Any:
             future.add_done_callback(partial(_tell, emit, number))
         await asyncio.gather(*futures.values(), return_exceptions=True)
         made = collect(tasks, futures, resources)
-        return {**made, **_spent(state, made["results"])}
+        spent = _spent(state, made["results"])
+        return {**made, "results": {**settled, **made["results"]}, **spent}
 
     return execute
+
+
+def _with_paths(result: Result, resources: Mapping[str, Resource]) -> Result:
+    """A result of an earlier pass (before a replan) with paths for its files, as tasks read it."""
+    return {**result, "files": [resources[key]["path"] for key in result["files"]]}
 
 
 def _spent(state: State, results: Mapping[str, Result]) -> dict[str, Any]:

@@ -2,6 +2,8 @@ from . import languages as languages
 from .cards import ModelCard as ModelCard, model_cards as model_cards
 from .embedding import Embedder as Embedder, MiniLM as MiniLM
 from .errors import (
+    ApprovalError as ApprovalError,
+    BudgetError as BudgetError,
     CancelledRunError as CancelledRunError,
     CycleError as CycleError,
     DownloadError as DownloadError,

@@ -21,6 +21,7 @@
     │   ├── WrongKindError
     │   └── PlanFileError
     ├── NotUnderstoodError        the built-in planner found nothing it can do
+    ├── ApprovalError             a person's decision about a plan
     ├── ModelError                a model, before or while it runs
     │   ├── UnknownModelError
     │   ├── NoModelError
@@ -34,6 +35,7 @@
     │       ├── RemoteBusyError   it may pass: ask again (``retry_after``)
     │       └── RemoteAccountError
     ├── CancelledRunError         someone stopped it
+    ├── BudgetError               the run has used up what it may
     ├── RegistryError             the store of model cards
     ├── LLMError                  the controller LLM
     └── SettingsError
@@ -172,6 +174,10 @@ class NotUnderstoodError(HuggingGraphError):
     """The built-in planner found nothing in the request that it can do."""
 
 
+class ApprovalError(HuggingGraphError):
+    """A plan was rejected and there is no other, or the decision about it cannot be followed."""
+
+
 class ModelError(HuggingGraphError):
     """A model could not be found, loaded or run."""
 
@@ -228,6 +234,10 @@ class RemoteAccountError(RemoteError):
 
 class CancelledRunError(HuggingGraphError):
     """The run was stopped by who asked for it."""
+
+
+class BudgetError(HuggingGraphError):
+    """The run has used up its time, its requests, its tokens or its downloads."""
 
 
 class RegistryError(HuggingGraphError):

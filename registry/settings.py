@@ -36,6 +36,9 @@ class Settings(BaseSettings):
     planner: Literal["auto", "llm", "builtin"] = Field(
         "auto", description="Which planner: `auto` takes the LLM where one is set."
     )
+    approve: bool = Field(
+        False, description="Whether every run stops before it starts, for a person's approval."
+    )
     mode: Literal["local", "remote", "hybrid"] = Field(
         "hybrid",
         description="Where models run: `local` on this machine, `remote` on inference providers, "
