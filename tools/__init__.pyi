@@ -7,6 +7,7 @@ from .checkpoint import (
     locate as locate,
     pick_device as pick_device,
 )
+from .degenerate import degenerate as degenerate
 from .draw import (
     draw_boxes as draw_boxes,
     draw_masks as draw_masks,
