@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from hugginggraph.prompts import fill
 from hugginggraph.registry import HuggingGraphError, LLMError, clear_winner, retrieve
 
+from .budget import llm_allowed
 from .llm import LLM
 from .parts import Parts, run_context
 from .plan import spend
@@ -52,7 +53,8 @@ def make_choose_models(parts: Parts) -> Any:
             if isinstance(value, list) and choices[key]["by"] == "rank" and not clear_winner(value)
         }
         try:
-            llm = await asyncio.to_thread(parts.llm, context) if unclear else None
+            ask = unclear and llm_allowed(parts.settings, context, state["usage"])
+            llm = await asyncio.to_thread(parts.llm, context) if ask else None
             if llm:
                 cost = await _ask(llm, state["request"], tasks, unclear, choices)
         except LLMError as exc:

@@ -111,6 +111,16 @@ class Usage(TypedDict):
     seconds: float
 
 
+class Limits(TypedDict, total=False):
+    """What a run may use up at most; what is not named follows the settings (``budget_…``)."""
+
+    seconds: float
+    remote_requests: int
+    llm_calls: int
+    tokens: int
+    download_bytes: int
+
+
 class Context(TypedDict, total=False):
     """What a caller can set for one run; unset fields follow the settings.
 
@@ -118,12 +128,14 @@ class Context(TypedDict, total=False):
     ``respond``): the controller as provider:model. ``models`` (``choose_models``): a model id for
     a task type, ``{"object-detection": "facebook/detr-resnet-50"}``. ``approve``
     (``approve_plan``): stop for a person's decision before anything runs.
+    ``budget`` (``execute``): what the run may use up, ``{"seconds": 60, "remote_requests": 5}``.
     """
 
     planner: Literal["auto", "llm", "builtin"]
     llm: str
     models: dict[str, str]
     approve: bool
+    budget: Limits
 
 
 def merge(old: dict[str, Any] | None, new: dict[str, Any] | None) -> dict[str, Any]:
