@@ -326,16 +326,17 @@ def test_the_threads_of_torch_are_divided_among_the_runs_of_the_moment(
 ) -> None:
     import torch
 
+    from hugginggraph.tools.watch import watch
+
     monkeypatch.setattr("hugginggraph.tools.pool._all_threads", lambda: 6)
-    together = threading.Barrier(3, timeout=SOON)
+    together, layer = threading.Barrier(3, timeout=SOON), watch(torch.nn.Identity())
 
     def load(checkpoint: Checkpoint) -> Run:
         def run(args: Mapping[str, Any]) -> Output:
             if args:
                 together.wait()
-                from hugginggraph.tools.watch import watch
-
-                watch(torch.nn.Identity())(torch.ones(1))
+                layer(torch.ones(1))  # the share is looked at again at each layer
+                together.wait()
             return Output(str(torch.get_num_threads()))
 
         return run
