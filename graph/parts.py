@@ -72,7 +72,8 @@ class Parts:
     def _tools(self) -> Mapping[str, BaseTool]:
         from hugginggraph.tools import Artifacts, ModelPool, TaskRunner, hugginggraph_tools
 
-        runner = TaskRunner(ModelPool(), Artifacts(self.settings.artifacts_dir), self.settings)
+        pool = ModelPool(max_memory=self.settings.max_memory)
+        runner = TaskRunner(pool, Artifacts(self.settings.artifacts_dir), self.settings)
         tools = hugginggraph_tools(runner=runner, find_card=self.find_card)
         return {tool.name: tool for tool in tools}
 

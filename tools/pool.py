@@ -72,12 +72,19 @@ class ModelPool:
 
     Args:
         max_models: how many models are kept at most while nobody uses them.
-        memory: what there is; else this machine's, bounded to `memory.SHARE` of it.
+        max_memory: bytes that the process may take; `memory.SHARE` of the machine's where None.
+        memory: what there is, else this machine's.
     """
 
-    def __init__(self, max_models: int = 64, memory: Memory | None = None) -> None:
+    def __init__(
+        self,
+        max_models: int = 64,
+        *,
+        max_memory: int | None = None,
+        memory: Memory | None = None,
+    ) -> None:
         self._max_models = max_models
-        self._memory = memory or Memory()
+        self._memory = memory or Memory(max_memory)
         self._slots: OrderedDict[Key, _Slot] = OrderedDict()
         self._pending: defaultdict[str, int] = defaultdict(int)
         self._observed: dict[Key, int] = {}
