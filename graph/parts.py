@@ -86,7 +86,8 @@ class Parts:
     def _tools(self) -> Mapping[str, BaseTool]:
         from hugginggraph.tools import ModelPool, TaskRunner, hugginggraph_tools
 
-        runner = TaskRunner(ModelPool(), self.artifacts, self.settings)
+        pool = ModelPool(max_memory=self.settings.max_memory)
+        runner = TaskRunner(pool, self.artifacts, self.settings)
         tools = hugginggraph_tools(runner=runner, find_card=self.find_card)
         return {tool.name: tool for tool in tools}
 

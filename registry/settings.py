@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 import platformdirs
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, ByteSize, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .errors import SettingsError
@@ -79,6 +79,11 @@ class Settings(BaseSettings):
     )
     max_download_bytes: int = Field(
         2_000_000_000, ge=0, description="The largest weights fetched from the Hub unasked, bytes."
+    )
+    max_memory: ByteSize | None = Field(
+        None,
+        description="The memory that the process may take with its models, like `6GB`. Empty: "
+        "four fifths of the machine's.",
     )
     candidates: int = Field(5, ge=1, le=50, description="Models looked at for each task.")
     max_parallel: int = Field(4, ge=1, description="Tasks that run at the same time.")

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from checkpoints import BUILDERS, minilm
+from fake_runners import checkpoint, make_row
 
 from hugginggraph.registry import (
     EmptyFileError,
@@ -39,22 +40,10 @@ from hugginggraph.tools import (
 )
 
 
-def checkpoint(name: str = "a", library: str = "fake") -> Checkpoint:
-    return Checkpoint(ModelCard(id=name, task="echo", library=library, description=""), name)
-
-
 @pytest.fixture
 def row(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Makes a task type whose runner is the given function."""
-    module = ModuleType("fake_runners")
-    monkeypatch.setitem(sys.modules, "fake_runners", module)
-
-    def row(runner: Runner, output: Kind = "text") -> TaskType:
-        module.runner = runner  # type: ignore[attr-defined]
-        slots = (Slot("text", "text", "the text"),)
-        return TaskType("echo", "says it again", slots, output, {"fake": "fake_runners:runner"})
-
-    return row
+    return make_row(monkeypatch)
 
 
 def echo(checkpoint: Checkpoint) -> Run:

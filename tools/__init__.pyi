@@ -38,6 +38,7 @@ from .progress import (
     report as report,
 )
 from .runner import (
+    Batched as Batched,
     Checkpoint as Checkpoint,
     Media as Media,
     Output as Output,

@@ -72,12 +72,19 @@ class ModelPool:
 
     Args:
         max_models: how many models are kept at most while nobody uses them.
-        memory: what there is; else this machine's, bounded to `memory.SHARE` of it.
+        max_memory: bytes that the process may take; `memory.SHARE` of the machine's where None.
+        memory: what there is, else this machine's.
     """
 
-    def __init__(self, max_models: int = 64, memory: Memory | None = None) -> None:
+    def __init__(
+        self,
+        max_models: int = 64,
+        *,
+        max_memory: int | None = None,
+        memory: Memory | None = None,
+    ) -> None:
         self._max_models = max_models
-        self._memory = memory or Memory()
+        self._memory = memory or Memory(max_memory)
         self._slots: OrderedDict[Key, _Slot] = OrderedDict()
         self._pending: defaultdict[str, int] = defaultdict(int)
         self._observed: dict[Key, int] = {}
@@ -121,6 +128,7 @@ class ModelPool:
             try:
                 while call.outcome is None:
                     with _held(slot.lock):
+                        check_cancelled()
                         if call.outcome is None:
                             run = self._loaded(slot, task)
                             self._answer(task, slot, run, _together(run, queue, call))
@@ -183,7 +191,7 @@ class ModelPool:
             if alone and not slot.runs and not offload:
                 self._observed[key] = grown
             slot.runs[task.id] = run
-            slot.bytes += max(need, grown if alone else 0)
+            slot.bytes += grown if offload else max(need, grown if alone else 0)
             while self._memory.free(device) < 0 and self._leave(device):
                 pass
         report("running")
@@ -205,6 +213,9 @@ class ModelPool:
                 could = free + self._pending[device] + sum(slot.bytes for slot in others)
                 if need > could:
                     if device.startswith("cuda") and need <= could + self._memory.free("cpu"):
+                        while self._leave(device):
+                            pass
+                        self._pending[device] += need
                         return True
                     raise OutOfMemoryError(
                         f"The model '{checkpoint.card.id}' needs {readable_size(need)} of memory, "
@@ -340,10 +351,11 @@ def _held(lock: threading.Lock) -> Iterator[None]:
 
 def _together(run: Run, queue: deque[_Call], own: _Call) -> list[_Call]:
     """The calls to answer now, taken off the queue: the oldest ones, or just one's own."""
-    if not isinstance(run, Batched):
-        queue.remove(own)
-        return [own]
-    return [queue.popleft() for _ in range(min(len(queue), MOST_TOGETHER))]
+    waiting = [call for call in list(queue) if call.stop is None or not call.stop.is_set()]
+    chosen = waiting[:MOST_TOGETHER] if isinstance(run, Batched) else [own]
+    for call in chosen:
+        queue.remove(call)
+    return chosen
 
 
 @contextmanager
