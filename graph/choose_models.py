@@ -41,8 +41,8 @@ def make_choose_models(parts: Parts) -> Any:
 
     async def choose_models(state: State) -> dict[str, Any]:
         context, tasks = run_context(), state["plan"]["tasks"]
-        pins = context.get("models") or {}
         found = await asyncio.to_thread(_candidates, parts, state["request"], tasks, context)
+        pins = {**parts.settings.pinned_models, **(context.get("models") or {})}
         choices = {key: _choice(value, pins) for key, value in found.items()}
         cost = Draft(None)
         unclear = {

@@ -35,9 +35,11 @@ from hugginggraph.registry import (
     Kind,
     LLMError,
     ModelRunError,
+    Observations,
     RemoteAccountError,
     RemoteBusyError,
     TaskTimeoutError,
+    memory_used,
     task_type,
 )
 
@@ -226,13 +228,16 @@ async def attempt(
         model, route = queue.popleft()
         if route == "remote" and closed:
             continue
-        began = time.monotonic()
+        began, before = time.monotonic(), memory_used()
         try:
             made = await _call(parts, task, args, model, route, context or Context())
         except HuggingGraphError as exc:
             last = exc
             log.debug("task %s failed on %s (%s)", task["id"], model, route, exc_info=exc)
             attempts.append(_attempt(model, route, began, exc))
+            asyncio.get_running_loop().run_in_executor(
+                None, _observe, parts, task, attempts[-1], before, exc
+            )
             if exc.exit_code != 1:
                 break  # the input is at fault, so another model will not help
             closed = closed or isinstance(exc, RemoteAccountError)
@@ -245,6 +250,9 @@ async def attempt(
             continue
         usage = {"usage": made["usage"]} if "usage" in made else {}
         attempts.append({**_attempt(model, route, began, None), **usage})
+        asyncio.get_running_loop().run_in_executor(
+            None, _observe, parts, task, attempts[-1], before, None
+        )
         return Result(
             status="done",
             kind=made["kind"],
@@ -308,6 +316,19 @@ def _attempt(
 ) -> dict[str, Any]:
     entry = {"model": model, "route": route, "seconds": round(time.monotonic() - began, 4)}
     return entry if error is None else {**entry, "error": error.as_json()}
+
+
+def _observe(
+    parts: Parts, task: Task, tried: dict[str, Any], before: int, error: HuggingGraphError | None
+) -> None:
+    """Keep how an attempt went; a fault of the input or of an account is not the model's."""
+    not_its = error and (error.exit_code != 1 or isinstance(error, RemoteAccountError))
+    if tried["route"] != "llm" and not not_its:
+        seen = Observations(parts.settings.observed_path)
+        seen.record(
+            task["task"], tried["model"], error is None, tried["seconds"],
+            memory_used() - before, tried["route"],
+        )  # fmt: skip
 
 
 def _tell(emit: Callable[[Any], None], number: int, future: Future) -> None:

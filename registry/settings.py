@@ -70,6 +70,17 @@ class Settings(BaseSettings):
     licenses: tuple[str, ...] = Field(
         (), description="Licences that may be used, as Hub slugs. Empty: all."
     )
+    denied: tuple[str, ...] = Field(
+        (), description="Models (`owner/name`) and authors (`owner`) that are never chosen."
+    )
+    pinned_models: dict[str, str] = Field(
+        {},
+        description="The one model for a task, whatever the request: "
+        '`{"summarization": "facebook/bart-large-cnn"}`.',
+    )
+    only_local: bool = Field(
+        False, description="Whether only models that are on this machine may be chosen."
+    )
     allow_gated: bool = Field(False, description="Whether gated models may be chosen.")
     max_model_bytes: int = Field(
         8_000_000_000, gt=0, description="The largest weights that may be loaded, in bytes."
@@ -93,6 +104,11 @@ class Settings(BaseSettings):
     def registry_dir(self) -> Path:
         """The folder of the Chroma store."""
         return self.data_dir / "registry"
+
+    @property
+    def observed_path(self) -> Path:
+        """The file of what was observed of models on this machine."""
+        return self.data_dir / "observed.sqlite"
 
 
 def load_settings(**overrides: object) -> Settings:
