@@ -11,7 +11,11 @@ from typing import Literal
 
 import platformdirs
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    SettingsConfigDict,
+    SettingsError as UnreadableSettings,
+)
 
 from .errors import SettingsError
 
@@ -120,6 +124,12 @@ def load_settings(**overrides: object) -> Settings:
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         return Settings(**given)  # type: ignore[arg-type]  # pydantic checks the values
+    except UnreadableSettings as exc:
+        name = next((field for field in Settings.model_fields if f'"{field}"' in str(exc)), "")
+        raise SettingsError(
+            f"The setting HUGGINGGRAPH_{name.upper()} has a value that is not JSON.",
+            """Give a list as ["a", "b"] and a mapping as {"a": "b"}.""",
+        ) from exc
     except ValidationError as exc:
         first = exc.errors()[0]
         name = "_".join(str(part) for part in first["loc"][:1]).upper()
