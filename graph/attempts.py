@@ -24,16 +24,17 @@ from langchain_core.messages import HumanMessage, SystemMessage, ToolMessage
 
 from hugginggraph.prompts import fill
 from hugginggraph.registry import (
-    BudgetError,
     CancelledRunError,
     HuggingGraphError,
     LLMError,
     ModelCard,
     ModelRunError,
+    Observations,
     RemoteAccountError,
     RemoteBusyError,
     TaskTimeoutError,
     cached_snapshot,
+    memory_used,
     task_type,
 )
 from hugginggraph.tools import Progress, cancel_scope, degenerate, progress_to
@@ -105,13 +106,14 @@ async def attempt(
         model, route = queue.popleft()
         if route == "remote" and closed:
             continue
-        began = time.monotonic()
+        began, before = time.monotonic(), memory_used()
         try:
             made = await _kept_or_made(work, task, args, model, route)
         except HuggingGraphError as exc:
             last = exc
             log.debug("task %s failed on %s (%s)", task["id"], model, route, exc_info=exc)
             attempts.append(_attempt(model, route, began, exc))
+            _observe(work, task, attempts[-1], before, exc)
             if exc.exit_code != 1 or isinstance(exc, CancelledRunError):
                 break  # the input is at fault, so another model will not help
             closed = closed or isinstance(exc, RemoteAccountError)
@@ -127,6 +129,7 @@ async def attempt(
             _attempt(model, route, began, None)
             | {name: made[name] for name in ("usage", "reused") if name in made}
         )
+        _observe(work, task, attempts[-1], before, None)
         return Result(
             status="done",
             kind=made["kind"],
@@ -137,6 +140,24 @@ async def attempt(
             model=model,
         )
     raise TaskFailed(last, attempts) from last
+
+
+def _observe(
+    work: Work, task: Task, tried: dict[str, Any], before: int, error: HuggingGraphError | None
+) -> None:
+    """Keep, beside the run, how an attempt went; a fault of the input or an account is no model's.
+
+    Of no account either are the LLM's attempts, kept results, and a run that was stopped.
+    """
+    not_its = error and (
+        error.exit_code != 1 or isinstance(error, RemoteAccountError | CancelledRunError)
+    )
+    if tried["route"] == "llm" or "reused" in tried or not_its:
+        return
+    asyncio.get_running_loop().run_in_executor(
+        None, Observations(work.parts.settings.observed_path).record, task["task"],
+        tried["model"], error is None, tried["seconds"], memory_used() - before, tried["route"],
+    )  # fmt: skip
 
 
 def _wait_before_again(error: HuggingGraphError, tries: int) -> float | None:

@@ -43,8 +43,8 @@ def make_choose_models(parts: Parts) -> Any:
     async def choose_models(state: State) -> dict[str, Any]:
         context, settled = run_context(), state.get("results") or {}
         tasks = [task for task in state["plan"]["tasks"] if str(task["id"]) not in settled]
-        pins = context.get("models") or {}
         found = await asyncio.to_thread(_candidates, parts, state["request"], tasks, context)
+        pins = {**parts.settings.pinned_models, **(context.get("models") or {})}
         choices = {key: _choice(value, pins) for key, value in found.items()}
         cost = Draft(None)
         unclear = {

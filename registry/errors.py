@@ -25,6 +25,7 @@
     ├── ModelError                a model, before or while it runs
     │   ├── UnknownModelError
     │   ├── NoModelError
+    │   │   └── PolicyError       a model could run, and the settings forbid it
     │   ├── MissingExtraError
     │   ├── ModelLoadError
     │   │   └── DownloadError     its files could not be fetched whole
@@ -188,6 +189,10 @@ class UnknownModelError(ModelError):
 
 class NoModelError(ModelError):
     """No model in the registry can run the task here."""
+
+
+class PolicyError(NoModelError):
+    """What could run a task is forbidden by the policy that is set."""
 
 
 class MissingExtraError(ModelError):

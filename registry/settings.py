@@ -11,7 +11,11 @@ from typing import Literal
 
 import platformdirs
 from pydantic import AliasChoices, ByteSize, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    SettingsConfigDict,
+    SettingsError as UnreadableSettings,
+)
 
 from .errors import SettingsError
 
@@ -73,6 +77,17 @@ class Settings(BaseSettings):
     licenses: tuple[str, ...] = Field(
         (), description="Licences that may be used, as Hub slugs. Empty: all."
     )
+    denied: tuple[str, ...] = Field(
+        (), description="Models (`owner/name`) and authors (`owner`) that are never chosen."
+    )
+    pinned_models: dict[str, str] = Field(
+        {},
+        description="The one model for a task, whatever the request: "
+        '`{"summarization": "facebook/bart-large-cnn"}`.',
+    )
+    only_local: bool = Field(
+        False, description="Whether only models that are on this machine may be chosen."
+    )
     allow_gated: bool = Field(False, description="Whether gated models may be chosen.")
     max_model_bytes: int = Field(
         8_000_000_000, gt=0, description="The largest weights that may be loaded, in bytes."
@@ -128,6 +143,11 @@ class Settings(BaseSettings):
         """The folder of the Chroma store."""
         return self.data_dir / "registry"
 
+    @property
+    def observed_path(self) -> Path:
+        """The file of what was observed of models on this machine."""
+        return self.data_dir / "observed.sqlite"
+
 
 def load_settings(**overrides: object) -> Settings:
     """The settings of the environment and ``.env``, with overrides (None means not given).
@@ -138,6 +158,12 @@ def load_settings(**overrides: object) -> Settings:
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         return Settings(**given)  # type: ignore[arg-type]  # pydantic checks the values
+    except UnreadableSettings as exc:
+        name = next((field for field in Settings.model_fields if f'"{field}"' in str(exc)), "")
+        raise SettingsError(
+            f"The setting HUGGINGGRAPH_{name.upper()} has a value that is not JSON.",
+            """Give a list as ["a", "b"] and a mapping as {"a": "b"}.""",
+        ) from exc
     except ValidationError as exc:
         first = exc.errors()[0]
         name = "_".join(str(part) for part in first["loc"][:1]).upper()

@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -19,10 +18,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from .evaluate import evaluate
+from .models import models
 
 if TYPE_CHECKING:
     from hugginggraph.graph import Context
-    from hugginggraph.registry import CardStore, Settings
+    from hugginggraph.registry import Settings
 
     from .session import Session
 
@@ -32,7 +32,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-models = typer.Typer(help="Search and build the registry of model cards.", no_args_is_help=True)
 app.add_typer(models, name="models")
 app.add_typer(evaluate, name="eval")
 
@@ -366,103 +365,6 @@ def doctor() -> None:
 
     ok = examine(settings_for(), Console(highlight=False, soft_wrap=True))
     raise typer.Exit(0 if ok else 1)
-
-
-@models.command()
-def search(
-    query: Annotated[str, typer.Argument(help="What the model should do, in plain words.")],
-    task: Annotated[str | None, typer.Option("--task", "-t", help="Only this task type.")] = None,
-    k: Annotated[int, typer.Option("-k", min=1, max=200, help="How many.")] = 10,
-    json_: Json = False,
-) -> None:
-    """Find models by meaning."""
-    from hugginggraph.registry import SettingsError, search as find
-
-    from .terminal import card_table
-
-    if not query.strip():
-        raise SettingsError("The query is empty.", "Say what the model should do.")
-    settings = settings_for()
-    found = find(open_store(settings), query, task=task, k=k, settings=settings)
-    if json_:
-        print_json(
-            [
-                {
-                    **c.card.model_dump(mode="json", exclude={"path"}),
-                    "score": round(c.score, 4),
-                    "local": c.local,
-                    "obstacle": c.obstacle,
-                }
-                for c in found
-            ]
-        )
-    else:
-        Console().print(card_table(found))
-
-
-@models.command()
-def build(
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Start from nothing.")] = False,
-) -> None:
-    """Build the store of model cards; done already, it takes no time."""
-    store = open_store(settings_for(), rebuild=rebuild)
-    Console().print(f"The registry holds {len(store.all_cards())} models.")
-
-
-@models.command()
-def sync(
-    task: Annotated[
-        list[str] | None,
-        typer.Option("--task", "-t", help="Only this task type of the Hub; repeatable."),
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="So many of each task, most downloaded first.")
-    ] = None,
-    since: Annotated[
-        datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Only what changed since this day."),
-    ] = None,
-    from_: Annotated[
-        Path | None, typer.Option("--from", help="Import JSON lines instead of asking the Hub.")
-    ] = None,
-    json_: Json = False,
-) -> None:
-    """Bring the registry up to date with the Hub; broken off, it goes on where it was."""
-    from dataclasses import asdict
-
-    from hugginggraph.registry import RegistryError, hub_reachable, import_file, sync as fetch
-
-    from .terminal import sync_summary, syncing
-
-    settings = settings_for()
-    with syncing() as progress:
-        if from_ is not None:
-            report = import_file(settings.registry_dir, from_, progress=progress)
-        elif not hub_reachable(settings.offline):
-            raise RegistryError(
-                "The Hub cannot be reached." if not settings.offline else "Offline is set.",
-                "The packaged catalogue serves meanwhile; `--from FILE` imports cards from a file.",
-            )
-        else:
-            day = since.date().isoformat() if since else ""
-            report = fetch(
-                settings.registry_dir, tasks=task or (), limit=limit, since=day, progress=progress
-            )
-    store = open_store(settings)
-    if json_:
-        print_json({**asdict(report), "models": len(store)})
-    else:
-        Console(highlight=False).print(sync_summary(report, len(store)), soft_wrap=True)
-
-
-def open_store(settings: Settings, *, rebuild: bool = False) -> CardStore:
-    """The registry's store, with a progress bar while it is built."""
-    from hugginggraph.registry import CardStore
-
-    from .terminal import building
-
-    with building() as progress:
-        return CardStore.open(settings.registry_dir, progress=progress, rebuild=rebuild)
 
 
 def _paths(files: list[Path] | None) -> list[str]:

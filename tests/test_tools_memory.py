@@ -9,13 +9,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
 from checkpoints import big_classifier
 
-from hugginggraph.tools.memory import Memory, needed
+from hugginggraph.tools.memory import needed
 from hugginggraph.tools.runner import Checkpoint
 
-ROUND = '''
+ROUND = """
 import json, os, sys, threading, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -58,7 +57,7 @@ with ThreadPoolExecutor(3) as threads:
 done.set()
 watcher.join()
 print(json.dumps({"base": base, "bound": bound, "peak": peak, "runs": len(found), "kept": len(pool)}))
-'''
+"""
 
 
 def linked(folder: Path, name: str, model: Path) -> Path:

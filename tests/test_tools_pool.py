@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -26,7 +24,6 @@ from hugginggraph.registry import (
     ModelRunError,
     NoModelError,
     SettingsError,
-    Slot,
     TaskType,
     is_local,
 )
@@ -35,7 +32,6 @@ from hugginggraph.tools import (
     ModelPool,
     Output,
     Run,
-    Runner,
     locate,
 )
 

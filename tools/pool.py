@@ -22,7 +22,6 @@ from typing import Any, TypeAlias
 
 from hugginggraph.registry import (
     CancelledRunError,
-    HuggingGraphError,
     OutOfMemoryError,
     TaskType,
     readable_size,
