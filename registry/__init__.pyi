@@ -2,7 +2,11 @@ from . import languages as languages
 from .cards import ModelCard as ModelCard, model_cards as model_cards
 from .embedding import Embedder as Embedder, MiniLM as MiniLM
 from .errors import (
+    ApprovalError as ApprovalError,
+    BudgetError as BudgetError,
+    CancelledRunError as CancelledRunError,
     CycleError as CycleError,
+    DownloadError as DownloadError,
     DuplicateIdError as DuplicateIdError,
     EmptyFileError as EmptyFileError,
     EmptyPlanError as EmptyPlanError,
@@ -18,6 +22,7 @@ from .errors import (
     ModelRunError as ModelRunError,
     NoModelError as NoModelError,
     NotUnderstoodError as NotUnderstoodError,
+    OutOfMemoryError as OutOfMemoryError,
     PlanError as PlanError,
     PlanFileError as PlanFileError,
     RegistryError as RegistryError,
@@ -48,6 +53,8 @@ from .machine import (
     cached_snapshot as cached_snapshot,
     hub_reachable as hub_reachable,
     is_local as is_local,
+    memory_free as memory_free,
+    memory_total as memory_total,
     missing_parts as missing_parts,
     readable_size as readable_size,
 )

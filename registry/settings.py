@@ -36,6 +36,9 @@ class Settings(BaseSettings):
     planner: Literal["auto", "llm", "builtin"] = Field(
         "auto", description="Which planner: `auto` takes the LLM where one is set."
     )
+    approve: bool = Field(
+        False, description="Whether every run stops before it starts, for a person's approval."
+    )
     mode: Literal["local", "remote", "hybrid"] = Field(
         "hybrid",
         description="Where models run: `local` on this machine, `remote` on inference providers, "
@@ -80,10 +83,36 @@ class Settings(BaseSettings):
     candidates: int = Field(5, ge=1, le=50, description="Models looked at for each task.")
     max_parallel: int = Field(4, ge=1, description="Tasks that run at the same time.")
     task_timeout: float = Field(600.0, gt=0, description="Seconds one attempt at a task may take.")
+    budget_seconds: float | None = Field(
+        None, ge=0, description="Seconds that a run's tasks may take; then it answers with what "
+        "it has.",
+    )  # fmt: skip
+    budget_remote_requests: int | None = Field(
+        None, ge=0, description="Requests to remote models that a run may make."
+    )
+    budget_llm_calls: int | None = Field(
+        None, ge=0, description="Calls of the controller LLM that a run may make."
+    )
+    budget_tokens: int | None = Field(
+        None, ge=0, description="Tokens after which a run asks the controller LLM no more."
+    )
+    budget_download_bytes: int | None = Field(
+        None, ge=0, description="Weights that a run may fetch from the Hub in all, in bytes."
+    )
+    cache_bytes: int = Field(
+        1_000_000_000,
+        ge=0,
+        description="Bytes of results kept by content, so that asking again costs nothing; 0: none "
+        "are kept.",
+    )
     max_request_chars: int = Field(100_000, gt=0, description="The longest request taken.")
     data_dir: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("hugginggraph")),
         description="Folder of the registry's store.",
+    )
+    cache_dir: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_cache_dir("hugginggraph")),
+        description="Folder of the results kept by content.",
     )
     artifacts_dir: Path = Field(
         Path("artifacts"), description="Folder for the files that runs make."

@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from .cache import cache
 from .evaluate import evaluate
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 models = typer.Typer(help="Search and build the registry of model cards.", no_args_is_help=True)
 app.add_typer(models, name="models")
+app.add_typer(cache, name="cache")
 app.add_typer(evaluate, name="eval")
 
 Request = Annotated[str, typer.Argument(help='What you want, in plain words; "-" reads stdin.')]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _MARKS = {
     "waiting": "[dim]·[/]",
+    "queued": "[dim]·[/]",
     "running": "[cyan]▸[/]",
     "done": "[green]✓[/]",
     "failed": "[red]✗[/]",
@@ -56,7 +57,7 @@ def plan_tree(
 def _task_line(
     task: Mapping[str, Any], resources: Mapping[str, Any], now: Mapping[str, Any]
 ) -> Text:
-    mark = _MARKS[now.get("state", "waiting")]
+    mark = _MARKS.get(now.get("state", "waiting"), _MARKS["running"])
     args = ", ".join(f"{k}={_argument(v, resources)}" for k, v in task["args"].items())
     also = f" [dim]after {', '.join(map(str, task['dep'][:-1]))}[/]" if task["dep"][1:] else ""
     model = f" [magenta]{escape(now['model'])}[/]" if now.get("model") else ""
