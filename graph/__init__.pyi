@@ -10,7 +10,14 @@ from .builtin_planner import (
     kind_of_path as kind_of_path,
 )
 from .check import check_plan as check_plan, read_tasks as read_tasks
-from .execute import make_execute as make_execute
+from .display import (
+    Shown as Shown,
+    plan_mermaid as plan_mermaid,
+    plan_svg as plan_svg,
+    plan_words as plan_words,
+    task_states as task_states,
+)
+from .execute import Gate as Gate, make_execute as make_execute, path_lengths as path_lengths
 from .gate import Gate as Gate, path_lengths as path_lengths
 from .ingest import gather as gather, named_files as named_files
 from .llm import LLM as LLM, chat_model as chat_model, read_json as read_json

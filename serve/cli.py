@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from .cache import cache
 from .evaluate import evaluate
 from .models import models
 
@@ -33,6 +34,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(models, name="models")
+app.add_typer(cache, name="cache")
 app.add_typer(evaluate, name="eval")
 
 Request = Annotated[str, typer.Argument(help='What you want, in plain words; "-" reads stdin.')]
