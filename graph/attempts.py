@@ -106,7 +106,8 @@ async def attempt(
         model, route = queue.popleft()
         if route == "remote" and closed:
             continue
-        began, before = time.monotonic(), memory_used()
+        before = await asyncio.to_thread(memory_used)
+        began = time.monotonic()
         try:
             made = await _kept_or_made(work, task, args, model, route)
         except HuggingGraphError as exc:
@@ -154,9 +155,13 @@ def _observe(
     )
     if tried["route"] == "llm" or "reused" in tried or not_its:
         return
-    asyncio.get_running_loop().run_in_executor(
-        None, Observations(work.parts.settings.observed_path).record, task["task"],
-        tried["model"], error is None, tried["seconds"], memory_used() - before, tried["route"],
+    asyncio.get_running_loop().run_in_executor(None, _record, work, task, dict(tried), before)
+
+
+def _record(work: Work, task: Task, tried: Mapping[str, Any], before: int) -> None:
+    Observations(work.parts.settings.observed_path).record(
+        task["task"], tried["model"], "error" not in tried, tried["seconds"],
+        memory_used() - before, tried["route"],
     )  # fmt: skip
 
 

@@ -198,7 +198,9 @@ def embedded(resource: Mapping[str, Any], said: str) -> str:
     label = escape(said[:300], quote=True)
     if resource["kind"] in ("audio", "video"):
         tag = resource["kind"]
-        return f'<{tag} controls aria-label="{label}" src="{source}" style="max-width:480px"></{tag}>'
+        return (
+            f'<{tag} controls aria-label="{label}" src="{source}" style="max-width:480px"></{tag}>'
+        )
     if mime.startswith("image/"):
         return f'<img alt="{label}" src="{source}" style="max-width:480px">'
     return f'<a download="{escape(path.name)}" href="{source}">{escape(path.name)}</a>'
