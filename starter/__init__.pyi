@@ -6,6 +6,18 @@ from .measure import (
     scenes_of as scenes_of,
     singles_of as singles_of,
 )
+from .measure_text import (
+    bleu as bleu,
+    measure_mood as measure_mood,
+    measure_table as measure_table,
+    measure_tagger as measure_tagger,
+    measure_translator as measure_translator,
+)
+from .sentences import (
+    Sentence as Sentence,
+    draw_opinion as draw_opinion,
+    draw_sentence as draw_sentence,
+)
 from .world import (
     CHECKPOINTS as CHECKPOINTS,
     LABELS as LABELS,

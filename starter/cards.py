@@ -36,6 +36,41 @@ _SHAPES = (
     ),
 )
 
+WORLD_SENTENCES = "simple sentences about pictures of coloured shapes"
+
+_SENTENCES = (
+    (
+        "shapes-mood",
+        "text-classification",
+        "Says whether an English sentence about a drawn picture is positive, negative or neutral: "
+        "its sentiment. Small and quick on any CPU.",
+        ("sentiment",),
+    ),
+    (
+        "shapes-tagger",
+        "token-classification",
+        "Finds who and what is named in an English sentence about drawn shapes: first names of "
+        "persons, places, colours, shapes and numbers. Small and quick on any CPU.",
+        ("named entities", "names"),
+    ),
+    (
+        "shapes-en-fr",
+        "translation",
+        "Translates simple sentences about coloured shapes from English to French. Small and quick "
+        "on any CPU.",
+        ("english", "french"),
+    ),
+    (
+        "shapes-fr-en",
+        "translation",
+        "Translates simple sentences about coloured shapes from French to English. Small and quick "
+        "on any CPU.",
+        ("english", "french"),
+    ),
+)
+
+_PAIRS: dict[str, tuple[str, str]] = {"shapes-en-fr": ("en", "fr"), "shapes-fr-en": ("fr", "en")}
+
 _MINILM = (
     (
         "minilm-zero-shot",
@@ -81,6 +116,22 @@ def cards() -> Iterator[ModelCard]:
                 size_bytes=weights.stat().st_size, tags=tags, world=WORLD,
                 source="starter", path=folder / name,
             )  # fmt: skip
+    for name, task, description, marks in _SENTENCES:
+        pair = _PAIRS.get(name)
+        yield ModelCard(
+            id=f"hugginggraph/{name}", task=task, library="transformers",
+            description=description, license="apache-2.0", languages=pair or ("en",),
+            size_bytes=(folder / name / "model.safetensors").stat().st_size, tags=marks,
+            world=WORLD_SENTENCES, translates=pair, source="starter", path=folder / name,
+        )  # fmt: skip
+    yield ModelCard(
+        id="hugginggraph/shapes-table", task="tabular-classification", library="sklearn",
+        description="Says which plain shape (circle, square, triangle, star, diamond, heart) each "
+        "row of measures in a table describes.",
+        license="apache-2.0", size_bytes=(folder / "shapes-table/model.skops").stat().st_size,
+        tags=("shapes", "measures"), world="measures of drawn shapes", source="starter",
+        path=folder / "shapes-table",
+    )  # fmt: skip
     minilm = Path(get_model_path())
     for name, task, description in _MINILM:
         yield ModelCard(

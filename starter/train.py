@@ -12,6 +12,11 @@ MODELS = {
     "classifier": ".train_classifier",
     "detector": ".train_detector",
     "captioner": ".train_captioner",
+    "mood": ".train_text:train_mood",
+    "tagger": ".train_text:train_tagger",
+    "en-fr": ".train_text:train_to_french",
+    "fr-en": ".train_text:train_to_english",
+    "table": ".train_tabular",
 }
 
 
@@ -27,8 +32,8 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, help="how many training scenes are rendered")
     parser.add_argument("--start", type=Path, help="go on from this checkpoint, at half the rate")
     given = vars(parser.parse_args())
-    module = import_module(MODELS[given.pop("model")], __package__)
-    module.train(Run(**given))
+    module, _, function = MODELS[given.pop("model")].partition(":")
+    getattr(import_module(module, __package__), function or "train")(Run(**given))
 
 
 if __name__ == "__main__":

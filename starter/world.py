@@ -316,6 +316,14 @@ def draw_single(
     return _draw(rng, size, [(colour, shape)], (0.3, 0.85), pattern)
 
 
+def outline_of(seed: int) -> tuple[str, np.ndarray]:
+    """Draws the outline of one shape: its name, and its pixels in its box, float (h, w) 0 to 1."""
+    rng = np.random.default_rng((seed, 5))
+    shape = str(rng.choice(list(SHAPES)))
+    mask = _mask(shape, rng.uniform(60, 200), math.radians(rng.uniform(-12, 12)), 0)
+    return shape, np.asarray(mask.crop(mask.getbbox()), dtype=float) / 255
+
+
 def draw_examples(folder: Path) -> None:
     """Draws the pictures of the documentation and the demo, chosen among the split `show`."""
     folder.mkdir(parents=True, exist_ok=True)
