@@ -22,7 +22,6 @@ from typing import Any, TypeAlias
 
 from hugginggraph.registry import (
     CancelledRunError,
-    HuggingGraphError,
     OutOfMemoryError,
     TaskType,
     readable_size,
@@ -238,7 +237,7 @@ class ModelPool:
         return False
 
     def _leave(self, device: str) -> bool:
-        """The least recently used model that nobody uses leaves the device; False: there is none."""
+        """The least recently used idle model leaves the device; False: there is none."""
         for key, slot in self._slots.items():
             if not slot.users and slot.checkpoint.device.startswith(device):
                 del self._slots[key]
