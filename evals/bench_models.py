@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -45,29 +46,33 @@ def _rows(folder: Path) -> Iterable[Row]:
     for card, slot, given in ((text, "text", TEXT), (image, "image", str(picture))):
         bare = _bare(card)
 
-        def ask(card: ModelCard = card, slot: str = slot, given: str = given) -> Any:
-            return runner.run(card.task, {slot: given}, card, "local")
-
-        def plain(bare: Any = bare, given: str = given) -> Any:
-            return bare(given)
-
-        pooled, alone = _in_turns(ask, plain)
+        ask = partial(runner.run, card.task, {slot: given}, card, "local")
+        pooled, alone = _in_turns(ask, partial(bare, given))
         name = f"second call on a pooled model, {card.task}"
         yield f"{name}: time ÷ bare pipeline call", pooled / alone, 1.05, "at most", _ms(alone)
         inputs = [given] * TASKS if slot == "text" else [open_image(given)] * TASKS
-        one_by_one, together = _in_turns(
-            lambda plain=plain: [plain() for _ in range(TASKS)],
-            lambda bare=bare, inputs=inputs: bare(inputs, batch_size=TASKS),
-            turns=TURNS // 10,
-        )
+        singly = partial(_repeat, partial(bare, inputs[0]))
+        bare_gain = _gain(singly, partial(bare, inputs, batch_size=TASKS))
         with ThreadPoolExecutor(TASKS) as threads:
-            singly, at_once = _in_turns(
-                lambda ask=ask: [ask() for _ in range(TASKS)],
-                lambda ask=ask, threads=threads: list(threads.map(lambda _: ask(), range(TASKS))),
-                turns=TURNS // 10,
-            )
-        note = f"the bare model gains {one_by_one / together:.1f}"
-        yield f"{TASKS} {card.task} at once ÷ one by one", singly / at_once, 2.0, "at least", note
+            gain = _gain(partial(_repeat, ask), partial(_at_once, threads, ask))
+        note = f"the bare model gains {bare_gain:.1f}"
+        yield f"{TASKS} {card.task} at once ÷ one by one", gain, 2.0, "at least", note
+
+
+def _repeat(function: Callable[[], Any]) -> None:
+    for _ in range(TASKS):
+        function()
+
+
+def _at_once(threads: ThreadPoolExecutor, function: Callable[[], Any]) -> None:
+    for each in [threads.submit(function) for _ in range(TASKS)]:
+        each.result()
+
+
+def _gain(singly: Callable[[], Any], together: Callable[[], Any]) -> float:
+    """How many times faster the second is."""
+    one_by_one, at_once = _in_turns(singly, together, turns=max(3, TURNS // 10))
+    return one_by_one / at_once
 
 
 def _in_turns(*functions: Callable[[], Any], turns: int = TURNS) -> list[float]:
