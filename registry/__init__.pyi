@@ -53,6 +53,8 @@ from .hub import (
 from .machine import (
     WITHOUT_FILES as WITHOUT_FILES,
     cached_snapshot as cached_snapshot,
+    disk_free as disk_free,
+    hub_lost as hub_lost,
     hub_reachable as hub_reachable,
     is_local as is_local,
     memory_free as memory_free,

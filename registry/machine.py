@@ -1,16 +1,17 @@
 """Facts about this machine: what is free, what is already here, and whether the Hub answers.
 
-Nothing here fetches a model or loads torch. The question to the Hub is asked once per process; a
-network that comes or goes later is not noticed.
+Nothing here fetches a model or loads torch. The Hub is asked whether it answers, and for a while
+its answer holds; a network that comes is noticed within a minute, one that goes by whoever uses it.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import shutil
-from functools import cache
+import time
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 
 from .cards import ModelCard
 
@@ -20,6 +21,8 @@ WITHOUT_FILES = frozenset({"opencv", "scipy"})
 PICKLES = (".pkl", ".pickle", ".joblib")
 CGROUP = Path("/sys/fs/cgroup")
 HUB_SECONDS = 1.5
+ANSWER_HOLDS, SILENCE_HOLDS = 600.0, 60.0
+"""Seconds after which an address is asked again that answered, and that did not."""
 NOTHING = 1000
 """What stands for a status where no reply came."""
 
@@ -68,8 +71,30 @@ def hub_reachable(offline: bool = False) -> bool:
     return _status(constants.ENDPOINT) < 500
 
 
-@cache
+def hub_lost() -> None:
+    """The Hub did not answer someone just now: nobody else need try for a while."""
+    from huggingface_hub import constants
+
+    _statuses[constants.ENDPOINT] = (NOTHING, time.monotonic())
+
+
+_statuses: dict[str, tuple[int, float]] = {}
+"""By address, what it answered and when."""
+_asking = Lock()
+
+
 def _status(endpoint: str) -> int:
+    """The HTTP status of an address, or `NOTHING`; asked again when the last answer is old."""
+    with _asking:
+        status, when = _statuses.get(endpoint, (NOTHING, -math.inf))
+        holds = ANSWER_HOLDS if status < NOTHING else SILENCE_HOLDS
+        if time.monotonic() - when > holds:
+            status = _status_now(endpoint)
+            _statuses[endpoint] = (status, time.monotonic())
+        return status
+
+
+def _status_now(endpoint: str) -> int:
     """The HTTP status that comes, through the proxy where the environment has one, or `NOTHING`.
 
     In a thread, because looking up a name cannot be given a time limit.
@@ -91,7 +116,7 @@ def _ask(endpoint: str, replies: list[int]) -> None:
 
 
 def answers(url: str) -> bool:
-    """Whether anything at all answers there; asked once per process, False when set offline."""
+    """Whether anything at all answers there; asked now and then, False when set offline."""
     from huggingface_hub import constants
 
     return not constants.HF_HUB_OFFLINE and _status(url) < NOTHING

@@ -123,9 +123,9 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(hub: Hub) -> Iterator[str]:
+def serving(hub: Hub, handles: type[_Handler] = _Handler) -> Iterator[str]:
     """The address of the server while it runs."""
-    handler = type("Handler", (_Handler,), {"hub": hub})
+    handler = type("Handler", (handles,), {"hub": hub})
     with _Server(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()

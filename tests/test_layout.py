@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "tools": {"registry"},
     "starter": {"registry"},
     "graph": {"tools", "registry", "prompts"},
-    "evals": {"graph", "registry"},
+    "evals": {"graph", "tools", "registry"},
     "serve": {"graph", "tools", "registry", "prompts", "starter", "evals"},
 }
 

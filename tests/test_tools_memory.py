@@ -1,4 +1,4 @@
-"""The memory that loaded models take stays within its bound, and what cannot fit is said in numbers."""
+"""What loaded models take stays within its bound, and is known before they are loaded."""
 
 from __future__ import annotations
 
@@ -9,10 +9,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from checkpoints import big_classifier
 
-from hugginggraph.tools.memory import needed
+from hugginggraph.registry import (
+    ModelCard,
+    SettingsError,
+    load_settings,
+    memory_free,
+    memory_total,
+    task_type,
+)
+from hugginggraph.tools.calls import answer
+from hugginggraph.tools.memory import BESIDE, Memory, needed
 from hugginggraph.tools.runner import Checkpoint
+from hugginggraph.tools.text import text_classification
 
 ROUND = """
 import json, os, sys, threading, time
@@ -30,7 +41,8 @@ ROW = task_type("text-classification")
 
 
 def run(pool, folder):
-    card = ModelCard(id=folder.name, task=ROW.id, library="transformers", description="", path=folder)
+    facts = {"id": folder.name, "task": ROW.id, "library": "transformers", "description": ""}
+    card = ModelCard(**facts, path=folder)
     return pool.run(ROW, locate(card, offline=True, device="cpu"), {"text": "one two three"}).value
 
 
@@ -56,7 +68,7 @@ with ThreadPoolExecutor(3) as threads:
     found = list(threads.map(lambda folder: run(pool, folder), folders[1:]))
 done.set()
 watcher.join()
-print(json.dumps({"base": base, "bound": bound, "peak": peak, "runs": len(found), "kept": len(pool)}))
+print(json.dumps({"base": base, "peak": peak, "runs": len(found), "kept": len(pool)}))
 """
 
 
@@ -69,6 +81,7 @@ def linked(folder: Path, name: str, model: Path) -> Path:
     return copy
 
 
+@pytest.mark.slow
 def test_twenty_models_in_a_small_pool_never_take_more_than_its_bound(tmp_path: Path) -> None:
     small, large = big_classifier(tmp_path / "small", 2), big_classifier(tmp_path / "large", 5)
     assert small.path and large.path
@@ -85,5 +98,64 @@ def test_twenty_models_in_a_small_pool_never_take_more_than_its_bound(tmp_path: 
     found: dict[str, Any] = json.loads(told.stdout)
     assert found["runs"] == 20
     assert 2 <= found["kept"] < 20
-    print(found, room)
     assert found["peak"] - found["base"] <= 1.1 * room  # stricter than 1.1 times the whole bound
+
+
+@pytest.mark.parametrize(
+    ("dtype", "library", "device", "bytes_each"),
+    [
+        ("float32", "transformers", "cpu", 4),
+        ("float16", "transformers", "cpu", 2 + 4),  # read, and widened
+        ("float16", "transformers", "cuda", 2),
+        ("bfloat16", "transformers", "cpu", 2),
+        ("bfloat16", "diffusers", "cpu", 2 + 4),
+        ("float32", "diffusers", "cuda", 2),
+    ],
+)
+def test_what_a_model_needs_follows_its_numbers_and_its_device(
+    tmp_path: Path, dtype: str, library: str, device: str, bytes_each: int
+) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    save_file({"a": torch.ones(100, 50, dtype=getattr(torch, dtype))}, tmp_path / "x.safetensors")
+    card = ModelCard(id="a", task="text-to-image", library=library, description="")
+    assert needed(Checkpoint(card, str(tmp_path), device)) == int(5000 * bytes_each * BESIDE)
+
+
+def test_a_damaged_file_of_weights_needs_nothing_and_is_found_when_it_is_loaded(
+    tmp_path: Path,
+) -> None:
+    card = big_classifier(tmp_path, layers=1, width=64)
+    assert needed(Checkpoint(card, str(tmp_path))) > 100_000
+    (tmp_path / "model.safetensors").write_bytes(b"nothing")
+    assert needed(Checkpoint(card, str(tmp_path))) == 0
+
+
+def test_a_model_that_accelerate_places_gives_the_same(tmp_path: Path) -> None:
+    card = big_classifier(tmp_path, layers=1, width=64)
+    found = Checkpoint(card, str(tmp_path), "cpu", offload=True)
+    with_it = answer(task_type(card.task), card.id, text_classification(found), [{"text": "one"}])
+    plain = Checkpoint(card, str(tmp_path), "cpu")
+    without = answer(task_type(card.task), card.id, text_classification(plain), [{"text": "one"}])
+    assert with_it[0].value == without[0].value
+
+
+def test_the_limit_of_a_container_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hugginggraph.registry.machine.CGROUP", tmp_path)
+    whole, free = memory_total(), memory_free()
+    assert 0 < free < whole
+    (tmp_path / "memory.max").write_text("3000000\n")
+    (tmp_path / "memory.current").write_text("1000000\n")
+    assert (memory_total(), memory_free()) == (3_000_000, 2_000_000)
+    assert Memory().bound == 2_400_000
+    (tmp_path / "memory.max").write_text("max\n")
+    assert memory_total() == whole
+
+
+def test_the_bound_is_set_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUGGINGGRAPH_MAX_MEMORY", "3GB")
+    assert load_settings().max_memory == 3_000_000_000
+    monkeypatch.setenv("HUGGINGGRAPH_MAX_MEMORY", "much")
+    with pytest.raises(SettingsError, match="HUGGINGGRAPH_MAX_MEMORY"):
+        load_settings()

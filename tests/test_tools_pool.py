@@ -15,6 +15,7 @@ from checkpoints import BUILDERS, minilm
 from fake_runners import checkpoint, make_row
 
 from hugginggraph.registry import (
+    DownloadError,
     EmptyFileError,
     HuggingGraphError,
     Kind,
@@ -233,7 +234,10 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     class Empty(BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:
             self.send_response(404)
+            self.send_header("X-Error-Code", "RepoNotFound")
             self.end_headers()
+
+        do_GET = do_HEAD
 
         def log_message(self, *_: Any) -> None:
             pass
@@ -262,12 +266,10 @@ def test_a_model_that_is_elsewhere_is_fetched_only_where_that_is_allowed(
     cache: Path, hub: str
 ) -> None:
     assert not is_local(hub_card())
-    found = locate(hub_card(), offline=False, device="cpu")
-    assert (found.location, found.local_only) == ("someone/some-model", False)
+    with pytest.raises(DownloadError, match=r"no model 'someone/some-model'"):  # it was asked for
+        locate(hub_card(), offline=False, device="cpu")
     with pytest.raises(ModelLoadError, match=r"offline is set.*hf download"):
         locate(hub_card(size_bytes=1000), **OFFLINE)
-    with pytest.raises(ModelLoadError):
-        locate(hub_card(id="not a hub id/at all/no"), **OFFLINE)
 
 
 def test_a_model_of_code_needs_no_files() -> None:

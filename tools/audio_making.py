@@ -22,6 +22,7 @@ from hugginggraph.registry import (
 )
 
 from .audio import windows
+from .download import fetch
 from .loading import load_config, load_feature_extractor, load_model, load_tokenizer
 from .runner import Checkpoint, Output, Run
 from .sentences import split_sentences
@@ -171,14 +172,14 @@ def _vocoder(checkpoint: Checkpoint) -> Any:
     """
     beside = Path(checkpoint.location) / "vocoder"
     place = beside if beside.is_dir() else cached_snapshot(VOCODER)
+    card = checkpoint.card.model_copy(update={"id": VOCODER, "path": None, "size_bytes": None})
     if place is None and checkpoint.local_only:
         raise ModelLoadError(
             f"The model '{checkpoint.card.id}' needs the vocoder '{VOCODER}', which is not on "
             "this machine.",
             f"Fetch it once where there is a network: `hf download {VOCODER}`.",
         )
-    card = checkpoint.card.model_copy(update={"id": VOCODER})
-    vocoder = replace(checkpoint, card=card, location=str(place or VOCODER))
+    vocoder = replace(checkpoint, card=card, location=str(place or fetch(card)))
     return load_model(vocoder, "SpeechT5HifiGan")
 
 

@@ -11,6 +11,7 @@ from hugginggraph.registry import (
     missing_parts,
 )
 
+from .download import fetch
 from .loading import set_environment
 from .runner import Checkpoint
 
@@ -27,11 +28,11 @@ def pick_device(device: str) -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def locate(card: ModelCard, *, offline: bool, device: str) -> Checkpoint:
-    """Where to load the model from.
+def locate(card: ModelCard, *, offline: bool, device: str, token: str | None = None) -> Checkpoint:
+    """Where the model's files are; what is not on this machine is fetched from the Hub.
 
     Raises:
-        ModelLoadError: its files are not here and cannot be fetched; the message says why.
+        ModelLoadError: they are not here and cannot be fetched; the message says why.
     """
     if card.library in WITHOUT_FILES:
         return Checkpoint(card, "", "cpu")
@@ -51,4 +52,5 @@ def locate(card: ModelCard, *, offline: bool, device: str) -> Checkpoint:
             f"The model '{card.id}' {lacks}, and {why}, so nothing can be fetched.",
             f"Fetch it once where there is a network: `hf download {card.id}`.",
         )
-    return Checkpoint(card, card.id, pick_device(device), local_only=False)
+    found = fetch(card, token)
+    return Checkpoint(card, str(found), pick_device(device), local_only=False)

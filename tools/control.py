@@ -223,11 +223,7 @@ def _annotator(detector: str, network: str, note: str, checkpoint: Checkpoint) -
 
 
 def _weights(checkpoint: Checkpoint) -> str:
-    if checkpoint.local_only:
-        return str(next(Path(checkpoint.location).glob("*.safetensors")))
-    from huggingface_hub import hf_hub_download
-
-    return hf_hub_download(checkpoint.location, "model.safetensors")
+    return str(next(Path(checkpoint.location).glob("*.safetensors")))
 
 
 hed_control = partial(

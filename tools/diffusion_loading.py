@@ -15,6 +15,7 @@ from typing import Any
 
 from hugginggraph.registry import ModelLoadError, cached_snapshot, missing_parts
 
+from .download import fetch
 from .loading import _ONE_AT_A_TIME, quiet
 from .runner import Checkpoint
 from .watch import watch
@@ -37,14 +38,6 @@ def index(checkpoint: Checkpoint) -> dict[str, Any]:
     """
     for name in ("model_index.json", "config.json"):
         path = Path(checkpoint.location) / name
-        if not checkpoint.local_only:
-            from huggingface_hub import hf_hub_download
-            from huggingface_hub.errors import EntryNotFoundError
-
-            try:
-                path = Path(hf_hub_download(checkpoint.location, name))
-            except EntryNotFoundError:
-                continue
         if path.is_file():
             found: dict[str, Any] = json.loads(path.read_text("utf-8"))
             return found
@@ -147,7 +140,14 @@ def base_checkpoint(checkpoint: Checkpoint, usual: str) -> Checkpoint:
             "Set `base_model` in its card.",
         )
     card = checkpoint.card.model_copy(
-        update={"id": name, "library": "diffusers", "path": None, "base_model": None, "tags": ()}
+        update={
+            "id": name,
+            "library": "diffusers",
+            "path": None,
+            "base_model": None,
+            "tags": (),
+            "size_bytes": None,
+        }
     )
     folder = Path(name) if Path(name).is_dir() else cached_snapshot(name)
     if folder and not missing_parts(folder):
@@ -157,4 +157,4 @@ def base_checkpoint(checkpoint: Checkpoint, usual: str) -> Checkpoint:
             f"'{checkpoint.card.id}' works inside the model '{name}', which is not here.",
             f"Fetch it once where there is a network: `hf download {name}`.",
         )
-    return replace(checkpoint, card=card, location=name)
+    return replace(checkpoint, card=card, location=str(fetch(card)))

@@ -58,7 +58,8 @@ class _Call:
 class _Slot:
     """A checkpoint's place; the lock is held while it loads and while it runs."""
 
-    checkpoint: Checkpoint
+    device: str
+    parts: dict[Any, Any] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     runs: dict[str, Run] = field(default_factory=dict)
     calls: defaultdict[str, deque[_Call]] = field(default_factory=lambda: defaultdict(deque))
@@ -129,8 +130,8 @@ class ModelPool:
                     with _held(slot.lock):
                         check_cancelled()
                         if call.outcome is None:
-                            run = self._loaded(slot, task)
-                            self._answer(task, slot, run, _together(run, queue, call))
+                            run = self._loaded(slot, task, checkpoint)
+                            self._answer(task, checkpoint.card.id, run, _together(run, queue, call))
             finally:
                 if call in queue:
                     queue.remove(call)
@@ -143,7 +144,7 @@ class ModelPool:
         """The checkpoint's slot, which cannot leave the pool inside the block."""
         key = _key(checkpoint)
         with self._changed:
-            slot = self._slots.setdefault(key, _Slot(replace(checkpoint, parts={})))
+            slot = self._slots.setdefault(key, _Slot(checkpoint.device))
             self._slots.move_to_end(key)
             slot.users += 1
         try:
@@ -167,12 +168,12 @@ class ModelPool:
             loaded = (choice for choice in choices if _key(choice) in self._slots)
             return next(loaded, None) or max(choices, key=lambda c: self._memory.free(c.device))
 
-    def _loaded(self, slot: _Slot, task: TaskType) -> Run:
+    def _loaded(self, slot: _Slot, task: TaskType, checkpoint: Checkpoint) -> Run:
         """The slot's run for a task; loaded, where it is not, as soon as there is room."""
         if task.id in slot.runs:
             return slot.runs[task.id]
         check_cancelled()
-        checkpoint, key = slot.checkpoint, _key(slot.checkpoint)
+        checkpoint, key = replace(checkpoint, parts=slot.parts), _key(checkpoint)
         need = 0 if slot.runs else max(needed(checkpoint), self._observed.get(key, 0))
         device = checkpoint.device
         offload = self._reserve(checkpoint, need)
@@ -208,7 +209,7 @@ class ModelPool:
                 free = self._memory.free(device) - self._pending[device]
                 if need <= free:
                     break
-                others = [s for s in self._slots.values() if s.checkpoint.device == device]
+                others = [s for s in self._slots.values() if s.device == device]
                 could = free + self._pending[device] + sum(slot.bytes for slot in others)
                 if need > could:
                     if device.startswith("cuda") and need <= could + self._memory.free("cpu"):
@@ -237,23 +238,22 @@ class ModelPool:
         return False
 
     def _leave(self, device: str) -> bool:
-        """The least recently used model that nobody uses leaves the device; False: there is none."""
+        """The least recently used idle model leaves the device; False: there is none."""
         for key, slot in self._slots.items():
-            if not slot.users and slot.checkpoint.device.startswith(device):
+            if not slot.users and slot.device.startswith(device):
                 del self._slots[key]
                 slot.runs.clear()
-                slot.checkpoint.parts.clear()
+                slot.parts.clear()
                 self._memory.trim()
                 return True
         return False
 
-    def _answer(self, task: TaskType, slot: _Slot, run: Run, calls: list[_Call]) -> None:
+    def _answer(self, task: TaskType, model_id: str, run: Run, calls: list[_Call]) -> None:
         """Answers the calls, together if possible: a batch that fails is tried in halves."""
         if not calls:
             return
-        model_id = slot.checkpoint.card.id
         try:
-            with _for_all(calls), self._busy(slot):
+            with _for_all(calls), self._busy(model_id):
                 outputs = answer(task, model_id, run, [call.args for call in calls])
         except Exception as exc:
             if len(calls) == 1 or isinstance(exc, CancelledRunError):
@@ -265,11 +265,11 @@ class ModelPool:
                 call.outcome = output
             return
         self._memory.trim()
-        self._answer(task, slot, run, calls[: len(calls) // 2])
-        self._answer(task, slot, run, calls[len(calls) // 2 :])
+        self._answer(task, model_id, run, calls[: len(calls) // 2])
+        self._answer(task, model_id, run, calls[len(calls) // 2 :])
 
     @contextmanager
-    def _busy(self, slot: _Slot) -> Iterator[None]:
+    def _busy(self, model_id: str) -> Iterator[None]:
         """Counts the run inside the block, and looks after it at each of its steps."""
         with self._changed:
             self._running += 1
@@ -281,7 +281,7 @@ class ModelPool:
             share.take(self._running)
             if time.monotonic() >= next_look:
                 next_look = time.monotonic() + LOOKS
-                self._refuse_excess(slot)
+                self._refuse_excess(model_id)
 
         try:
             share.take(self._running)
@@ -293,7 +293,7 @@ class ModelPool:
                 self._running -= 1
                 self._changed.notify_all()
 
-    def _refuse_excess(self, slot: _Slot) -> None:
+    def _refuse_excess(self, model_id: str) -> None:
         """Makes room where the process holds more than it may, and ends the run if that fails."""
         bound = self._memory.bound
         if self._memory.taken("cpu") <= bound:
@@ -304,7 +304,7 @@ class ModelPool:
         taken = self._memory.taken("cpu")
         if taken > OVER * bound:
             raise OutOfMemoryError(
-                f"The model '{slot.checkpoint.card.id}' was stopped: with it the process takes "
+                f"The model '{model_id}' was stopped: with it the process takes "
                 f"{readable_size(taken)} of memory, and may take {readable_size(bound)}.",
                 "Give it less at once, or raise HUGGINGGRAPH_MAX_MEMORY.",
             )

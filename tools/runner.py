@@ -22,11 +22,11 @@ from hugginggraph.registry import Kind, ModelCard
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model's card and where its files are: a local folder, or its Hub id where that is allowed.
+    """A model's card and the folder of its files.
 
-    ``local_only`` means that nothing may be fetched. ``device`` is a torch device string;
-    ``offload`` lets what does not fit on it stay in memory. ``parts`` holds what is loaded of the
-    checkpoint already, so that its runs for several tasks share it.
+    ``local_only`` means that nothing else may be fetched for it (the model that it is a part of).
+    ``device`` is a torch device string; ``offload`` lets what does not fit on it stay in memory.
+    ``parts`` holds what is loaded of the checkpoint already, so that its tasks share it.
     """
 
     card: ModelCard
@@ -65,4 +65,5 @@ class Batched:
     batch: Callable[[Sequence[Mapping[str, Any]]], Sequence[Output]]
 
     def __call__(self, args: Mapping[str, Any]) -> Output:
+        """The output for one call."""
         return self.batch([args])[0]

@@ -53,18 +53,8 @@ def data_frame(table: Table) -> Any:
 
 def _fetched(checkpoint: Checkpoint, name: str) -> Path | None:
     """A file of the checkpoint, or None where it has none of this name."""
-    if Path(checkpoint.location).is_dir():
-        path = Path(checkpoint.location) / name
-        return path if path.is_file() else None
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError
-
-    try:
-        return Path(
-            hf_hub_download(checkpoint.location, name, local_files_only=checkpoint.local_only)
-        )
-    except EntryNotFoundError:
-        return None
+    path = Path(checkpoint.location) / name
+    return path if path.is_file() else None
 
 
 def _load_skops(checkpoint: Checkpoint) -> tuple[Any, list[str]]:

@@ -19,6 +19,7 @@ from hugginggraph.registry import (
     TaskType,
     UnknownArgumentError,
     WrongKindError,
+    hub_token,
     task_type,
     task_types,
 )
@@ -107,6 +108,7 @@ class TaskRunner:
                 card,
                 offline=self._settings.offline,
                 device=self._settings.device,
+                token=hub_token(self._settings) or None,
             )
             output = self._pool.run(row, checkpoint, values)
         files: list[ResultFile] = [
