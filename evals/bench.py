@@ -83,6 +83,7 @@ class Sleeping(Parts):
             coroutine=work, name="summarization", description="sleeps",
             response_format="content_and_artifact",
         )  # fmt: skip
+        work.__annotations__.clear()  # LangChain evaluates them at each call
         return {"summarization": tool}
 
 
@@ -90,7 +91,8 @@ def uneven(count: int, seed: int, low: float, high: float) -> tuple[list[Task], 
     """Tasks that sleep from ``low`` to ``high`` seconds, their critical path and their sum."""
     dice, ends, tasks, total = random.Random(seed), list[float](), list[Task](), 0.0
     for number in range(count):
-        dep = sorted(dice.sample(range(number), min(number, dice.choice((0, 1, 1, 2, 3)))))
+        near = range(max(0, number - 24), number)
+        dep = sorted(dice.sample(near, min(number, dice.choice((0, 1, 1, 2, 3)))))
         seconds = round(dice.uniform(low, high), 3)
         ends.append(seconds + max((ends[d] for d in dep), default=0.0))
         total += seconds
@@ -145,14 +147,19 @@ async def cost() -> list[Figure]:
     tasks = [Task(**{**task, "args": {"text": "0"}}) for task in uneven(200, 3, 0, 1)[0]]
     parts = Sleeping(16)
 
-    async def each(saver: Any) -> float:
-        graph = _graph_of(parts, saver)
-        return statistics.median([(await _timed(graph, tasks))[0] for _ in range(5)]) / 200 * 1000
+    async def each(name: str, target: float, saver: Any = None) -> Figure:
+        graph, walls, busy = _graph_of(parts, saver), [], []
+        for _ in range(5):
+            began = time.process_time()
+            walls.append((await _timed(graph, tasks))[0] * 1000 / len(tasks))
+            busy.append((time.process_time() - began) * 1000 / len(tasks))
+        note = f"of it {statistics.median(busy):.2f} ms of processor time"
+        return Figure(name, statistics.median(walls), target, note=note)
 
-    figures = [Figure("own cost, ms a task", await each(None), 1.0)]
+    figures = [await each("own cost, ms a task", 1.0)]
     with tempfile.TemporaryDirectory() as folder:
         async with AsyncSqliteSaver.from_conn_string(f"{folder}/runs.sqlite") as saver:
-            figures.append(Figure("own cost with SQLite, ms a task", await each(saver), 2.0))
+            figures.append(await each("own cost with SQLite, ms a task", 2.0, saver))
     return figures
 
 
@@ -258,6 +265,8 @@ def main() -> None:
             target, met = f"{f.side} {f.target:g}", "yes" if f.met else "[red]no[/]"
             table.add_row(f.name, f"{f.reached:.3f}", target, met, f.note)
         Console().print(table)
+        load, cores = os.getloadavg()[0], os.cpu_count()
+        Console().print(f"Load {load:.1f} on {cores} cores; above {cores}, times are too long.")
     sys.exit(not all(figure.met for figure in figures))
 
 
