@@ -9,6 +9,7 @@ from .builtin_planner import (
 )
 from .check import check_plan as check_plan, read_tasks as read_tasks
 from .execute import Gate as Gate, make_execute as make_execute, path_lengths as path_lengths
+from .ground import Grounding as Grounding, grounded as grounded
 from .ingest import gather as gather, named_files as named_files
 from .llm import LLM as LLM, chat_model as chat_model, read_json as read_json
 from .llm_planner import LLMPlanner as LLMPlanner, recent as recent
@@ -22,7 +23,6 @@ from .planner import (
 )
 from .references import references as references
 from .repair import repair as repair
-from .respond import grounded as grounded
 from .state import (
     Choice as Choice,
     Context as Context,

@@ -113,7 +113,10 @@ class Session:
             elif not isinstance(given, dict):  # a decision about the plan of the last run
                 live.plan = dict((await graph.aget_state(config)).values.get("plan") or {})
             async for mode, part in graph.astream(
-                given, config, context=context, stream_mode=["updates", "custom", "values"]
+                given,
+                config,
+                context=context,
+                stream_mode=["updates", "custom", "values", "messages"],
             ):
                 if mode == "values":
                     state = part
