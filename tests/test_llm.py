@@ -148,6 +148,26 @@ async def test_without_its_llm_the_built_in_planner_takes_over_and_says_so(
     assert said in out["plan"]["notes"][0] and "built-in planner was used" in out["answer"]
 
 
+async def test_a_sure_built_in_plan_saves_the_call_where_that_is_set(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    with llm_server({"tasks": []}, "Hello to you!") as server:
+        settings = Settings(
+            offline=True, data_dir=data_dir, artifacts_dir=tmp_path, llm="openai:any",
+            llm_base_url=server.base_url, builtin_above=0.94,
+        )  # fmt: skip
+        graph = build_graph(settings=settings)
+        sure: Any = {"request": "Summarize examples/article.txt", "files": []}
+        sure["files"] = [str(ROOT / "examples" / "article.txt")]
+        out = await graph.ainvoke(sure)
+        assert out["plan"]["planner"] == "builtin" and out["plan"]["confidence"] >= 0.94
+        asked = len(server.requests)
+        out = await graph.ainvoke({"request": "Perhaps do something with it, or the like?"})
+        assert out["plan"]["planner"] == "llm" and len(server.requests) > asked
+        out = await graph.ainvoke({"request": "Hello"})
+        assert out["plan"]["planner"] == "llm"
+
+
 async def test_a_demanded_llm_that_fails_is_a_named_error(ask: Ask) -> None:
     with llm_server(401) as server:
         out = await ask(server, planner="llm")
