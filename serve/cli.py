@@ -22,6 +22,7 @@ from .cache import cache
 from .evaluate import evaluate
 
 if TYPE_CHECKING:
+    from hugginggraph.graph import Context
     from hugginggraph.registry import CardStore, Settings
 
     from .session import Session
@@ -54,6 +55,9 @@ Pins = Annotated[
 ThreadName = Annotated[
     str | None,
     typer.Option("--thread", help="Go on with this thread, or start one of this name."),
+]
+Approve = Annotated[
+    bool, typer.Option("--approve", help="Show the plan with its models and ask before it runs.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show what happens inside, and tracebacks.")]
@@ -160,6 +164,7 @@ def run(
     planner: Planner = None,
     model: Pins = None,
     thread: ThreadName = None,
+    approve: Approve = False,
     json_: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -170,20 +175,27 @@ def run(
     pins = read_pins(model)
     with Session(settings, show=not json_, thread=thread) as session:
         try:
-            state = session.run(read_request(request), _paths(file), {"models": pins})
+            context = _context(approve, pins)
+            state = session.run(read_request(request), _paths(file), context)
+            state = state if json_ else decided(session, state, context)
         except KeyboardInterrupt:
             stopped(session.thread)
-    finish(state, json_)
+    finish(state, json_, session.thread)
 
 
 @app.command()
 def resume(
     thread: Annotated[str | None, typer.Argument(help="Default: the last unfinished.")] = None,
     llm: Llm = None,
+    decision: Annotated[
+        str | None,
+        typer.Option(help="On a plan that waits for approval: approve, reject, or JSON."),
+    ] = None,
     json_: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Go on with a run that was stopped or killed; what was finished is not done again."""
+    """Go on with a run that was stopped, killed or waits for approval; nothing is done twice."""
+    from .approval import read_option
     from .session import Session
 
     settings = settings_for(llm, None, debug)
@@ -195,19 +207,29 @@ def resume(
                 raise typer.Exit(0)
             session.thread = left[0]
         try:
-            state = session.resume({})
+            if decision is None:
+                state = session.resume({})
+            else:
+                state = session.decide(read_option(decision), {})
+            state = state if json_ else decided(session, state, {})
         except KeyboardInterrupt:
             stopped(session.thread)
-    finish(state, json_)
+    finish(state, json_, session.thread)
 
 
 @app.command()
-def threads() -> None:
+def threads(
+    delete: Annotated[
+        list[str] | None, typer.Option("--delete", help="Remove this thread; repeatable.")
+    ] = None,
+) -> None:
     """List the latest threads, the one last worked on first."""
     from .session import Session
 
     console = Console(highlight=False)
     with Session(settings_for(), show=False) as session:
+        if delete:
+            session.delete(delete)
         listed = session.threads()
     for found in listed:
         mark = "[yellow]unfinished[/]" if found["unfinished"] else "[green]done[/]"
@@ -215,10 +237,31 @@ def threads() -> None:
         console.print(f"[bold]{escape(found['name'])}[/]  {mark}  {escape(request)}")
 
 
-def finish(state: dict[str, Any], json_: bool) -> NoReturn:
-    """Print a finished run and leave with its exit code."""
+def _context(approve: bool, pins: dict[str, str] | None = None) -> Context:
+    out: Context = {"models": pins or {}}
+    return {**out, "approve": True} if approve else out
+
+
+def decided(session: Session, state: dict[str, Any], context: Context) -> dict[str, Any]:
+    """The state once a person has decided about every plan that waits for it."""
+    from .approval import ask
+    from .session import waiting
+
+    while request := waiting(state):
+        decision = ask(Console(stderr=True, highlight=False), request)
+        if decision is None:
+            break
+        state = session.decide(decision, context)
+    return state
+
+
+def finish(state: dict[str, Any], json_: bool, thread: str) -> NoReturn:
+    """Print a finished run, or how to go on with one that waits, and leave with its exit code."""
+    waits = bool(state.get("__interrupt__"))
     if json_:
-        print_json(as_json(state))
+        print_json({**as_json(state), "thread": thread} if waits else as_json(state))
+    elif waits:
+        say(f"Nothing was run. `hugginggraph resume {thread}` asks again.")
     else:
         say(state["answer"])
     raise typer.Exit(exit_code(state))
@@ -262,18 +305,19 @@ def chat(
     planner: Planner = None,
     file: Files = None,
     thread: ThreadName = None,
+    approve: Approve = False,
     debug: Debug = False,
 ) -> None:
     """Talk: each request sees the files and answers of the ones before."""
     from .session import Session
 
     with Session(settings_for(llm, planner, debug), show=True, thread=thread) as session:
-        talk(session, _paths(file))
+        talk(session, _paths(file), _context(approve))
         sys.stdout.flush()
         os._exit(0)  # a run that was stopped may still have threads at work
 
 
-def talk(session: Session, files: list[str]) -> None:
+def talk(session: Session, files: list[str], context: Context) -> None:
     """Requests from the terminal, one after the other, until the person leaves."""
     console = Console(highlight=False)
     console.print("[dim]Ask in plain words and name files in the text. Leave with exit or Ctrl-D.")
@@ -287,12 +331,12 @@ def talk(session: Session, files: list[str]) -> None:
         if not request:
             continue
         try:
-            state = session.run(request, files, {})
+            state = decided(session, session.run(request, files, context), context)
         except KeyboardInterrupt:
             console.print("[yellow]Stopped.[/] Ask again, or leave with exit.")
             continue
         files = []
-        say(state["answer"])
+        say("Nothing was run." if state.get("__interrupt__") else state["answer"])
     console.print(f"[dim]Good bye. `hugginggraph chat --thread {session.thread}` goes on.")
 
 
@@ -435,16 +479,20 @@ def _paths(files: list[Path] | None) -> list[str]:
 
 def as_json(state: dict[str, Any]) -> dict[str, Any]:
     """A finished run in the shape that ``run --json`` promises."""
-    plan = state.get("plan") or {}
+    plan, stops = state.get("plan") or {}, state.get("__interrupt__")
     out = {
-        "status": state["status"],
-        "answer": state["answer"],
+        "status": "interrupted" if stops else state["status"],
+        "answer": state.get("answer") or "",
         "plan": plan,
         "models": state.get("choices") or {},
         "results": state.get("results") or {},
         "resources": state.get("resources") or {},
         "usage": state["usage"],
     }
+    if state.get("replans"):
+        out["replans"] = state["replans"]
+    if stops:
+        out["interrupt"] = stops[0].value
     return {**out, "error": state["error"]} if state.get("error") else out
 
 
@@ -454,9 +502,11 @@ def print_json(value: Any) -> None:
 
 
 def exit_code(state: dict[str, Any]) -> int:
-    """0 where everything was done, 2 where the input is at fault, else 1."""
+    """0 where everything was done or waits as asked, 2 where the input is at fault, else 1."""
     from hugginggraph.registry import HuggingGraphError
 
+    if state.get("__interrupt__"):
+        return 0
     if state.get("error"):
         return HuggingGraphError.from_json(state["error"]).exit_code
     return 0 if state.get("status") == "done" else 1
