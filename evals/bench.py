@@ -68,7 +68,7 @@ class Sleeping(Parts):
         self._dice = random.Random(5)
 
     @cached_property
-    def tools(self) -> Mapping[str, BaseTool]:  # type: ignore[override]
+    def tools(self) -> Mapping[str, BaseTool]:
         """The tool, under the name of a real task type."""
 
         async def work(text: str, model: str, route: str) -> tuple[str, dict[str, Any]]:

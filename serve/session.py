@@ -30,7 +30,7 @@ def waiting(state: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 class Session:
-    """A graph on its own event loop, with one thread of conversation in the user's store of threads.
+    """A graph on its own event loop, with one thread of conversation in a store on disk.
 
     Every finished task is on disk at once: a run that was stopped or killed can be resumed.
     """
