@@ -1,3 +1,4 @@
+from .bench import Figure as Figure, ask_all as ask_all, fakes as fakes, measure as measure
 from .plan import (
     Outcome as Outcome,
     predict_all as predict_all,

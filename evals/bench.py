@@ -180,20 +180,21 @@ async def requests() -> list[Figure]:
     """Whole requests against the fakes: wall by ideal, own milliseconds, and LLM calls."""
     figures = []
     with tempfile.TemporaryDirectory() as folder:
-        with _fakes(LLM_SECONDS * 1000, MODEL_SECONDS * 1000) as url:
-            for plan, walls, calls in await _ask_all(url, Path(folder), 3):
+        with fakes(LLM_SECONDS * 1000, MODEL_SECONDS * 1000) as url:
+            for plan, wall, calls in await ask_all(url, Path(folder), 3):
                 ideal = LLM_SECONDS * calls + MODEL_SECONDS * LONGEST[plan]
                 note = f"ideal {ideal:.2f} s"
-                figures.append(Figure(f"{plan}: wall ÷ ideal", walls / ideal, 1.05, note=note))
+                figures.append(Figure(f"{plan}: wall ÷ ideal", wall / ideal, 1.05, note=note))
                 figures.append(Figure(f"{plan}: LLM calls", calls, 3))
-        with _fakes(0, 0) as url:
-            for plan, walls, _ in await _ask_all(url, Path(folder), 9):
-                figures.append(Figure(f"{plan}: ms with no latency", walls * 1000, 60))
+        with fakes(0, 0) as url:
+            for plan, wall, _ in await ask_all(url, Path(folder), 9):
+                figures.append(Figure(f"{plan}: ms with no latency", wall * 1000, 60))
     return figures
 
 
 @contextmanager
-def _fakes(llm_ms: float, model_ms: float) -> Iterator[str]:
+def fakes(llm_ms: float, model_ms: float) -> Iterator[str]:
+    """The address of the fakes with these latencies, in a process of their own."""
     command = [sys.executable, "-m", f"{__package__}.bench_fakes", str(llm_ms), str(model_ms)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
@@ -203,7 +204,9 @@ def _fakes(llm_ms: float, model_ms: float) -> Iterator[str]:
             server.kill()
 
 
-async def _ask_all(url: str, folder: Path, times: int) -> list[tuple[str, float, int]]:
+async def ask_all(
+    url: str, folder: Path, times: int, data_dir: Path | None = None
+) -> list[tuple[str, float, int]]:
     """For each plan the median seconds and the LLM calls of a request, after one to warm up."""
     from PIL import Image
 
@@ -211,7 +214,7 @@ async def _ask_all(url: str, folder: Path, times: int) -> list[tuple[str, float,
     Image.linear_gradient("L").resize((64, 64)).save(picture)
     settings = Settings(
         mode="remote", hf_base_url=url, hf_token=None, llm="openai:fake", llm_base_url=f"{url}/v1",
-        data_dir=folder / "data", artifacts_dir=folder / "artifacts", cache_bytes=0,
+        data_dir=data_dir or folder / "data", artifacts_dir=folder / "artifacts", cache_bytes=0,
     )  # fmt: skip
     graph = build_graph(parts=Parts(settings))
     found = []
