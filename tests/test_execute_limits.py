@@ -234,17 +234,18 @@ except KeyboardInterrupt:
 """
 
 
-def test_ctrl_c_ends_a_plain_run_within_two_seconds() -> None:
+def test_ctrl_c_ends_a_plain_run_long_before_its_work_is_done() -> None:
     command = [sys.executable, "-W", "ignore", "-c", INTERRUPTED, str(Path(__file__).parent)]
-    run = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert run.stdout is not None
-    while "running" not in run.stdout.readline():
-        assert run.poll() is None
-    time.sleep(0.2)
-    run.send_signal(signal.SIGINT)
-    began = time.monotonic()
-    out, _ = run.communicate(timeout=30)
-    assert "stopped" in out and time.monotonic() - began < 2
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        while "running" not in run.stdout.readline():
+            assert run.poll() is None
+        time.sleep(0.2)
+        run.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        assert run.stdout.read().strip().endswith("stopped")
+        assert time.monotonic() - began < 15  # it takes two seconds at most, undisturbed 30
+        assert run.wait(30) == 0
 
 
 # ---- many at once -------------------------------------------------------------------------------
