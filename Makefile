@@ -6,7 +6,7 @@ BIN := .venv/bin
 .DEFAULT_GOAL := help
 REQUEST ?= Describe what is in examples/scene.png and count the objects in it.
 
-.PHONY: help run test check-all studio examples measure docs clean
+.PHONY: help run test check-all studio examples measure bench docs clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -30,6 +30,9 @@ check-all: test ## everything, with the slow tests
 
 measure: .venv/installed ## measure the starter checkpoints on freshly drawn pictures
 	$(BIN)/python -m hugginggraph.starter.measure
+
+bench: .venv/installed ## measure what running costs, beside its targets
+	@$(BIN)/python -m hugginggraph.evals.bench
 
 docs: .venv/installed ## write the pages that are made from the code
 	@$(BIN)/python -m hugginggraph.serve.docs docs

@@ -1,3 +1,9 @@
+from .bench import (
+    Figure as Figure,
+    ask_all as ask_all,
+    fakes as fakes,
+    faults as faults,
+)
 from .plan import (
     Outcome as Outcome,
     predict_all as predict_all,

@@ -36,6 +36,7 @@ from .plan_scores import (
     Labelled,
     Shape,
     benchmark_rows,
+    exact,
     f1_scores,
     node_shape,
     paper_scores,
@@ -43,6 +44,7 @@ from .plan_scores import (
     read_lines,
 )
 
+THRESHOLDS = (0.0, 0.7, 0.8, 0.85, 0.9, 0.92, 0.94, 0.95)
 PAPER_TYPES: Mapping[str, str] = {"single": "single", "chain": "sequential", "dag": "graph"}
 
 
@@ -58,6 +60,7 @@ class Outcome:
     valid_before: bool | None = None
     valid: bool | None = None
     repairs: list[str] = field(default_factory=list)
+    confidence: float = 0.0
     calls: int = 0
     tokens: int = 0
     seconds: float = 0.0
@@ -85,6 +88,7 @@ async def predict(planner: Planner, item: Labelled, rows: Mapping[str, TaskType]
     began, out = time.perf_counter(), Outcome(item.id)
     try:
         draft = await planner.plan(item.request)
+        out.confidence = draft.confidence
         _count(out, draft)
         raw: Any = draft.tasks
         for turn in range(LLM_TURNS + 1):
@@ -207,6 +211,9 @@ def report(
         "paper": {
             PAPER_TYPES[name]: paper_scores(shapes[name]) for name in PAPER_TYPES if name in groups
         },
+        "confidence": _by_confidence(
+            [(o.confidence, exact(*_shapes(i, o, rows))) for i, o in pairs if o.tasks]
+        ),
         "cost": _cost([outcome for _, outcome in pairs if outcome.id in found]),
     }
 
@@ -230,6 +237,21 @@ def _validity(group: Sequence[tuple[Labelled, Outcome]]) -> dict[str, float | No
         "valid": share([outcome.valid for _, outcome in group]),
         "without_plan": round(100 * sum(bool(o.error) for _, o in group) / len(group), 1),
     }
+
+
+def _by_confidence(planned: Sequence[tuple[float, bool]]) -> list[dict[str, float]]:
+    """For each threshold the share of plans at or above it, and of these the share exactly right.
+
+    Empty where the planner is always equally sure.
+    """
+    if len({sure for sure, _ in planned}) < 2:
+        return []
+    out = []
+    for least in THRESHOLDS:
+        above = [right for sure, right in planned if sure >= least]
+        share, right = len(above) / len(planned), sum(above) / max(1, len(above))
+        out.append({"least": least, "plans": round(100 * share, 1), "exact": round(100 * right, 1)})
+    return out
 
 
 def _cost(outcomes: Sequence[Outcome]) -> dict[str, float]:

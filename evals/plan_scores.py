@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from itertools import pairwise
@@ -243,18 +243,33 @@ Pairs = Sequence[tuple[Shape, Shape]]
 
 
 def f1_scores(pairs: Pairs) -> dict[str, float | None]:
-    """n-F1, e-F1, t-F1 and v-F1 in percent, micro-averaged; no e-F1 where no link is labelled."""
+    """n-F1, e-F1, t-F1 and v-F1 in percent, micro-averaged, and the share of exact plans.
+
+    What no label of the group has (a link; for mere talk, any task) has no F1.
+    """
 
     def types(shape: Shape) -> set[tuple[str, str]]:
         return {(tool, kind) for tool, kind, _ in shape.arguments}
 
-    linked = any(labelled.links for _, labelled in pairs)
+    def f1(of: Callable[[Shape], Iterable[Any]]) -> float | None:
+        if not any(of(labelled) for _, labelled in pairs):
+            return None
+        return _micro((set(of(p)), set(of(g))) for p, g in pairs)["f1"]
+
     return {
-        "n_f1": _micro((set(p.tools), set(g.tools)) for p, g in pairs)["f1"],
-        "e_f1": _micro((set(p.links), set(g.links)) for p, g in pairs)["f1"] if linked else None,
-        "t_f1": _micro((types(p), types(g)) for p, g in pairs)["f1"],
-        "v_f1": _micro((set(p.arguments), set(g.arguments)) for p, g in pairs)["f1"],
+        "n_f1": f1(lambda shape: shape.tools),
+        "e_f1": f1(lambda shape: shape.links),
+        "t_f1": f1(types),
+        "v_f1": f1(lambda shape: shape.arguments),
+        "exact": _percent(sum(exact(p, g) for p, g in pairs), len(pairs)),
     }
+
+
+def exact(predicted: Shape, labelled: Shape) -> bool:
+    """Whether a plan has the labelled tasks and links, and no other."""
+    return sorted(predicted.tools) == sorted(labelled.tools) and sorted(predicted.links) == sorted(
+        labelled.links
+    )
 
 
 def paper_scores(pairs: Pairs) -> dict[str, float]:
@@ -262,12 +277,10 @@ def paper_scores(pairs: Pairs) -> dict[str, float]:
 
     The edit distance is between the task names in order, divided by the longer list (0..1).
     """
-    exact = sum(
-        sorted(p.tools) == sorted(g.tools) and sorted(p.links) == sorted(g.links) for p, g in pairs
-    )
+    right = sum(exact(p, g) for p, g in pairs)
     distance = sum(edit_distance(p.tools, g.tools) for p, g in pairs)
     return {
-        "accuracy": _percent(exact, len(pairs)),
+        "accuracy": _percent(right, len(pairs)),
         **_micro((set(p.tools), set(g.tools)) for p, g in pairs),
         "edit_distance": round(distance / max(1, len(pairs)), 3),
     }

@@ -19,6 +19,7 @@ from .display import (
 )
 from .execute import make_execute as make_execute
 from .gate import Gate as Gate, path_lengths as path_lengths
+from .ground import Grounding as Grounding, grounded as grounded
 from .ingest import gather as gather, named_files as named_files
 from .llm import LLM as LLM, chat_model as chat_model, read_json as read_json
 from .llm_planner import LLMPlanner as LLMPlanner, recent as recent
@@ -32,7 +33,6 @@ from .planner import (
 )
 from .references import references as references
 from .repair import repair as repair
-from .respond import grounded as grounded
 from .result_cache import (
     ResultCache as ResultCache,
     open_result_cache as open_result_cache,

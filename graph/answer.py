@@ -31,9 +31,9 @@ def compose(state: State) -> str:
     plan = state["plan"]
     if not plan["valid"]:
         return _refusal(plan)
-    results, resources = state["results"], state.get("resources") or {}
+    results = state["results"]
     tasks = [task for task in plan["tasks"] if results[str(task["id"])]["status"] == "done"]
-    lines = [_finding(task, plan, results, resources) for task in tasks]
+    lines = [finding(task, state) for task in tasks]
     if tasks:
         lines.append(_models(tasks, results))
     lines += [_failure(t, results[str(t["id"])]) for t in plan["tasks"] if t not in tasks]
@@ -68,13 +68,10 @@ def _refusal(plan: Plan) -> str:
     return f"I could not make a plan that can run, so nothing was run:\n{faults}{mended}"
 
 
-def _finding(
-    task: Task,
-    plan: Plan,
-    results: Mapping[str, Result],
-    resources: Mapping[str, Resource],
-) -> str:
-    row, result = task_types()[task["task"]], results[str(task["id"])]
+def finding(task: Task, state: State) -> str:
+    """What a finished task found, as a sentence, with the files it made that are there."""
+    plan, resources = state["plan"], state.get("resources") or {}
+    row, result = task_types()[task["task"]], state["results"][str(task["id"])]
     words = {name: _named(value, plan, resources) for name, value in task["args"].items()}
     words = {slot.name: words.get(slot.name, "") for slot in row.inputs} | _value_words(result)
     text = row.says.format_map(words).replace(", before .", ".")

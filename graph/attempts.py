@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.messages import HumanMessage, SystemMessage, ToolMessage
+from langchain_core.tools import BaseTool
 
 from hugginggraph.prompts import fill
 from hugginggraph.registry import (
@@ -33,6 +34,7 @@ from hugginggraph.registry import (
     RemoteAccountError,
     RemoteBusyError,
     TaskTimeoutError,
+    TaskType,
     cached_snapshot,
     memory_used,
     task_type,
@@ -67,14 +69,24 @@ class TaskFailed(Exception):
         return (type(self), (self.error, self.attempts))
 
 
-@dataclass(frozen=True)
+@dataclass
 class Work:
-    """What the tasks of one run share. ``tell`` hears of a task's progress, from any thread."""
+    """What the tasks of one run share. ``tell`` hears of a task's progress, from any thread.
+
+    ``tools`` are those of the parts, made by the first task that needs one.
+    """
 
     parts: Parts
     context: Context
     budget: Budget
     tell: Callable[[int, Progress], None]
+    tools: Mapping[str, BaseTool] | None = None
+
+    async def tool(self, task: str) -> BaseTool:
+        """The LangChain tool of a task type."""
+        if self.tools is None:
+            self.tools = await asyncio.to_thread(lambda: self.parts.tools)
+        return self.tools[task]
 
 
 async def attempt(
@@ -94,7 +106,7 @@ async def attempt(
         if "error" in choice:
             raise HuggingGraphError.from_json(choice["error"])
         row = task_type(task["task"])
-        args = await asyncio.to_thread(resolve, row, task["args"], resources, results)
+        args = await _resolved(row, task["args"], resources, results)
     except HuggingGraphError as exc:
         raise TaskFailed(exc, attempts) from exc
     ways = [(choice["model"], choice["route"])]
@@ -163,6 +175,21 @@ def _record(work: Work, task: Task, tried: Mapping[str, Any], before: int) -> No
         task["task"], tried["model"], "error" not in tried, tried["seconds"],
         memory_used() - before, tried["route"],
     )  # fmt: skip
+
+
+async def _resolved(
+    row: TaskType,
+    args: Mapping[str, Any],
+    resources: Mapping[str, Resource],
+    results: Mapping[int, Result],
+) -> dict[str, Any]:
+    """The arguments; in a thread only where there are files to look at."""
+    given = [
+        item for value in args.values() for item in (value if type(value) is list else [value])
+    ]
+    if any(item in resources for item in given):
+        return await asyncio.to_thread(resolve, row, args, resources, results)
+    return resolve(row, args, resources, results)
 
 
 def _wait_before_again(error: HuggingGraphError, tries: int) -> float | None:
@@ -234,8 +261,7 @@ async def _call(
                     "type": "tool_call", "name": task["task"], "id": str(task["id"]),
                     "args": {**args, "model": model, "route": route},
                 }  # fmt: skip
-                tools = await asyncio.to_thread(lambda: work.parts.tools)
-                message = await tools[task["task"]].ainvoke(call)
+                message = await (await work.tool(task["task"])).ainvoke(call)
         except TimeoutError as exc:
             work.budget.check_time()
             raise TaskTimeoutError(

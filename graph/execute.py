@@ -184,6 +184,8 @@ def collect(
             key = f"r{len(resources) + len(made) + 1}"
             kind = FILE_KINDS.get(Path(path).suffix, result["kind"])
             made[key] = Resource(kind=kind, path=path, name=path, task=task["id"])
+            if kind != result["kind"]:
+                made[key]["drawn"] = result["kind"]
             keys.append(key)
         results[str(task["id"])] = {**result, "files": keys}
     return {"results": results, "resources": made}

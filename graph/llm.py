@@ -6,10 +6,11 @@ import ast
 import asyncio
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from langchain_core.runnables import RunnableConfig
 from langchain_core.utils.json import parse_json_markdown, parse_partial_json
 from pydantic import BaseModel
 
@@ -21,6 +22,13 @@ from .background import in_background
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import AIMessage, BaseMessage
+
+
+LONGEST_REPLY = 40_000
+"""Characters of a text that are taken from an LLM."""
+
+_QUIET: RunnableConfig = {"tags": ["nostream"]}
+"""Keeps what the LLM says out of the graph's message stream: plans and unchecked answers."""
 
 
 @dataclass(frozen=True)
@@ -89,17 +97,33 @@ class LLM:
         self._local = local
         self._methods = ["text"] if local else ["function_calling", "json_mode", "text"]
 
-    async def write(self, messages: Sequence[BaseMessage]) -> Reply:
-        """The model's reply as text.
+    async def write(
+        self, messages: Sequence[BaseMessage], tell: Callable[[str], None] | None = None
+    ) -> Reply:
+        """The model's reply as text; ``tell`` gets its pieces as they come.
+
+        A server that does not stream is asked again for the whole. What is longer than
+        ``LONGEST_REPLY`` characters is cut.
 
         Raises:
             LLMError: it could not be reached, refused, or said nothing.
         """
-        message = await self._ask(self.model, messages)
-        text = text_of(message)
+        calls, message = 1, None
+        if tell and not self._local:
+            try:
+                message = await self._stream(messages, tell)
+            except LLMError as exc:
+                if not _refuses(exc):
+                    raise
+        if message is None or not text_of(message):
+            calls += message is not None
+            message = await self._ask(self.model, messages)
+            if tell:
+                tell(text_of(message)[:LONGEST_REPLY])
+        text = text_of(message)[:LONGEST_REPLY]
         if not text:
             raise LLMError("The LLM gave an empty reply.", "Ask again, or choose another model.")
-        return Reply(text, tokens=_tokens(message))
+        return Reply(text, tokens=_tokens(message), calls=calls)
 
     async def fill(self, schema: type[BaseModel], messages: Sequence[BaseMessage]) -> Reply:
         """A JSON value in the shape of a schema, as good as the model gives it (not validated).
@@ -133,12 +157,33 @@ class LLM:
             return self.model.bind(response_format={"type": "json_object"})
         return self.model
 
+    async def _stream(
+        self, messages: Sequence[BaseMessage], tell: Callable[[str], None]
+    ) -> AIMessage | None:
+        """The reply, told in pieces; None where none came."""
+        more: dict[str, Any] = {"stream_usage": True} if hasattr(self.model, "stream_usage") else {}
+
+        async def read() -> AIMessage | None:
+            whole, left = None, LONGEST_REPLY
+            async for piece in self.model.astream(list(messages), _QUIET, **more):
+                whole = piece if whole is None else whole + piece
+                tell(str(piece.text)[:left])
+                left -= len(str(piece.text))
+                if left <= 0:
+                    break
+            return whole
+
+        try:
+            return await asyncio.wrap_future(in_background(read()))
+        except Exception as exc:  # every provider's package raises its own
+            raise LLMError(*_explain(exc)) from exc
+
     async def _ask(self, model: Any, messages: Sequence[BaseMessage]) -> AIMessage:
         try:
             if self._local:  # a pipeline of Transformers knows no async
-                message: AIMessage = await asyncio.to_thread(model.invoke, list(messages))
+                message: AIMessage = await asyncio.to_thread(model.invoke, list(messages), _QUIET)
             else:
-                call = in_background(model.ainvoke(list(messages)))
+                call = in_background(model.ainvoke(list(messages), _QUIET))
                 message = await asyncio.wrap_future(call)
         except Exception as exc:  # every provider's package raises its own
             raise LLMError(*_explain(exc)) from exc

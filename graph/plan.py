@@ -6,7 +6,13 @@ import asyncio
 import logging
 from typing import Any
 
-from hugginggraph.registry import HuggingGraphError, LLMError, PlanError, UnreadablePlanError
+from hugginggraph.registry import (
+    HuggingGraphError,
+    LLMError,
+    NotUnderstoodError,
+    PlanError,
+    UnreadablePlanError,
+)
 
 from .check import check_plan as check, read_tasks
 from .parts import Parts, run_context
@@ -60,6 +66,8 @@ def make_plan(parts: Parts) -> Any:
 async def _draft(parts: Parts, request: PlanRequest) -> tuple[Planner, Draft, list[str]]:
     notes: list[str] = []
     planners = await asyncio.to_thread(parts.planners, run_context())
+    if len(planners) > 1 and (draft := await _sure(planners[-1], parts, request)):
+        return planners[-1], draft, notes
     for planner in planners:
         try:
             return planner, await planner.plan(request), notes
@@ -68,6 +76,17 @@ async def _draft(parts: Parts, request: PlanRequest) -> tuple[Planner, Draft, li
                 raise
             notes.append(f"{exc.message} The built-in planner was used in its place.")
     raise LLMError("No planner is set.", "Set HUGGINGGRAPH_PLANNER to auto, llm or builtin.")
+
+
+async def _sure(builtin: Planner, parts: Parts, request: PlanRequest) -> Draft | None:
+    """The built-in planner's draft where it is sure enough to save the LLM's call."""
+    if parts.settings.builtin_above >= 1:
+        return None
+    try:
+        draft = await builtin.plan(request)
+    except NotUnderstoodError:
+        return None
+    return draft if draft.tasks and draft.confidence >= parts.settings.builtin_above else None
 
 
 def spend(state: State, cost: Draft) -> Usage:

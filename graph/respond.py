@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import time
+import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+)
+from langgraph.graph.message import push_message
 
 from hugginggraph.prompts import fill
 from hugginggraph.registry import LLMError, task_types
 
-from .answer import compose, shown_path
+from .answer import compose, finding, replanned, shown_path
 from .budget import llm_allowed
+from .ground import Grounding
 from .llm import LLM
 from .parts import Parts, run_context
 from .plan import plan_request, spend
 from .planner import Draft
 from .state import Context, State
-
-_PATH = re.compile(r"(?<![\w:/])(?:[\w.~-]+)?(?:/[\w.~-]+)+\.\w{2,5}\b")
-_GONE = "(no such file)"
 
 
 def make_respond(parts: Parts) -> Any:
@@ -32,27 +38,24 @@ def make_respond(parts: Parts) -> Any:
     async def respond(state: State) -> dict[str, Any]:
         status = _status(state)
         answer, cost = state.get("answer") or "", Draft(None)
-        ran = bool(state.get("results"))
+        ran, name = bool(state.get("results")), f"answer-{uuid.uuid4()}"
         if not answer:
             llm = await asyncio.to_thread(_llm, parts, run_context(), state)
             talk = not ran and _nothing_to_run(state)
             try:
                 if llm and (ran or talk):
-                    ask = _about_results if ran else _small_talk
-                    messages = await asyncio.to_thread(ask, state)
-                    reply = await llm.write(messages)
-                    cost = Draft(None, llm_calls=reply.calls, tokens=reply.tokens)
-                    paths = await asyncio.to_thread(known_paths, state)
-                    answer = grounded(reply.text, paths) if ran else reply.text
+                    write = _from_results if ran else _small_talk
+                    answer, cost = await write(llm, state, _teller(name))
             except LLMError as exc:
                 if talk:
                     answer = f"{exc.message} {exc.hint}".strip()
-            answer = answer or await asyncio.to_thread(compose, state)
+            if not answer:  # under an id of its own, as pieces of another may have gone out
+                answer, name = await asyncio.to_thread(compose, state), f"answer-{uuid.uuid4()}"
         usage = spend(state, cost)
         usage["seconds"] = round(time.time() - state["started"], 4)
         return {
             "answer": answer, "status": status, "usage": usage,
-            "messages": [AIMessage(answer)],
+            "messages": [AIMessage(answer, id=name)],
         }  # fmt: skip
 
     return respond
@@ -83,6 +86,49 @@ def _status(state: State) -> Literal["done", "partial", "failed"]:
     return "done" if all(done) else "partial" if any(done) else "failed"
 
 
+def _teller(name: str) -> Callable[[str], None]:
+    """Sends a piece of the answer to who listens with ``stream_mode="messages"``."""
+
+    def tell(piece: str) -> None:
+        if piece:
+            push_message(AIMessageChunk(content=piece, id=name), state_key=None)
+
+    return tell
+
+
+async def _from_results(llm: LLM, state: State, tell: Callable[[str], None]) -> tuple[str, Draft]:
+    """The LLM's answer as far as it is tied to results, empty where nothing of it is."""
+    messages = await asyncio.to_thread(_about_results, state)
+    grounding = await asyncio.to_thread(lambda: Grounding(facts(state), known_paths(state)))
+    said: list[str] = []
+
+    def take(piece: str) -> None:
+        said.append(grounding.take(piece))
+        tell(said[-1])
+
+    reply = await llm.write(messages, take)
+    said.append(grounding.finish())
+    tell(said[-1])
+    cost = Draft(None, llm_calls=reply.calls, tokens=reply.tokens)
+    return "".join(said).strip(), cost
+
+
+async def _small_talk(llm: LLM, state: State, tell: Callable[[str], None]) -> tuple[str, Draft]:
+    reply = await llm.write(await asyncio.to_thread(_about_nothing, state), tell)
+    return reply.text, Draft(None, llm_calls=reply.calls, tokens=reply.tokens)
+
+
+def facts(state: State) -> dict[int, str]:
+    """What may be said of each task: its finding in words, its model, or why it failed."""
+    results = state["results"]
+    return {
+        task["id"]: f"{task['task']} {result.get('model', '')} {result.get('error', '')} "
+        + (finding(task, state) if result["status"] == "done" else result["status"])
+        for task in state["plan"]["tasks"]
+        for result in [results[str(task["id"])]]
+    }
+
+
 def _about_results(state: State) -> list[BaseMessage]:
     resources = state.get("resources") or {}
     shown = [
@@ -96,14 +142,15 @@ def _about_results(state: State) -> list[BaseMessage]:
         }
         for task in state["plan"]["tasks"]
     ]
-    text = json.dumps(shown, ensure_ascii=False)[:60_000]
+    told = [*state["plan"]["notes"], *replanned(state)]
+    text = json.dumps({"tasks": shown, "notes": told}, ensure_ascii=False)[:60_000]
     return [
         SystemMessage(fill("respond")),
         HumanMessage(fill("results", request=state["request"], results=text)),
     ]
 
 
-def _small_talk(state: State) -> list[BaseMessage]:
+def _about_nothing(state: State) -> list[BaseMessage]:
     rows = "\n".join(f"- {row.id}: {row.description}" for row in task_types().values())
     history = plan_request(state).history[-6:]
     earlier = "\n".join(f"{role}: {text}" for role, text in history)
@@ -118,8 +165,3 @@ def known_paths(state: State) -> set[str]:
         if Path(resource["path"]).is_file():
             out |= {resource["path"], resource["name"], shown_path(resource["path"])}
     return out
-
-
-def grounded(answer: str, paths: set[str]) -> str:
-    """The answer with every path that is not one of ``paths`` taken out."""
-    return _PATH.sub(lambda m: m[0] if m[0] in paths else _GONE, answer)

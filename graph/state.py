@@ -18,6 +18,7 @@ from hugginggraph.registry import Kind
 class Resource(TypedDict):
     """A file that a task can read: given with the request, named in it, or made by a task.
 
+    ``drawn`` is the kind of the result that a file only shows: boxes drawn into a picture.
     ``problem`` holds the error of a file that cannot be used (``HuggingGraphError.as_json``).
     """
 
@@ -25,6 +26,7 @@ class Resource(TypedDict):
     path: str
     name: str
     task: NotRequired[int]
+    drawn: NotRequired[Kind]
     problem: NotRequired[dict[str, Any]]
 
 

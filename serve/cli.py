@@ -217,12 +217,18 @@ def resume(
 
 
 @app.command()
-def threads() -> None:
+def threads(
+    delete: Annotated[
+        list[str] | None, typer.Option("--delete", help="Remove this thread; repeatable.")
+    ] = None,
+) -> None:
     """List the latest threads, the one last worked on first."""
     from .session import Session
 
     console = Console(highlight=False)
     with Session(settings_for(), show=False) as session:
+        if delete:
+            session.delete(delete)
         listed = session.threads()
     for found in listed:
         mark = "[yellow]unfinished[/]" if found["unfinished"] else "[green]done[/]"

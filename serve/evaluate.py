@@ -80,6 +80,8 @@ def plan(
         return
     console = Console(highlight=False)
     console.print(_scores(found["scores"]), _paper(found["paper"]))
+    if found["confidence"]:
+        console.print(_confidence(found["confidence"]))
     cost = found["cost"]
     console.print(
         f"{cost['calls_per_request']} LLM calls and {cost['tokens_per_request']} tokens a request; "
@@ -108,7 +110,7 @@ def _planner(llm: str | None, planner: str, rows: dict[str, TaskType], debug: bo
 def _table(title: str, first: str, columns: dict[str, str], values: dict[str, Any]) -> Table:
     from rich.table import Table
 
-    table = Table(first, *columns.values(), title=title, title_justify="left")
+    table = Table(first, *columns.values(), title=title, title_justify="left", box=None)
     for name, row in values.items():
         cells = ["–" if row[key] is None else str(row[key]) for key in columns]
         table.add_row(name, *cells)
@@ -118,7 +120,8 @@ def _table(title: str, first: str, columns: dict[str, str], values: dict[str, An
 def _scores(scores: dict[str, Any]) -> Table:
     columns = {
         "requests": "requests", "n_f1": "n-F1", "e_f1": "e-F1", "t_f1": "t-F1", "v_f1": "v-F1",
-        "valid_before": "valid %", "valid": "after repair %", "without_plan": "no plan %",
+        "exact": "exact %", "valid_before": "valid %", "valid": "mended %",
+        "without_plan": "no plan %",
     }  # fmt: skip
     return _table("Tasks, links and arguments", "type", columns, scores)
 
@@ -129,6 +132,11 @@ def _paper(scores: dict[str, Any]) -> Table:
         "edit_distance": "edit distance",
     }  # fmt: skip
     return _table("The paper's measures", "kind", columns, scores)
+
+
+def _confidence(rows: list[dict[str, float]]) -> Table:
+    columns = {"plans": "plans %", "exact": "of these exact %"}
+    return _table("How sure it was", "at least", columns, {str(r["least"]): r for r in rows})
 
 
 @evaluate.command("retrieval")

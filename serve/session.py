@@ -6,15 +6,13 @@ import asyncio
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import Any, TypedDict
 
 from hugginggraph.graph import Context, Parts, build_graph
 from hugginggraph.registry import RequestError, Settings
 
 from .terminal import LivePlan, building
-
-if TYPE_CHECKING:
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from .threads import Saver, keep_latest, open_saver, thread_names
 
 
 class Thread(TypedDict):
@@ -32,18 +30,17 @@ def waiting(state: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 class Session:
-    """A graph on its own event loop, with one thread of conversation in the user's SQLite file.
+    """A graph on its own event loop, with one thread of conversation in a store on disk.
 
     Every finished task is on disk at once: a run that was stopped or killed can be resumed.
     """
 
     def __init__(self, settings: Settings, *, show: bool, thread: str | None = None) -> None:
         self.parts = Parts(settings)
-        self.path = settings.data_dir / "threads.sqlite"
         self.thread = thread or uuid.uuid4().hex[:12]
         self.show = show
         self._runner = asyncio.Runner()  # never closed: closing waits for threads still at work
-        self._saver: AsyncSqliteSaver | None = None
+        self._saver: Saver | None = None
 
     def __enter__(self) -> Session:
         return self
@@ -83,19 +80,32 @@ class Session:
         """The threads on disk, the one last worked on first."""
         return self._runner.run(self._threads(limit))
 
+    def delete(self, names: list[str]) -> None:
+        """Remove threads with all that was said in them; files that runs made stay.
+
+        Raises:
+            RequestError: there is no thread of a name; then none is removed.
+        """
+        self._runner.run(self._delete(names))
+
+    async def _delete(self, names: list[str]) -> None:
+        saver = await self._open()
+        for name in names:
+            if await saver.aget_tuple({"configurable": {"thread_id": name}}) is None:
+                raise RequestError(
+                    f"There is no thread '{name}'.", "`hugginggraph threads` lists them."
+                )
+        for name in names:
+            await saver.adelete_thread(name)
+
     def _show(self, given: Any, context: Context) -> dict[str, Any]:
         with building() as progress:
             self.parts.open_store(progress)
         return self._runner.run(self._run(given, context))
 
-    async def _open(self) -> AsyncSqliteSaver:
+    async def _open(self) -> Saver:
         if self._saver is None:
-            import aiosqlite
-            from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._saver = AsyncSqliteSaver(await aiosqlite.connect(self.path, timeout=30))
-            await self._saver.setup()
+            self._saver = await open_saver(self.parts.settings)
         return self._saver
 
     async def _run(self, given: Any, context: Context) -> dict[str, Any]:
@@ -113,13 +123,18 @@ class Session:
             elif not isinstance(given, dict):  # a decision about the plan of the last run
                 live.plan = dict((await graph.aget_state(config)).values.get("plan") or {})
             async for mode, part in graph.astream(
-                given, config, context=context, stream_mode=["updates", "custom", "values"]
+                given,
+                config,
+                context=context,
+                stream_mode=["updates", "custom", "values", "messages"],
             ):
                 if mode == "values":
                     state = part
                     live.resources = state.get("resources") or {}
                 else:
                     live.update(str(mode), part)
+        if not (await graph.aget_state(config)).next:
+            await keep_latest(await self._open(), self.thread)
         return dict(state)
 
     async def _plan(self, given: Any) -> dict[str, Any]:
@@ -133,13 +148,8 @@ class Session:
 
     async def _threads(self, limit: int) -> list[Thread]:
         saver = await self._open()
-        latest = (
-            "SELECT thread_id FROM checkpoints GROUP BY thread_id "
-            "ORDER BY MAX(checkpoint_id) DESC LIMIT ?"
-        )
-        rows = await saver.conn.execute_fetchall(latest, (limit,))
         graph, found = build_graph(saver, parts=self.parts), []
-        for (name,) in rows:
+        for name in await thread_names(saver, limit):
             state = await graph.aget_state({"configurable": {"thread_id": name}})
             request = str(state.values.get("request", ""))
             found.append(Thread(name=name, request=request, unfinished=bool(state.next)))

@@ -86,6 +86,7 @@ class LivePlan:
         self.console = Console(stderr=True, highlight=False)
         self.show = show
         self.stage = "Reading the request"
+        self.answer = ""
         self.plan: dict[str, Any] | None = None
         self.resources: dict[str, Any] = {}
         self.states: dict[int, dict[str, Any]] = {}
@@ -100,7 +101,7 @@ class LivePlan:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self.stage = ""
+        self.stage = self.answer = ""
         if self.moving:
             self.live.stop()
         elif self.show and self.plan:
@@ -109,12 +110,17 @@ class LivePlan:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         if self.plan:
             yield plan_tree(self.plan, self.resources, self.states)
+        if self.answer and self.moving:
+            yield Text(self.answer)
         if self.stage and self.moving:
             self.spinner.update(text=Text(f"{self.stage} …", style="dim"))
             yield self.spinner.render(time.monotonic())
 
     def update(self, mode: str, part: Any) -> None:
         """Take in one event of the graph's stream."""
+        if mode == "messages":
+            self.answer += part[0].text if part[0].type == "AIMessageChunk" else ""
+            return
         if mode == "custom":
             if "task" in part:
                 self.states.setdefault(part["task"], {}).update(part)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 
 @dataclass
@@ -20,13 +21,16 @@ class LLMServer:
     """``replies`` are given out in order; the last one again and again.
 
     A reply is a JSON value (given as a tool call where tools are offered and ``speaks_tools``,
-    else as text), a string (given as text), or a number (an HTTP error of that status).
+    else as text), a string (given as text), or a number (an HTTP error of that status). A streamed
+    reply comes word by word with a ``pause`` in seconds after each.
     """
 
     replies: list[Any]
     speaks_tools: bool = True
     speaks_json: bool = True
     delay: float = 0.0
+    streams: bool = True
+    pause: float = 0.0
     requests: list[dict[str, Any]] = field(default_factory=list)
     base_url: str = ""
 
@@ -35,8 +39,10 @@ class LLMServer:
         """All text of each request, one string a request."""
         return ["\n".join(str(m["content"]) for m in r["messages"]) for r in self.requests]
 
-    def answer(self, body: dict[str, Any]) -> JSONResponse:
+    def answer(self, body: dict[str, Any]) -> Response:
         self.requests.append(body)
+        if body.get("stream") and not self.streams:
+            return _error(400, "this server does not stream")
         if ("tools" in body and not self.speaks_tools) or (
             "response_format" in body and not self.speaks_json
         ):
@@ -54,6 +60,8 @@ class LLMServer:
             message["tool_calls"] = [{"id": "call_1", "type": "function", "function": function}]
         else:
             message["content"] = reply if isinstance(reply, str) else json.dumps(reply)
+        if body.get("stream"):
+            return StreamingResponse(self._streamed(message), media_type="text/event-stream")
         return JSONResponse(
             {
                 "id": "chat-1",
@@ -65,9 +73,21 @@ class LLMServer:
             }
         )
 
+    async def _streamed(self, message: dict[str, Any]) -> AsyncIterator[str]:
+        chunk = {"id": "chat-1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+        calls = [{"index": 0, **call} for call in message.get("tool_calls", [])]
+        words = [{"content": f"{word} "} for word in (message["content"] or "").split(" ")]
+        for delta in [{"tool_calls": calls}] if calls else words:
+            part = {"index": 0, "delta": {"role": "assistant", **delta}}
+            yield f"data: {json.dumps({**chunk, 'choices': [part]})}\n\n"
+            await asyncio.sleep(self.pause)
+        usage = {"prompt_tokens": 90, "completion_tokens": 10, "total_tokens": 100}
+        yield f"data: {json.dumps({**chunk, 'choices': [], 'usage': usage})}\n\ndata: [DONE]\n\n"
+
     def _served(self, body: dict[str, Any]) -> bool:
         return not (
-            ("tools" in body and not self.speaks_tools)
+            (body.get("stream") and not self.streams)
+            or ("tools" in body and not self.speaks_tools)
             or ("response_format" in body and not self.speaks_json)
         )
 
@@ -84,10 +104,8 @@ def llm_server(*replies: Any, **options: Any) -> Iterator[LLMServer]:
     app = FastAPI()
 
     @app.post("/v1/chat/completions")
-    async def chat(request: Request) -> JSONResponse:
+    async def chat(request: Request) -> Response:
         if state.delay:
-            import asyncio
-
             await asyncio.sleep(state.delay)
         return state.answer(await request.json())
 

@@ -179,6 +179,41 @@ def test_the_command_prints_scores_and_says_which_rows_stood_in(tmp_path: Path) 
     assert "n-F1" in table and "sequential" in table
 
 
+def test_mere_talk_is_right_or_wrong_and_has_no_f1(tmp_path: Path) -> None:
+    talk = {"id": "3", "type": "talk", "user_request": "Hello", "task_nodes": [], "task_links": []}
+    labelled = read_labelled(write(tmp_path / "talk.jsonl", CHAIN, talk, {**talk, "id": "4"}))
+    rows, _ = rows_for(labelled)
+    made = [Outcome("3"), Outcome("4", tasks=planned(labelled[:1])[0].tasks)]
+    scores = report(labelled, made, rows)["scores"]["talk"]
+    assert (scores["n_f1"], scores["t_f1"], scores["exact"]) == (None, None, 50.0)
+
+
+def test_plans_are_counted_by_how_sure_the_planner_was(labelled: list[Labelled]) -> None:
+    rows, _ = rows_for(labelled)
+    right, wrong = planned(labelled)[0], Outcome("2", confidence=0.5)
+    wrong.tasks = right.tasks
+    right.confidence = 0.95
+    found = {row["least"]: row for row in report(labelled, [right, wrong], rows)["confidence"]}
+    assert found[0.0] == {"least": 0.0, "plans": 100.0, "exact": 50.0}
+    assert found[0.94] == {"least": 0.94, "plans": 50.0, "exact": 100.0}
+
+
+def test_an_llm_is_asked_several_requests_at_a_time(labelled: list[Labelled]) -> None:
+    class Slow(BuiltinPlanner):
+        now = most = 0
+
+        async def plan(self, request: PlanRequest) -> Draft:
+            Slow.now += 1
+            Slow.most = max(Slow.most, Slow.now)
+            await asyncio.sleep(0.05)
+            Slow.now -= 1
+            return await super().plan(request)
+
+    rows, _ = rows_for(labelled)
+    asyncio.run(predict_all(Slow(rows), labelled, rows, parallel=2))
+    assert Slow.most == 2
+
+
 def test_the_command_measures_an_llm_with_its_calls_and_tokens(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

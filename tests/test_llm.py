@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from checkpoints import BUILDERS
 from llm_server import LLMServer, llm_server
 
-from hugginggraph.graph import Parts, build_graph, grounded, read_json, recent
+from hugginggraph.graph import Grounding, Parts, build_graph, grounded, read_json, recent
 from hugginggraph.prompts import demonstrations, fill
 from hugginggraph.registry import Settings
 
@@ -61,7 +62,7 @@ async def test_an_llm_plans_and_answers(ask: Ask) -> None:
         out = await ask(server)
     assert tasks_of(out) == ["image-to-text", "object-detection"]
     assert out["status"] == "done"
-    assert out["answer"] == "There are five things."
+    assert out["answer"] == "There are five things [1]."
     assert out["usage"]["llm_calls"] == 2
     assert out["usage"]["tokens"] == 200
     assert "object-detection(image: image) -> boxes" in server.prompts[0]
@@ -147,6 +148,26 @@ async def test_without_its_llm_the_built_in_planner_takes_over_and_says_so(
     assert said in out["plan"]["notes"][0] and "built-in planner was used" in out["answer"]
 
 
+async def test_a_sure_built_in_plan_saves_the_call_where_that_is_set(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    with llm_server({"tasks": []}, "Hello to you!") as server:
+        settings = Settings(
+            offline=True, data_dir=data_dir, artifacts_dir=tmp_path, llm="openai:any",
+            llm_base_url=server.base_url, builtin_above=0.94,
+        )  # fmt: skip
+        graph = build_graph(settings=settings)
+        sure: Any = {"request": "Summarize examples/article.txt", "files": []}
+        sure["files"] = [str(ROOT / "examples" / "article.txt")]
+        out = await graph.ainvoke(sure)
+        assert out["plan"]["planner"] == "builtin" and out["plan"]["confidence"] >= 0.94
+        asked = len(server.requests)
+        out = await graph.ainvoke({"request": "Perhaps do something with it, or the like?"})
+        assert out["plan"]["planner"] == "llm" and len(server.requests) > asked
+        out = await graph.ainvoke({"request": "Hello"})
+        assert out["plan"]["planner"] == "llm"
+
+
 async def test_a_demanded_llm_that_fails_is_a_named_error(ask: Ask) -> None:
     with llm_server(401) as server:
         out = await ask(server, planner="llm")
@@ -171,6 +192,67 @@ async def test_an_answer_names_no_file_that_is_not_there(ask: Ask) -> None:
         out = await ask(server)
     assert "invented" not in out["answer"] and "more.png" not in out["answer"]
     assert grounded("Look at a/b.png.", {"a/b.png"}) == "Look at a/b.png."
+
+
+async def test_the_answer_streams_sentence_by_sentence_and_the_plan_does_not(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    said = "There are 5 objects [1]. See /tmp/made/up.png for the circle [1]. I love cake. Bye [9]."
+    with llm_server(PLAN, said, pause=0.05) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        context: Any = {"llm": f"openai:{server.base_url}"}
+        given: Any = {"request": REQUEST, "files": [SCENE]}
+        pieces, final = [], dict[str, Any]()
+        modes: Any = ["messages", "values"]
+        stream: Any = build_graph(parts=parts).astream(given, context=context, stream_mode=modes)
+        async for mode, part in stream:
+            if mode == "messages":
+                pieces.append((time.monotonic(), part[0]))
+            else:
+                final = part
+    answers = [(at, m) for at, m in pieces if m.type != "human"]
+    shown = "There are 5 objects [1]. See (no such file) for the circle [1]."
+    assert "".join(m.text for _, m in answers).strip() == final["answer"] == shown
+    assert len(answers) == 2 and answers[1][0] - answers[0][0] > 0.1
+    assert {m.id for _, m in answers} == {final["messages"][-1].id}
+    assert final["usage"] == {**final["usage"], "llm_calls": 2, "tokens": 200}
+
+
+async def test_a_server_that_does_not_stream_answers_all_the_same(ask: Ask) -> None:
+    with llm_server(PLAN, "There are five things.", streams=False) as server:
+        out = await ask(server)
+    assert out["answer"] == "There are five things [1]."
+
+
+async def test_an_answer_that_says_nothing_of_the_results_is_not_taken(ask: Ask) -> None:
+    with llm_server(PLAN, "I had a lovely day! Vive la France.") as server:
+        out = await ask(server)
+    assert "lovely" not in out["answer"] and "5 objects" in out["answer"]
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("Il y a 5 objets [1]. Voilà [1].", "Il y a 5 objets [1]. Voilà [1]."),
+        ("图中有五个物体[1]。非常好。", "图中有五个物体 [1]。"),
+        (
+            "A dog runs (e.g. fast). No. 5 is seen.",
+            "A dog runs (e.g. fast) [0]. No. 5 is seen [1].",
+        ),
+        ("- a dog [0]\n- five cats [1]\n", "- a dog [0]\n- five cats [1]"),
+        ("A dog. [0] It is red [7]. [1]", "A dog [0]. It is red [1]."),
+        ("# Result\nA dog", "A dog [0]"),
+        ("See ../x/y.png: dogs run [0, 1].", "See (no such file): dogs run [0, 1]."),
+        ("", ""),
+    ],
+)
+def test_each_statement_is_tied_to_a_task_or_left_out(said: str, shown: str) -> None:
+    for size in (1, 3, 1_000):
+        grounding = Grounding({0: "a dog runs", 1: "5 objects: cats"}, ["out/a.png"])
+        pieces = [said[i : i + size] for i in range(0, len(said), size)]
+        out = "".join(map(grounding.take, pieces)) + grounding.finish()
+        assert out.strip() == shown
 
 
 async def test_the_llm_is_asked_once_for_all_models_and_cannot_invent_one(

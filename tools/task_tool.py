@@ -221,6 +221,7 @@ def _tool(row: TaskType, runner: TaskRunner, find_card: FindCard) -> BaseTool:
     # the executor sets it; a model that calls the tool does not see it
     fields["route"] = (Annotated[Route | None, InjectedToolArg], None)
     schema = create_model(row.id.replace("-", "_"), __config__=ConfigDict(extra="forbid"), **fields)
+    call.__annotations__.clear()  # the schema says it, and LangChain would evaluate them each time
     return StructuredTool.from_function(
         call,
         name=row.id,

@@ -49,9 +49,7 @@ def _other(text: str, said: list[str], resources: Mapping[str, Resource]) -> str
 def _filled(last: str, text: str, resources: Mapping[str, Resource]) -> str:
     """The last request with what this one names in place of what that one named."""
     lead = _LEAD.match(text)
-    if lead is None:
-        return text
-    rest = text[lead.end() :]
+    rest = text[lead.end() :] if lead else text
     files = re.compile("|".join(re.escape(r["name"]) for r in resources.values()) or r"(?!)", re.I)
     things = files.findall(rest) or _POINTER.findall(rest)
     languages = _LANGUAGE.findall(rest)

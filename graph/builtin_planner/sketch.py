@@ -205,6 +205,7 @@ class Sketch:
     def _given(self, kind: Kind, window: str) -> Input | None:
         """Given files that the request does not name: all for a plural, else the latest."""
         ids = [rid for rid, resource in self.resources.items() if resource["kind"] == kind]
+        ids = [rid for rid in ids if "drawn" not in self.resources[rid]] or ids
         mine = [rid for rid in ids if "task" not in self.resources[rid]] or ids
         if not ids:
             return None

@@ -1,0 +1,90 @@
+"""Where threads are kept: a SQLite file of the user's, or a PostgreSQL database named by a URL.
+
+A finished run leaves its last state only: the steps on the way there matter while it can still be
+killed and resumed, and would otherwise grow without end.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from hugginggraph.registry import MissingExtraError, Settings, SettingsError
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+Saver: TypeAlias = "AsyncSqliteSaver | AsyncPostgresSaver"
+
+
+async def open_saver(settings: Settings) -> Saver:
+    """The checkpointer of ``database_url``, or of the file ``threads.sqlite`` in the data folder.
+
+    Close its ``conn`` in the end.
+
+    Raises:
+        SettingsError: the database cannot be reached.
+        MissingExtraError: the extra ``postgres`` is not installed.
+    """
+    url = settings.database_url.get_secret_value() if settings.database_url else ""
+    saver: Saver = await (_postgres(url) if url else _sqlite(settings))
+    await saver.setup()
+    return saver
+
+
+async def _sqlite(settings: Settings) -> AsyncSqliteSaver:
+    import aiosqlite
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+    path = settings.data_dir / "threads.sqlite"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return AsyncSqliteSaver(await aiosqlite.connect(path, timeout=30))
+
+
+async def _postgres(url: str) -> AsyncPostgresSaver:
+    try:
+        from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+        from psycopg import AsyncConnection, OperationalError
+        from psycopg.rows import dict_row
+    except ImportError as exc:
+        raise MissingExtraError(
+            "A PostgreSQL database needs the extra 'postgres'.",
+            '`pip install "hugginggraph[postgres]"`, or unset HUGGINGGRAPH_DATABASE_URL.',
+        ) from exc
+    try:
+        connection = await AsyncConnection.connect(
+            url, autocommit=True, prepare_threshold=0, row_factory=dict_row, connect_timeout=10
+        )
+    except OperationalError as exc:  # it may hold the password, so it is not shown
+        raise SettingsError(
+            "The database of HUGGINGGRAPH_DATABASE_URL cannot be reached.",
+            "Check the URL (postgresql://user:password@host:port/name) and the server.",
+        ) from exc
+    return AsyncPostgresSaver(connection)
+
+
+async def thread_names(saver: Saver, limit: int) -> list[str]:
+    """The names of the threads that were last worked on, the latest first."""
+    asked = (
+        "SELECT thread_id FROM checkpoints GROUP BY thread_id "
+        f"ORDER BY MAX(checkpoint_id) DESC LIMIT {int(limit)}"
+    )
+    connection: Any = saver.conn
+    rows = await (await connection.execute(asked)).fetchall()
+    return [row["thread_id"] if isinstance(row, dict) else row[0] for row in rows]
+
+
+async def keep_latest(saver: Saver, thread: str) -> None:
+    """Remove a finished thread's steps, all but the last."""
+    if type(saver).__name__ != "AsyncSqliteSaver":
+        await saver.aprune([thread])
+        return
+    connection: Any = saver.conn
+    for table in ("writes", "checkpoints"):
+        await connection.execute(
+            f"DELETE FROM {table} WHERE thread_id = ?1 AND checkpoint_id < (SELECT MAX("
+            "checkpoint_id) FROM checkpoints AS c WHERE c.thread_id = ?1 AND "
+            f"c.checkpoint_ns = {table}.checkpoint_ns)",
+            (thread,),
+        )
+    await connection.commit()

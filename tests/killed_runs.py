@@ -1,0 +1,132 @@
+"""Runs that are killed with ``kill -9`` at random moments and resumed, in processes of their own.
+
+    python killed_runs.py FOLDER ROUNDS [DATABASE_URL]
+
+Prints one JSON line a round: ``kills``, ``safe`` (how many tasks had been finished for longer than
+`SLACK` when a kill came), ``repeated`` (those of them that ran again all the same), and ``right``
+(whether the end was as undisturbed). Processes are forked from this one, which has no threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+from langchain_core.tools import BaseTool, StructuredTool
+from langgraph.checkpoint.sqlite import aio  # noqa: F401  (loaded once, before the forks)
+from test_execute import Bench, given, graph_of, step
+
+from hugginggraph.registry import Settings
+from hugginggraph.serve.threads import open_saver
+
+SLACK = 0.2
+"""The share of a whole run's time in which a result reaches the disk: it is written a few
+milliseconds after its task ended, and later on a busy machine, which runs slower as a whole."""
+TASKS = [step(n, 0.04 + 0.01 * (n % 4), *([n - 1] if n % 3 else [])) for n in range(12)]
+CHAIN = ("{0}()", "{1}({0}())", "{2}({1}({0}()))")
+WHOLE = [CHAIN[n % 3].format(*(f"t{n - n % 3 + k}" for k in range(3))) for n in range(12)]
+"""What each task gives in a run that nobody disturbs."""
+
+
+class Logged(Bench):
+    """Writes down each task that ended, with the time."""
+
+    def __init__(self, log: Path) -> None:
+        super().__init__(width=2)
+        self.log = log
+
+    @property
+    def tools(self) -> dict[str, BaseTool]:
+        tool = super().tools["summarization"]
+        assert isinstance(tool, StructuredTool) and tool.coroutine is not None
+        inner = tool.coroutine
+
+        async def work(text: str, model: str = "", route: str = "local") -> Any:
+            made = await inner(text, model)
+            with self.log.open("a") as log:
+                log.write(f"{text.split()[0]} {time.time()}\n")
+            return made
+
+        tool.coroutine = work
+        return {"summarization": tool}
+
+
+async def go(folder: Path, thread: str, url: str) -> None:
+    settings = Settings(offline=True, data_dir=folder, database_url=url or None)
+    saver = await open_saver(settings)
+    config: Any = {"configurable": {"thread_id": thread}}
+    new = await saver.aget_tuple(config) is None
+    graph = graph_of(Logged(folder / f"{thread}.log"), saver)
+    out = await graph.ainvoke(given(TASKS) if new else None, config)
+    await saver.conn.close()
+    values = [out["results"][str(n)]["value"] for n in range(12)]
+    (folder / f"{thread}.json").write_text(json.dumps(values))
+
+
+def start(folder: Path, thread: str, url: str) -> int:
+    child = os.fork()
+    if child == 0:
+        with suppress(BaseException):
+            asyncio.run(go(folder, thread, url))
+            os._exit(0)
+        os._exit(1)
+    return child
+
+
+def logged(path: Path) -> list[tuple[str, float]]:
+    lines = [line.split() for line in path.read_text().splitlines()] if path.exists() else []
+    return [(name, float(at)) for name, at in lines]
+
+
+def undisturbed(folder: Path, url: str) -> float:
+    """Seconds that a whole run takes here and now, with its start."""
+    began = time.time()
+    os.waitpid(start(folder, "whole", url), 0)
+    assert json.loads((folder / "whole.json").read_text()) == WHOLE
+    return time.time() - began
+
+
+def one_round(
+    folder: Path, number: int, url: str, dice: random.Random, whole: float
+) -> dict[str, Any]:
+    thread, log, kills, safe = f"round{number}", folder / f"round{number}.log", 0, set[str]()
+    for _ in range(dice.randint(1, 3)):
+        child = start(folder, thread, url)
+        time.sleep(dice.uniform(0.02, whole))
+        killed = time.time()
+        os.kill(child, signal.SIGKILL)
+        status = os.waitpid(child, 0)[1]
+        if os.WIFSIGNALED(status):
+            kills += 1
+        safe |= {name for name, at in logged(log) if at < killed - SLACK * whole}
+    ended = os.waitpid(start(folder, thread, url), 0)[1]
+    times = Counter(name for name, _ in logged(log))
+    out = folder / f"{thread}.json"
+    return {
+        "kills": kills,
+        "safe": len(safe),
+        "repeated": sorted(name for name in safe if times[name] != 1),
+        "right": ended == 0 and out.exists() and json.loads(out.read_text()) == WHOLE,
+    }
+
+
+def main() -> None:
+    folder, rounds, url = Path(sys.argv[1]), int(sys.argv[2]), (sys.argv[3:] or [""])[0]
+    dice, whole = random.Random(rounds), undisturbed(folder, url)
+    for number in range(rounds):
+        sys.stdout.write(json.dumps(one_round(folder, number, url, dice, whole)) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
