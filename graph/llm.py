@@ -236,6 +236,14 @@ def _tokens(message: Any) -> int:
     return int(usage.get("total_tokens", 0))
 
 
+_MOST_MENDED = 8_000
+"""Characters of cut JSON that are mended: the time for it grows with the square."""
+
+
+def _fenced(text: str) -> Any:
+    return parse_json_markdown(text, parser=json.loads)
+
+
 def read_json(text: str) -> Any:
     """The JSON value in an LLM's reply, or None where there is none.
 
@@ -248,9 +256,9 @@ def read_json(text: str) -> Any:
     end = max(text.rfind("}"), text.rfind("]")) + 1
     for reader, part in (
         (json.loads, text[start:end]),
-        (parse_json_markdown, text),
+        (_fenced, text),
         (ast.literal_eval, text[start:end]),
-        (parse_partial_json, text[start:]),
+        (parse_partial_json, text[start : start + _MOST_MENDED]),
     ):
         try:
             value = reader(part)
