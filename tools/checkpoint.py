@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from hugginggraph.registry import (
     WITHOUT_FILES,
     ModelCard,
@@ -27,8 +29,10 @@ def pick_device(device: str) -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def locate(card: ModelCard, *, offline: bool, device: str) -> Checkpoint:
-    """Where to load the model from.
+def locate(
+    card: ModelCard, *, offline: bool, device: str, trusted: Iterable[str] = ()
+) -> Checkpoint:
+    """Where to load the model from; ``trusted`` are models that may run code of their own.
 
     Raises:
         ModelLoadError: its files are not here and cannot be fetched; the message says why.
@@ -38,7 +42,7 @@ def locate(card: ModelCard, *, offline: bool, device: str) -> Checkpoint:
     folder = card.path or cached_snapshot(card.id)
     missing = missing_parts(folder) if folder else []
     if folder and not missing:
-        return Checkpoint(card, str(folder), pick_device(device))
+        return Checkpoint(card, str(folder), pick_device(device), trusted=frozenset(trusted))
     if card.path:
         raise ModelLoadError(
             f"The folder '{card.path}' of the model '{card.id}' lacks {', '.join(missing)}.",
@@ -51,4 +55,6 @@ def locate(card: ModelCard, *, offline: bool, device: str) -> Checkpoint:
             f"The model '{card.id}' {lacks}, and {why}, so nothing can be fetched.",
             f"Fetch it once where there is a network: `hf download {card.id}`.",
         )
-    return Checkpoint(card, card.id, pick_device(device), local_only=False)
+    return Checkpoint(
+        card, card.id, pick_device(device), local_only=False, trusted=frozenset(trusted)
+    )

@@ -107,6 +107,7 @@ class TaskRunner:
                 card,
                 offline=self._settings.offline,
                 device=self._settings.device,
+                trusted=self._settings.trusted_models,
             )
             output = self._pool.run(row, checkpoint, values)
         files: list[ResultFile] = [
