@@ -64,7 +64,10 @@ ROWS: tuple[TaskType, ...] = (
         "find when someone speaks in a recording, with the seconds",
         (AUDIO,),
         "labels",
-        {"transformers": "hugginggraph.tools.audio:voice_activity_detection"},
+        {
+            "transformers": "hugginggraph.tools.audio:voice_activity_detection",
+            "scipy": "hugginggraph.tools.voice_activity:by_loudness",
+        },
         says="Speech in {audio}: {value}.",
         noun="speech segments",
     ),

@@ -97,6 +97,11 @@ class Settings(BaseSettings):
         False, description="Whether only models that are on this machine may be chosen."
     )
     allow_gated: bool = Field(False, description="Whether gated models may be chosen.")
+    trusted_models: tuple[str, ...] = Field(
+        (),
+        description="Models that may run code of their own here, as a JSON list of ids: Python "
+        "files of their repository, and scikit-learn trees, which skops cannot check. None else.",
+    )
     max_model_bytes: int = Field(
         8_000_000_000, gt=0, description="The largest weights that may be loaded, in bytes."
     )

@@ -151,6 +151,12 @@ def cards() -> Iterator[ModelCard]:
         license="apache-2.0", size_bytes=0, tags=("scribble", "sketch"), source="starter",
     )  # fmt: skip
     yield ModelCard(
+        id="hugginggraph/voice-activity", task="voice-activity-detection", library="scipy",
+        description="Finds when someone speaks in a recording, as what is louder than the "
+        "background; other sounds count as speech too. No weights.",
+        license="apache-2.0", size_bytes=0, tags=("vad", "speech"), source="starter",
+    )  # fmt: skip
+    yield ModelCard(
         id="hugginggraph/noise-reduction", task="audio-to-audio", library="scipy",
         description="Takes steady background noise, hiss and hum out of any recording: clean-up, "
         "denoising, speech enhancement. No weights.",

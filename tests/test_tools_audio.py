@@ -58,9 +58,13 @@ def sounds(folder: Path) -> Mapping[str, str]:
     return {name: str(folder / f"{name}.wav") for name in (*kinds, "silence")}
 
 
+def by_loudness(folder: Path) -> ModelCard:
+    return ModelCard(id="scipy/speech", task="", library="scipy", description="")
+
+
 @pytest.fixture(scope="module")
 def run(folder: Path) -> Run:
-    return tool_run(folder, PLAIN | BUILDERS)
+    return tool_run(folder, PLAIN | BUILDERS | {"by_loudness": by_loudness})
 
 
 @pytest.mark.parametrize("model", [*CTC, *SEQ2SEQ])
@@ -155,6 +159,29 @@ def test_speech_is_found_where_it_is_in_a_long_sound(run: Run, sounds: Mapping[s
     assert found[1]["text"] == f"{found[1]['start']:.1f}–{found[1]['end']:.1f} s"
     (file,) = result["files"]
     assert file["kind"] == "image" and open_image(file["path"]).size == (900, 260)
+
+
+@pytest.mark.parametrize(("hiss", "hum"), [(0.0, 0.0), (0.01, 0.0), (0.003, 0.02)])
+def test_speech_is_found_without_a_model_by_its_loudness(
+    run: Run, folder: Path, hiss: float, hum: float
+) -> None:
+    rate, chance = 22_050, np.random.default_rng(0)
+    times = np.arange(12 * rate) / rate
+    samples = beeps(12, rate) + hiss * chance.standard_normal(len(times))
+    path = folder / f"{hiss}-{hum}.flac"
+    soundfile.write(path, samples + hum * np.sin(2 * np.pi * 50 * times), rate)
+    found = run("by_loudness", "voice-activity-detection", audio=str(path))["value"]
+    assert [each["start"] for each in found] == pytest.approx([0, 3, 6, 9], abs=0.1)
+    assert [each["end"] for each in found] == pytest.approx([1.5, 4.5, 7.5, 10.5], abs=0.1)
+
+
+def test_nothing_is_speech_in_silence_or_steady_noise(
+    run: Run, sounds: Mapping[str, str], folder: Path
+) -> None:
+    hiss = 0.1 * np.random.default_rng(0).standard_normal(48_000)
+    soundfile.write(folder / "hiss.wav", hiss, 16_000)
+    for path in (sounds["silence"], str(folder / "hiss.wav")):
+        assert run("by_loudness", "voice-activity-detection", audio=path)["value"] == []
 
 
 def test_speech_is_where_any_of_the_speakers_speaks(run: Run, sounds: Mapping[str, str]) -> None:

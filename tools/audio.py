@@ -245,12 +245,16 @@ def voice_activity_detection(checkpoint: Checkpoint) -> Run:
     def run(args: Mapping[str, Any]) -> Output:
         recording: Recording = args["audio"]
         scores = speech(_frame_logits(checkpoint, extractor, model, recording)).tolist()
-        labels = segments(scores, recording.seconds)
-        spans = [(each["start"], each["end"]) for each in labels]
-        picture = draw_waveform(recording.samples, recording.sample_rate, spans)
-        return Output(labels, (Media("image", encode_png(picture), ".png"),))
+        return segments_output(recording, segments(scores, recording.seconds))
 
     return run
+
+
+def segments_output(recording: Recording, labels: list[Label]) -> Output:
+    """The result of a search for speech: the segments, and the waveform with them marked."""
+    spans = [(each["start"], each["end"]) for each in labels]
+    picture = draw_waveform(recording.samples, recording.sample_rate, spans)
+    return Output(labels, (Media("image", encode_png(picture), ".png"),))
 
 
 def segments(scores: list[float], seconds: float) -> list[Label]:

@@ -11,10 +11,9 @@ from typing import Any
 from hugginggraph.registry import ModelLoadError
 
 from .audio_making import MUSIC_SECONDS, SEED
-from .loading import _ONE_AT_A_TIME, quiet
+from .diffusion_loading import load
 from .runner import Checkpoint, Output, Run
 from .sound import sound_output
-from .watch import watch
 
 STEPS = 50
 LENGTH = {"StableAudioPipeline": "audio_end_in_s", "AudioLDM2Pipeline": "audio_length_in_s"}
@@ -23,24 +22,15 @@ LENGTH = {"StableAudioPipeline": "audio_end_in_s", "AudioLDM2Pipeline": "audio_l
 
 def text_to_audio(checkpoint: Checkpoint) -> Run:
     """Ten seconds of sound as described, or as much as the model makes at once."""
-    quiet()
     import torch
-    from diffusers import DiffusionPipeline
 
-    with _ONE_AT_A_TIME:
-        pipeline = DiffusionPipeline.from_pretrained(
-            checkpoint.location,
-            local_files_only=checkpoint.local_only,
-            use_safetensors=True,
-            trust_remote_code=False,
-        )
+    pipeline = load(checkpoint, "DiffusionPipeline")
     kind = type(pipeline).__name__
     if kind not in LENGTH:
         raise ModelLoadError(
             f"The model '{checkpoint.card.id}' ({kind}) makes no sound here.",
             f"Choose a model of {' or '.join(LENGTH)}.",
         )
-    watch(pipeline.to(checkpoint.device))
     vae, vocoder = pipeline.vae, getattr(pipeline, "vocoder", None)
     rate = int(vocoder.config.sampling_rate if vocoder else vae.config.sampling_rate)
     seconds = MUSIC_SECONDS

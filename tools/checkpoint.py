@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from hugginggraph.registry import (
     WITHOUT_FILES,
     ModelCard,
@@ -28,8 +30,17 @@ def pick_device(device: str) -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def locate(card: ModelCard, *, offline: bool, device: str, token: str | None = None) -> Checkpoint:
+def locate(
+    card: ModelCard,
+    *,
+    offline: bool,
+    device: str,
+    token: str | None = None,
+    trusted: Iterable[str] = (),
+) -> Checkpoint:
     """Where the model's files are; what is not on this machine is fetched from the Hub.
+
+    ``trusted`` are models that may run code of their own.
 
     Raises:
         ModelLoadError: they are not here and cannot be fetched; the message says why.
@@ -39,7 +50,7 @@ def locate(card: ModelCard, *, offline: bool, device: str, token: str | None = N
     folder = card.path or cached_snapshot(card.id)
     missing = missing_parts(folder) if folder else []
     if folder and not missing:
-        return Checkpoint(card, str(folder), pick_device(device))
+        return Checkpoint(card, str(folder), pick_device(device), trusted=frozenset(trusted))
     if card.path:
         raise ModelLoadError(
             f"The folder '{card.path}' of the model '{card.id}' lacks {', '.join(missing)}.",
@@ -52,5 +63,7 @@ def locate(card: ModelCard, *, offline: bool, device: str, token: str | None = N
             f"The model '{card.id}' {lacks}, and {why}, so nothing can be fetched.",
             f"Fetch it once where there is a network: `hf download {card.id}`.",
         )
-    found = fetch(card, token)
-    return Checkpoint(card, str(found), pick_device(device), local_only=False)
+    found = fetch(card, token, code=card.id in trusted)
+    return Checkpoint(
+        card, str(found), pick_device(device), local_only=False, trusted=frozenset(trusted)
+    )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from hugginggraph.registry import MissingExtraError, ModelRunError
 
-from .loading import load_image_processor, load_model
+from .loading import load_config, load_image_processor, load_model
 from .media import encode_png
 from .runner import Checkpoint, Media, Output, Run
 from .values import Picture
@@ -175,9 +175,7 @@ def seg_control(checkpoint: Checkpoint) -> Run:
     from PIL import Image
 
     processor = load_image_processor(checkpoint)
-    config = transformers.AutoConfig.from_pretrained(
-        checkpoint.location, local_files_only=checkpoint.local_only, trust_remote_code=False
-    )
+    config = load_config(checkpoint)
     universal = type(config) in transformers.MODEL_FOR_UNIVERSAL_SEGMENTATION_MAPPING
     name = "Universal" if universal else "Semantic"
     model = load_model(checkpoint, f"AutoModelFor{name}Segmentation")

@@ -1,13 +1,10 @@
-"""Loading Diffusers checkpoints: safetensors only, no code from the Hub, nothing left random.
-
-Not covered: weights that are missing in a text encoder, which Transformers fills with random ones
-without a word.
-"""
+"""Loading Diffusers checkpoints: safetensors only, no code unasked, nothing left random."""
 
 from __future__ import annotations
 
 import inspect
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -16,7 +13,7 @@ from typing import Any
 from hugginggraph.registry import ModelLoadError, cached_snapshot, missing_parts
 
 from .download import fetch
-from .loading import _ONE_AT_A_TIME, quiet
+from .loading import from_pretrained, one_load, quiet, refuse_random
 from .runner import Checkpoint
 from .watch import watch
 
@@ -48,23 +45,30 @@ def index(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def load(checkpoint: Checkpoint, auto: str, **parts: Any) -> Any:
-    """What a Diffusers class makes of a checkpoint, on its device: safetensors only, no Hub code.
+    """What a Diffusers class makes of a checkpoint, on its device: safetensors only.
 
     ``parts`` are given in place of those in the checkpoint.
+
+    Raises:
+        ModelLoadError: weights are missing, or the checkpoint brings code that it may not run.
     """
     _quiet_diffusers()
     import diffusers
     import torch
 
-    with _ONE_AT_A_TIME:
+    options: dict[str, Any] = {
+        "variant": _variant(checkpoint),
+        # bfloat16, not float16: the VAE of SDXL overflows in float16.
+        "dtype": torch.bfloat16 if "cuda" in checkpoint.device else torch.float32,
+    }
+    parts = {**_encoders(checkpoint, parts, options), **parts}
+    with one_load(checkpoint):
         loaded = getattr(diffusers, auto).from_pretrained(
             checkpoint.location,
             local_files_only=checkpoint.local_only,
             use_safetensors=True,
-            trust_remote_code=False,
-            variant=_variant(checkpoint),
-            # bfloat16, not float16: the VAE of SDXL overflows in float16.
-            dtype=torch.bfloat16 if "cuda" in checkpoint.device else torch.float32,
+            trust_remote_code=checkpoint.may_run_code,
+            **options,
             **parts,
         )
     _refuse_gaps(checkpoint, loaded)
@@ -74,6 +78,27 @@ def load(checkpoint: Checkpoint, auto: str, **parts: Any) -> Any:
         loaded.enable_model_cpu_offload(device=checkpoint.device)
         return watch(loaded)
     return watch(loaded.to(checkpoint.device))
+
+
+def _encoders(
+    checkpoint: Checkpoint, given: Mapping[str, Any], options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The parts that Transformers loads; Diffusers would fill their gaps with random weights."""
+    import transformers
+
+    encoders: dict[str, Any] = {}
+    for name, entry in index(checkpoint).items():
+        library, kind = entry if isinstance(entry, list) and len(entry) == 2 else (None, None)
+        made = getattr(transformers, kind, None) if library == "transformers" and kind else None
+        model = isinstance(made, type) and issubclass(made, transformers.PreTrainedModel)
+        if name in given or not model:
+            continue
+        encoders[name], report = from_pretrained(
+            checkpoint, kind, subfolder=name, use_safetensors=True, output_loading_info=True,
+            **options,
+        )  # fmt: skip
+        refuse_random(checkpoint, report["missing_keys"], f"of its {name}")
+    return encoders
 
 
 def _refuse_gaps(checkpoint: Checkpoint, loaded: Any) -> None:

@@ -43,8 +43,10 @@ SECONDS, TRIES, PAUSE = 10.0, 3, 1.0
 """Seconds that a connection may be silent, how often nothing may come, and seconds between."""
 
 
-def fetch(card: ModelCard, token: str | None = None) -> Path:
+def fetch(card: ModelCard, token: str | None = None, *, code: bool = False) -> Path:
     """The folder of the model's main revision in the cache, with all that its library needs.
+
+    ``code`` fetches its Python files too, for a model that may run them.
 
     Raises:
         DownloadError: it is not on the Hub, does not fit on the disk, broke off, or is not what
@@ -57,7 +59,7 @@ def fetch(card: ModelCard, token: str | None = None) -> Path:
     home = Path(HF_HUB_CACHE) / f"models--{card.id.replace('/', '--')}"
     with _named(card.id), _alone(home):
         info = HfApi(token=token).model_info(card.id, files_metadata=True, timeout=SECONDS)
-        sizes = wanted({each.rfilename: each.size or 0 for each in info.siblings or ()})
+        sizes = wanted({each.rfilename: each.size or 0 for each in info.siblings or ()}, code)
         folder = home / "snapshots" / str(info.sha)
         todo = {name: size for name, size in sizes.items() if not (folder / name).is_file()}
         _check_sizes(card, sizes, todo)
@@ -79,17 +81,17 @@ def fetch(card: ModelCard, token: str | None = None) -> Path:
     return folder
 
 
-def wanted(sizes: Mapping[str, int]) -> dict[str, int]:
+def wanted(sizes: Mapping[str, int], code: bool = False) -> dict[str, int]:
     """Of a repository's files and their sizes those that are loaded here.
 
     Weights as safetensors or skops: the whole file where a folder has one, else its shards; in the
     folders of a Diffusers model, else at the top only.
     """
-    several = "model_index.json" in sizes
+    several, kinds = "model_index.json" in sizes, TEXTS | WEIGHTS | ({".py"} if code else set())
     chosen = {}
     for name, size in sizes.items():
         path = PurePosixPath(name)
-        if path.parts[0] in ELSEWHERE or path.suffix not in TEXTS | WEIGHTS:
+        if path.parts[0] in ELSEWHERE or path.suffix not in kinds:
             continue
         if path.suffix in WEIGHTS:
             nested = len(path.parts) > 1

@@ -12,7 +12,7 @@ from hugginggraph.registry import ModelRunError, UnreadableFileError, Unsupporte
 
 from .media import check_there
 from .runner import Media, Output
-from .sound import MAX_SECONDS, Recording, open_container, open_sound, resample
+from .sound import LOST, MAX_SECONDS, Recording, decodable, open_container, open_sound, resample
 from .values import Film
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def open_film(path: str | Path) -> Clip:
     with open_container(path) as container:
         if not container.streams.video:
             raise UnreadableFileError(f"'{path.name}' holds no pictures.", "Give a video file.")
-        stream = container.streams.video[0]
+        stream = decodable(path, container.streams.video[0])
         if stream.width * stream.height > MAX_PIXELS:
             raise UnsupportedFileError(
                 f"The video '{path.name}' is {stream.width} × {stream.height} pixels.",
@@ -133,6 +133,12 @@ def open_film(path: str | Path) -> Clip:
         else:
             seconds = (container.duration or 0) / av.time_base
         turned = abs(first[0].rotation) % 180 == 90
+        there = _last_packet(container, stream)
+    if there is not None and there + 1 / rate < seconds * (1 - LOST):
+        raise UnreadableFileError(
+            f"The video '{path.name}' is cut off: {there:.1f} of its {seconds:.1f} s are there.",
+            "Save or fetch it again.",
+        )
     if seconds > MAX_SECONDS:
         raise UnsupportedFileError(
             f"The video '{path.name}' is longer than {MAX_SECONDS // 60} minutes.",
@@ -141,6 +147,27 @@ def open_film(path: str | Path) -> Clip:
     width, height = first[0].width, first[0].height
     size = (height, width) if turned else (width, height)
     return Clip(path, max(seconds, 1 / rate), rate, *size)
+
+
+def _last_packet(container: Any, stream: Any) -> float | None:
+    """The second at which the last whole picture of the file begins, None where no time is said.
+
+    Nothing is decoded, and of a file that can be sought in only the end is read.
+    """
+    import av
+
+    if not stream.duration or not stream.time_base:
+        return None
+    begin = stream.start_time or 0
+    container.seek(begin + int(stream.duration * 0.99), stream=stream)
+    last = begin
+    try:
+        for packet in container.demux(stream):
+            if packet.pts is not None and packet.size and not packet.is_corrupt:
+                last = max(last, packet.pts)
+    except av.error.FFmpegError:
+        pass  # what came before it counts
+    return float((last - begin) * stream.time_base)
 
 
 X264 = {

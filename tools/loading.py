@@ -1,10 +1,13 @@
-"""Loading a checkpoint's parts through Transformers: safetensors only, no code from the Hub."""
+"""Loading a checkpoint's parts through Transformers: safetensors only, and no code that a model
+brings, unless the person allows that model by its name (``trusted_models``)."""
 
 from __future__ import annotations
 
 import os
 import threading
 import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -41,16 +44,48 @@ def quiet() -> None:
     warnings.filterwarnings("ignore", module=r"(transformers|torch|huggingface_hub)\b")
 
 
-def _from_pretrained(checkpoint: Checkpoint, auto: str, **options: Any) -> Any:
+@contextmanager
+def one_load(checkpoint: Checkpoint) -> Iterator[None]:
+    """The one load of this moment.
+
+    Raises:
+        ModelLoadError: the checkpoint brings code that it may not run.
+    """
+    try:
+        with _ONE_AT_A_TIME:
+            yield
+    except ValueError as exc:
+        if "trust_remote_code" not in str(exc):
+            raise
+        model_id = checkpoint.card.id
+        raise ModelLoadError(
+            f"The model '{model_id}' brings code of its own, which is not run unasked.",
+            f"Read that code; to allow it, set HUGGINGGRAPH_TRUSTED_MODELS='[\"{model_id}\"]'.",
+        ) from exc
+
+
+def from_pretrained(checkpoint: Checkpoint, auto: str, **options: Any) -> Any:
+    """What a class of Transformers makes of the checkpoint."""
     quiet()
     import transformers
 
-    with _ONE_AT_A_TIME:
+    with one_load(checkpoint):
         return getattr(transformers, auto).from_pretrained(
             checkpoint.location,
             local_files_only=checkpoint.local_only,
-            trust_remote_code=False,
+            trust_remote_code=checkpoint.may_run_code,
             **options,
+        )
+
+
+def refuse_random(checkpoint: Checkpoint, missing: Iterable[str], of: str) -> None:
+    """Raises the named error of weights that the files lack, and that would be random."""
+    names = sorted(name for name in missing if not any(part in name for part in _UNUSED))
+    if names:
+        raise ModelLoadError(
+            f"The files of '{checkpoint.card.id}' lack {len(names)} of the weights {of} "
+            f"({', '.join(names[:3])}); they would be random.",
+            "Choose a model that was trained for the task, or fetch its files again.",
         )
 
 
@@ -71,18 +106,10 @@ def load_model(checkpoint: Checkpoint, auto: str) -> Any:
     if key in checkpoint.parts:
         return checkpoint.parts[key]
     placed = {"device_map": "auto"} if checkpoint.offload else {}
-    model, report = _from_pretrained(
+    model, report = from_pretrained(
         checkpoint, auto, use_safetensors=True, output_loading_info=True, **placed
     )
-    missing = sorted(
-        name for name in report["missing_keys"] if not any(part in name for part in _UNUSED)
-    )
-    if missing:
-        raise ModelLoadError(
-            f"The files of '{checkpoint.card.id}' lack {len(missing)} of the weights that "
-            f"{checkpoint.card.task} needs ({', '.join(missing[:3])}); they would be random.",
-            "Choose a model that was trained for the task.",
-        )
+    refuse_random(checkpoint, report["missing_keys"], f"that {checkpoint.card.task} needs")
     if checkpoint.device == "cpu" and model.dtype == torch.float16:
         model = model.float()  # half precision is slow or missing on processors
     model = model if checkpoint.offload else model.to(checkpoint.device)
@@ -92,12 +119,12 @@ def load_model(checkpoint: Checkpoint, auto: str) -> Any:
 
 def load_config(checkpoint: Checkpoint) -> Any:
     """The checkpoint's configuration, which tells its architecture before it is loaded."""
-    return _from_pretrained(checkpoint, "AutoConfig")
+    return from_pretrained(checkpoint, "AutoConfig")
 
 
 def load_tokenizer(checkpoint: Checkpoint) -> Any:
     """The tokenizer; padding is taken from the end token where none is set."""
-    tokenizer = _from_pretrained(checkpoint, "AutoTokenizer")
+    tokenizer = from_pretrained(checkpoint, "AutoTokenizer")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -105,17 +132,17 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
 
 def load_feature_extractor(checkpoint: Checkpoint) -> Any:
     """What turns samples into the inputs of a model of sounds; ``sampling_rate`` says at what."""
-    return _from_pretrained(checkpoint, "AutoFeatureExtractor")
+    return from_pretrained(checkpoint, "AutoFeatureExtractor")
 
 
 def load_image_processor(checkpoint: Checkpoint) -> Any:
     """The image processor."""
-    return _from_pretrained(checkpoint, "AutoImageProcessor")
+    return from_pretrained(checkpoint, "AutoImageProcessor")
 
 
 def load_processor(checkpoint: Checkpoint) -> Any:
     """The processor of a model for text and pictures, or the one part of it that is there."""
-    return _from_pretrained(checkpoint, "AutoProcessor")
+    return from_pretrained(checkpoint, "AutoProcessor")
 
 
 def max_tokens(tokenizer: Any, model: Any, most: int = 1_000_000) -> int:

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 MAX_PIXELS = 100_000_000
+BOMB = 150
+"""A large picture that unpacks to this many times its file's size is nothing but a trap."""
+LARGE = 25_000_000
+"""Pixels up to which any picture is opened within a second."""
 MAX_TEXT_BYTES = 5_000_000
 MAX_CELLS = 200_000
 _NUMBER = re.compile(r"[-+]?(?:0|[1-9]\d{0,17})(?:\.\d+)?(?:[eE][-+]?\d{1,2})?")
@@ -211,6 +215,12 @@ def open_image(path: str | Path) -> Image:
             f"The picture '{path.name}' has more than {MAX_PIXELS // 1_000_000} megapixels.",
             "Make it smaller first.",
         )
+    if size[0] * size[1] > LARGE and size[0] * size[1] > BOMB * path.stat().st_size:
+        raise UnsupportedFileError(
+            f"The picture '{path.name}' would unpack to {size[0]} × {size[1]} pixels of next to "
+            "nothing.",
+            "Make it smaller first.",
+        )
     try:
         with Image.open(path, formats=_formats()) as image:
             image.load()
@@ -226,7 +236,7 @@ def _to_rgb(image: Image) -> Image:
     from PIL import Image as Pictures
 
     if image.mode.startswith(("I", "F")):
-        values = np.asarray(image).astype(np.float64)
+        values = np.nan_to_num(np.asarray(image).astype(np.float64))
         top = values.max(initial=0)
         scale = 255 if top <= 1 else 1 if top <= 255 else 255 / 65535
         image = Pictures.fromarray(np.clip(values * scale, 0, 255).astype(np.uint8))
@@ -255,7 +265,9 @@ def read_text(path: str | Path) -> str:
             f"'{path.name}' is not a text that can be read.", "Save it as UTF-8."
         )
     if not text.strip():
-        raise EmptyFileError(f"The text '{path.name}' holds only white space.")
+        raise EmptyFileError(
+            f"The text '{path.name}' holds only white space.", "Give another file."
+        )
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

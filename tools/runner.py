@@ -26,6 +26,7 @@ class Checkpoint:
 
     ``local_only`` means that nothing else may be fetched for it (the model that it is a part of).
     ``device`` is a torch device string; ``offload`` lets what does not fit on it stay in memory.
+    ``trusted`` are the ids of models that may bring code; a part (a ControlNet's base) has its own.
     ``parts`` holds what is loaded of the checkpoint already, so that its tasks share it.
     """
 
@@ -34,7 +35,13 @@ class Checkpoint:
     device: str = "cpu"
     local_only: bool = True
     offload: bool = False
+    trusted: frozenset[str] = frozenset()
     parts: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def may_run_code(self) -> bool:
+        """Whether the person allows this model, by its name, to run code of its own."""
+        return self.card.id in self.trusted
 
 
 @dataclass(frozen=True)

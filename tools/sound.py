@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     Samples: TypeAlias = NDArray[np.float32]
 
 MAX_SECONDS = 3600
+RATES = 1_000, 768_000
+"""Sample rates that a sound can have."""
 BLOCK = 1 << 18
 """Frames read at a time, so that many channels take no more memory than one."""
 LOST = 0.1
@@ -87,6 +89,11 @@ def open_sound(path: str | Path) -> Recording:
     path = Path(path)
     check_there(path)
     blocks, rate, promised = _read(path)
+    if not RATES[0] <= rate <= RATES[1]:
+        raise UnreadableFileError(
+            f"The sound '{path.name}' says that it has {rate:,} samples a second.",
+            "Save it again, for instance with 44,100.",
+        )
     samples = np.concatenate([*blocks, np.zeros(0, np.float32)]).astype(np.float32, copy=False)
     if not len(samples):
         raise EmptyFileError(f"The sound '{path.name}' holds no samples.", "Give another file.")
@@ -127,7 +134,7 @@ def _read_track(path: Path) -> tuple[list[Samples], int, int]:
             raise UnsupportedFileError(
                 f"'{path.name}' has no sound.", "Give a file with sound in it."
             )
-        stream = container.streams.audio[0]
+        stream = decodable(path, container.streams.audio[0])
         rate = stream.rate
         seconds = (container.duration or 0) / av.time_base
         _check_length(path, seconds)
@@ -162,6 +169,20 @@ def open_container(path: Path) -> Iterator[Any]:
             f"'{path.name}' is not a sound or video that can be read, or it is damaged.",
             "Save or fetch it again, for instance as WAV, MP3 or MP4.",
         ) from exc
+
+
+def decodable(path: Path, stream: Any) -> Any:
+    """The stream of a container, where FFmpeg knows how its samples or pictures are packed.
+
+    Raises:
+        UnsupportedFileError: it does not.
+    """
+    if stream.codec_context is None:
+        raise UnsupportedFileError(
+            f"'{path.name}' is packed in a way that nothing here can unpack.",
+            "Save it again, for instance as WAV, MP3 or MP4.",
+        )
+    return stream
 
 
 def _check_length(path: Path, seconds: float) -> None:

@@ -3,7 +3,7 @@
 Pickles (.pkl, .pickle, .joblib) can run any code when they are opened, so they are refused by
 name; a skops file is opened only where all of its types are among those that skops trusts. Those
 are not decision trees, whose content scikit-learn does not check (its pull request 34558), so
-forests and boosted trees are refused too.
+forests and boosted trees are refused too, unless the person allows the model by its name.
 """
 
 from __future__ import annotations
@@ -79,16 +79,18 @@ def _load_skops(checkpoint: Checkpoint) -> tuple[Any, list[str]]:
             "Choose a model that was saved with `skops.io.dump`.",
         )
     unknown = skops.get_untrusted_types(file=path)
-    if unknown:
+    trees = [name for name in unknown if name.startswith("sklearn.")]
+    if unknown and not (checkpoint.may_run_code and trees == unknown):
         raise ModelLoadError(
             f"'{path.name}' of '{checkpoint.card.id}' holds types that are not known to be safe: "
             f"{', '.join(unknown[:3])}.",
             "Choose a model of plain scikit-learn, and of no trees: a tree that was tampered "
-            "with can end the process."
-            if any("ree" in name for name in unknown)
+            "with can end the process. To allow it for this model, set "
+            f"HUGGINGGRAPH_TRUSTED_MODELS='[\"{checkpoint.card.id}\"]'."
+            if trees == unknown
             else "Choose a model of plain scikit-learn.",
         )
-    model = skops.load(path, trusted=[])
+    model = skops.load(path, trusted=unknown)
     columns = getattr(model, "feature_names_in_", None)
     return model, list(map(str, columns if columns is not None else about.get("columns") or []))
 

@@ -109,6 +109,7 @@ class TaskRunner:
                 offline=self._settings.offline,
                 device=self._settings.device,
                 token=hub_token(self._settings) or None,
+                trusted=self._settings.trusted_models,
             )
             output = self._pool.run(row, checkpoint, values)
         files: list[ResultFile] = [
