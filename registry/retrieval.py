@@ -213,7 +213,7 @@ def search(
         UnknownTaskError: no card is of this task type.
         RegistryError: the store cannot be read.
     """
-    known = {card.task for card in store.all_cards()} | set(task_types())
+    known = {*store.records.tasks(), *task_types()}
     if task is not None and task not in known:
         raise unknown_task(task, known)
     wanted = Query.of(query, task, {})

@@ -151,7 +151,9 @@ def _planned(
 
     from .session import Session
 
-    state = Session(settings, show=False).plan(request, [str(path) for path in files])
+    session = Session(settings, show=False)
+    state = session.plan(request, [str(path) for path in files])
+    session._runner.close()  # nothing runs after a plan
     if state.get("error"):
         raise HuggingGraphError.from_json(state["error"])
     return [(step["task"], step["args"]) for step in (state.get("plan") or {}).get("tasks", [])]
