@@ -22,7 +22,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -32,6 +32,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ValidationError
 
 from .cards import ModelCard, model_cards
+from .embedders import embedder_of
 from .embedding import Embedder, MiniLM
 from .errors import RegistryError, UnknownModelError
 from .hub import synced_state, with_synced
@@ -40,6 +41,8 @@ from .records import REBUILD, Records
 
 if TYPE_CHECKING:
     from langchain_chroma import Chroma
+
+    from .settings import Settings
 
 RECORD_VERSION = 3
 """Raised when ``ModelCard.document`` or what is stored of a card changes; older stores rebuild."""
@@ -105,6 +108,29 @@ class CardStore:
         paths = {card.id: card.path for card in build.installed if card.path}
         return cls(chroma, records, embedder, paths)
 
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        *,
+        rebuild: bool = False,
+        update: bool = False,
+        progress: Progress | None = None,
+    ) -> CardStore:
+        """The store that is set, as `open` gives it; a server's is only read without ``update``.
+
+        Raises:
+            RegistryError: it, or its embedder, cannot be used.
+        """
+        return cls.open(
+            settings.registry_dir,
+            embedder=embedder_of(settings),
+            rebuild=rebuild,
+            update=update or not settings.chroma_url,
+            chroma_url=settings.chroma_url,
+            progress=progress,
+        )
+
     def __len__(self) -> int:
         return self._size
 
@@ -167,9 +193,11 @@ class CardStore:
             return []
         with _chroma_errors():
             found: Any = self._chroma._collection.query(
-                query_embeddings=np.asarray([vector], dtype=np.float32), n_results=min(k, len(self)), include=["distances"],
+                query_embeddings=np.asarray([vector], dtype=np.float32),
+                n_results=min(k, len(self)),
+                include=["distances"],
                 where=dict(where) if where else None,
-            )  # fmt: skip
+            )
         near = dict(zip(found["ids"][0], found["distances"][0], strict=True))
         return [(card, 1.0 - near[i]) for i, card in self.cards(near).items()]
 
@@ -345,16 +373,17 @@ class _Build:
                 facts: Any = [_metadata(self.cards[i], wanted[i], whole=True) for i in some]
                 chroma._collection.update(ids=some, metadatas=facts)
                 self._list(records, some, wanted)
-            again = set(recounted)
-            changed = [i for i in differ if i not in again]
-            for start in range(0, len(changed), BATCH):
-                if self.progress:
-                    self.progress(start, len(changed))
-                some = changed[start : start + BATCH]
-                vectors = self.embedder.embed_documents([self.cards[i].document for i in some])
-                facts = [_metadata(self.cards[i], wanted[i]) for i in some]
+        again = set(recounted)
+        changed = [i for i in differ if i not in again]
+        for start in range(0, len(changed), BATCH):
+            if self.progress:
+                self.progress(start, len(changed))
+            some = changed[start : start + BATCH]
+            vectors = self.embedder.embed_documents([self.cards[i].document for i in some])
+            facts = [_metadata(self.cards[i], wanted[i]) for i in some]
+            with _chroma_errors(self.url):
                 chroma._collection.upsert(ids=some, embeddings=vectors, metadatas=facts)  # type: ignore[arg-type]  # lists will do
-                self._list(records, some, wanted)
+            self._list(records, some, wanted)
         if self.progress and changed:
             self.progress(len(changed), len(changed))
         if self.url:
@@ -402,16 +431,12 @@ class _Build:
 
     def _client(self, chroma: str) -> Any:
         import chromadb
-        from chromadb.config import Settings
+        from chromadb.config import Settings as ChromaSettings
 
-        quiet = Settings(anonymized_telemetry=False)
+        quiet = ChromaSettings(anonymized_telemetry=False)
         if not self.url:
             return chromadb.PersistentClient(str((self.folder / chroma).resolve()), quiet)
-        parts = urlsplit(self.url)
-        secure = parts.scheme == "https"
-        return chromadb.HttpClient(
-            str(parts.hostname), parts.port or (443 if secure else 8000), ssl=secure, settings=quiet
-        )
+        return _server(self.url)
 
     def _connect(self, manifest: Manifest) -> tuple[Chroma, Records]:
         with _chroma_errors(self.url):
@@ -426,6 +451,22 @@ class _Build:
                 **said,  # type: ignore[arg-type]  # keywords of two types
             )
         return chroma, Records(self._list_folder(manifest.chroma))
+
+
+@cache
+def _server(url: str) -> Any:
+    """The process's one client of a server: each holds connections that it does not close."""
+    import chromadb
+    from chromadb.config import Settings as ChromaSettings
+
+    parts = urlsplit(url)
+    secure = parts.scheme == "https"
+    return chromadb.HttpClient(
+        str(parts.hostname),
+        parts.port or (443 if secure else 8000),
+        ssl=secure,
+        settings=ChromaSettings(anonymized_telemetry=False),
+    )
 
 
 def _count(chroma: Chroma) -> int:
