@@ -138,7 +138,8 @@ def _guarded(what: str, call: Callable[[], T]) -> T:
     try:
         return call()
     except Exception as exc:  # each library has its own kinds of errors
+        why = " ".join(str(exc).split())[:200]
         raise RegistryError(
-            f"{what} cannot be used: {exc!s:.200}",
+            f"{what} cannot be used: {why}",
             "Correct HUGGINGGRAPH_EMBEDDER and HUGGINGGRAPH_EMBEDDER_BASE_URL, or unset them.",
         ) from exc

@@ -107,6 +107,11 @@ class Settings(BaseSettings):
         description="Base URL of an OpenAI-compatible server that embeds.",
     )
     embedder_api_key: SecretStr | None = Field(None, description="Its key, where it wants one.")
+    reranker: str = Field(
+        "",
+        description="A cross-encoder that reads the first candidates again: a folder or an id of "
+        "the Hub. Empty: none.",
+    )
     chroma_url: str = Field(
         "",
         pattern=r"^$|^https?://\S+$",
