@@ -25,3 +25,4 @@ from .retrieval import (
     read_queries as read_queries,
     retrieval_report as retrieval_report,
 )
+from .scale import scale_report as scale_report

@@ -221,8 +221,9 @@ def _baselines(store: CardStore, cards: Sequence[ModelCard]) -> dict[str, Order]
         return nearest(query.text)
 
     def words(query: LabelledQuery, plan: tuple[str, ...]) -> Ids:
-        scores = store.lexical.scores(query.text)
-        return sorted(scores, key=lambda i: (-scores[i][0], i))
+        scores, _ = store.lexical.scores(query.text)
+        rows = store.lexical.rows
+        return sorted(rows, key=lambda i: (-scores[rows[i]], i))
 
     def by_task(query: LabelledQuery, plan: tuple[str, ...]) -> Ids:
         tasks = {card.id: card.task for card in cards}

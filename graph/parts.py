@@ -67,7 +67,7 @@ class Parts:
 
         with self._lock:
             if self._store is None:
-                self._store = CardStore.open(self.settings.registry_dir, progress=progress)
+                self._store = CardStore.of(self.settings, progress=progress)
             return self._store
 
     @cached_property

@@ -1,6 +1,7 @@
 from . import languages as languages
 from .cards import ModelCard as ModelCard, model_cards as model_cards
 from .conditions import Rejected as Rejected
+from .embedders import embedder_of as embedder_of
 from .embedding import Embedder as Embedder, MiniLM as MiniLM
 from .errors import (
     ApprovalError as ApprovalError,

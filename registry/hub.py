@@ -94,6 +94,16 @@ def synced_cards(folder: Path) -> list[ModelCard]:
         return [ModelCard.model_validate_json(card) for (card,) in rows]
 
 
+def synced_state(folder: Path) -> str:
+    """What changes when the synced cards do; it costs no reading."""
+    states = []
+    for name in (FILE, f"{FILE}-wal"):
+        path = folder / name
+        if path.is_file() and (found := path.stat()).st_size:
+            states.append(f"{name} {found.st_size} {found.st_mtime_ns}")
+    return "; ".join(states)
+
+
 def with_synced(folder: Path, cards: Iterable[ModelCard]) -> list[ModelCard]:
     """Installed cards and synced ones. Where both know a model, the installed one is kept, with the
     Hub's counters."""

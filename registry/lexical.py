@@ -3,21 +3,31 @@
 A score is the share of what the query could reach at most, so that a request of which one rare word
 is found does not count like a request that is found whole.
 
-Everything is held in memory, which serves some ten thousand cards.
+The indexes are arrays in files that are read as they are needed, so that a million cards take no
+memory. They are made anew as a whole when cards change.
 """
 
 from __future__ import annotations
 
-import math
+import json
 import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+import shutil
+import uuid
+import zlib
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 OF_POSSIBLE = 0.7
 """How far scores are shares of what was possible, and not of what the best text reached."""
+
+MOST_POSTINGS = 400_000
+"""Entries of an index that one query reads; more are only met in stores of many thousand cards."""
 
 _WORD = re.compile(r"[^\W_]+")
 _STOP_WORDS = """
@@ -51,45 +61,66 @@ def pieces(text: str, size: int = 5) -> list[str]:
     return found
 
 
-class BM25:
-    """Okapi BM25 over a list of texts, cut into terms by a function."""
+class Postings:
+    """Okapi BM25 over texts cut into terms, as arrays that a file can hold.
 
-    def __init__(
-        self,
-        texts: Iterable[str],
-        terms: Callable[[str], list[str]],
-        *,
-        k1: float = 1.2,
-        b: float = 0.4,
-    ) -> None:
-        self._terms = terms
-        counts = [Counter(terms(text)) for text in texts]
-        lengths = np.array([count.total() for count in counts], dtype=np.float32)
-        mean = float(lengths.mean()) if counts else 1.0
-        at: dict[str, list[int]] = defaultdict(list)
-        often: dict[str, list[int]] = defaultdict(list)
-        for row, count in enumerate(counts):
-            for term, times in count.items():
-                at[term].append(row)
-                often[term].append(times)
-        self._size = len(counts)
-        self._postings: dict[str, tuple[NDArray[np.int64], NDArray[np.float32]]] = {}
-        for term, rows in at.items():
-            rarity = math.log(1 + (self._size - len(rows) + 0.5) / (len(rows) + 0.5))
-            times_ = np.array(often[term], dtype=np.float32)
-            where = np.array(rows)
-            weight = times_ * (k1 + 1) / (times_ + k1 * (1 - b + b * lengths[where] / (mean or 1)))
-            self._postings[term] = where, (rarity * weight).astype(np.float32)
+    ``terms`` are hashes in order, ``starts`` where each one's rows begin, ``rows`` and ``weights``
+    the texts that have it and how much that counts, ``most`` the greatest weight of each.
+    """
 
-    def scores(self, query: str) -> NDArray[np.float32]:
-        """A score per text, at most 1 (all 0 where nothing matches)."""
+    NAMES = ("terms", "starts", "rows", "weights", "most")
+
+    def __init__(self, size: int, arrays: Mapping[str, NDArray[Any]]) -> None:
+        self._size = size
+        self.arrays = arrays
+
+    @classmethod
+    def of(cls, texts: Iterable[list[str]], *, k1: float = 1.2, b: float = 0.4) -> Postings:
+        """The postings of texts that are cut into terms."""
+        hashes, often, lengths, widths = array("I"), array("H"), array("I"), array("I")
+        for terms in texts:
+            count = Counter(terms)
+            lengths.append(len(terms))
+            widths.append(len(count))
+            hashes.extend(_hash(term) for term in count)
+            often.extend(min(times, 65_535) for times in count.values())
+        size = len(lengths)
+        length = np.array(lengths, dtype=np.float32)
+        keys, times = np.array(hashes, dtype=np.uint32), np.array(often, dtype=np.float32)
+        rows = np.repeat(np.arange(size, dtype=np.int32), np.array(widths, dtype=np.int64))
+        order = np.argsort(keys, kind="stable")
+        keys, times, rows = keys[order], times[order], rows[order]
+        terms_, starts, many = np.unique(keys, return_index=True, return_counts=True)
+        rarity = np.log(1 + (size - many + 0.5) / (many + 0.5)).astype(np.float32)
+        mean = float(length.mean()) if size else 1.0
+        weights = times * (k1 + 1) / (times + k1 * (1 - b + b * length[rows] / (mean or 1)))
+        weights = (weights * np.repeat(rarity, many)).astype(np.float32)
+        most = np.maximum.reduceat(weights, starts) if len(starts) else weights
+        ends = np.append(starts, len(rows)).astype(np.int64)
+        values = (terms_.astype(np.uint32), ends, rows, weights, most)
+        return cls(size, dict(zip(cls.NAMES, values, strict=True)))
+
+    def scores(self, terms: list[str]) -> NDArray[np.float32]:
+        """A score per text, at most 1 (all 0 where nothing matches).
+
+        The rarest terms come first; those beyond `MOST_POSTINGS`, which part little, are left out.
+        """
         total = np.zeros(self._size, dtype=np.float32)
+        known, starts = self.arrays["terms"], self.arrays["starts"]
+        wanted = np.array(sorted({_hash(term) for term in terms}), dtype=np.uint32)
+        places = np.searchsorted(known, wanted)
+        inside = places < len(known)
+        places, wanted = places[inside], wanted[inside]
+        places = places[known[places] == wanted]
+        many = starts[places + 1] - starts[places]
+        order = np.argsort(many, kind="stable")
+        kept = np.cumsum(many[order]) <= MOST_POSTINGS
+        kept[:1] = True
         possible = 0.0
-        for term in set(self._terms(query)):
-            if term in self._postings:
-                rows, weights = self._postings[term]
-                total[rows] += weights
-                possible += float(weights.max())
+        for place in places[order][kept]:
+            some = slice(int(starts[place]), int(starts[place + 1]))
+            total[self.arrays["rows"][some]] += self.arrays["weights"][some]
+            possible += float(self.arrays["most"][place])
         best = float(total.max(initial=0.0))
         if not best:
             return total
@@ -97,15 +128,74 @@ class BM25:
         return shared
 
 
+def _hash(term: str) -> int:
+    return zlib.crc32(term.encode())
+
+
 class Lexical:
-    """Both indexes over texts that have an id."""
+    """Both indexes over texts that have an id and a task."""
 
-    def __init__(self, texts: Mapping[str, str]) -> None:
-        self._ids = list(texts)
-        self._words = BM25(texts.values(), words)
-        self._pieces = BM25(texts.values(), pieces)
+    def __init__(
+        self, ids: list[str], tasks: list[str], words_: Postings, pieces_: Postings
+    ) -> None:
+        self.ids = ids
+        self.rows = {i: row for row, i in enumerate(ids)}
+        self._names = {name: code for code, name in enumerate(dict.fromkeys(tasks))}
+        self._tasks = np.array([self._names[task] for task in tasks], dtype=np.int32)
+        self._listed = tasks
+        self._words, self._pieces = words_, pieces_
 
-    def scores(self, query: str) -> dict[str, tuple[float, float]]:
-        """The score of words and the score of pieces by id, each 0 to 1."""
-        pairs = zip(self._words.scores(query), self._pieces.scores(query), strict=True)
-        return {i: (float(w), float(p)) for i, (w, p) in zip(self._ids, pairs, strict=True)}
+    @classmethod
+    def of(cls, texts: Iterable[tuple[str, str, str]]) -> Lexical:
+        """The indexes of texts, given as (id, task, text)."""
+        ids, tasks, bodies = [], [], []
+        for i, task, text in texts:
+            ids.append(i)
+            tasks.append(task)
+            bodies.append(text)
+        return cls(ids, tasks, Postings.of(map(words, bodies)), Postings.of(map(pieces, bodies)))
+
+    def save(self, folder: Path) -> None:
+        """Write the indexes into a folder, which appears whole or not at all."""
+        draft = folder.with_name(f"{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
+        draft.mkdir(parents=True)
+        for kind, postings in (("words", self._words), ("pieces", self._pieces)):
+            for name, values in postings.arrays.items():
+                np.save(draft / f"{kind}-{name}.npy", values)
+        (draft / "ids.json").write_text(json.dumps([self.ids, self._listed]), encoding="utf-8")
+        try:
+            draft.replace(folder)
+        except OSError:  # another process was faster
+            shutil.rmtree(draft, ignore_errors=True)
+
+    @classmethod
+    def load(cls, folder: Path) -> Lexical | None:
+        """The indexes of a folder, read from disk as they are needed; None if it has none."""
+        try:
+            ids, tasks = json.loads((folder / "ids.json").read_text(encoding="utf-8"))
+            both = [
+                Postings(
+                    len(ids),
+                    {
+                        name: np.load(folder / f"{kind}-{name}.npy", mmap_mode="r")
+                        for name in Postings.NAMES
+                    },
+                )
+                for kind in ("words", "pieces")
+            ]
+            return cls(ids, tasks, *both)
+        except (OSError, ValueError):
+            return None
+
+    def scores(self, query: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The scores of words and of pieces by row (`ids`), each 0 to 1."""
+        return self._words.scores(words(query)), self._pieces.scores(pieces(query))
+
+    def best(self, scores: NDArray[np.float32], k: int, tasks: Iterable[str] = ()) -> list[str]:
+        """At most k ids with the highest scores above 0, of these tasks where some are named."""
+        codes = [self._names.get(task, -1) for task in tasks]
+        if codes:
+            scores = np.where(np.isin(self._tasks, codes), scores, 0)
+        k = min(k, len(scores))
+        first: Any = np.argpartition(-scores, k - 1)[:k] if k else []
+        return [self.ids[int(row)] for row in first if scores[row] > 0]

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from math import log10
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from . import languages, machine
 from .cards import ModelCard
 from .observed import NOTHING_SEEN, Seen
@@ -39,6 +42,11 @@ HEAVY = -0.01  # times log10 of the gigabytes that an attempt took here
 
 NEAREST = 200
 """Cards looked at beside those of the planned task."""
+
+SMALL_STORE = 5_000
+NEAREST_WORDS = 50
+ENOUGH = 20
+"""Cards of a task among the nearest that make a search with a filter superfluous."""
 
 
 @dataclass(frozen=True)
@@ -152,20 +160,17 @@ def ranked(
     named = {name for name in (task, *planned) if name is not None}
     wanted = {served for name in named for served in served_by(name)}
     vector = store.embedder.embed_query(query.text)
-    near = store.search(vector, NEAREST)
-    own = [
-        hit
-        for name in sorted(wanted, key=str)
-        for hit in store.search(vector, len(store), {"task": name})
-    ]
-    lexical = store.lexical.scores(query.text)
+    lexical = store.lexical
+    words, pieces = lexical.scores(query.text)
+    by_word = WORDS * words + PIECES * pieces
+    hits = {card.id: (card, near) for card, near in _near(store, vector, by_word, wanted)}
     likely = likely_tasks(vector, store.embedder.name)
-    hits = {card.id: (card, near) for card, near in (*near, *own)}
     by_meaning = _places({i: similarity for i, (_, similarity) in hits.items()})
-    by_words = _places({i: WORDS * lexical[i][0] + PIECES * lexical[i][1] for i in hits})
+    rows = {i: lexical.rows[i] for i in hits}
+    by_words = _places({i: float(by_word[row]) for i, row in rows.items()})
     found = []
     for card, similarity in hits.values():
-        word, piece = lexical[card.id]
+        word, piece = float(words[rows[card.id]]), float(pieces[rows[card.id]])
         local = installed and machine.is_local(card)
         parts = {
             "meaning": similarity,
@@ -182,6 +187,30 @@ def ranked(
         places = by_meaning[card.id], by_words[card.id] if word or piece else 0
         found.append(Scored(card, parts, local, *places))
     return sorted(found, key=lambda i: (query.unwanted(i.card), -i.score, i.card.id))
+
+
+def _near(
+    store: CardStore, vector: list[float], by_word: NDArray[np.float32], tasks: Collection[str]
+) -> Iterator[tuple[ModelCard, float]]:
+    """Cards and their similarity: the nearest by meaning and by words, and those of the tasks.
+
+    In a small store these are all of the tasks. In a large one, where a filter makes Chroma slow,
+    they are the nearest by words, and with the filter only where that finds few.
+    """
+    near = store.search(vector, NEAREST)
+    yield from near
+    if len(store) <= SMALL_STORE:
+        for task in sorted(tasks):
+            yield from store.search(vector, len(store), {"task": task})
+        return
+    more = [*store.lexical.best(by_word, NEAREST_WORDS)]
+    if tasks:
+        more += store.lexical.best(by_word, NEAREST_WORDS, tasks)
+        for task in sorted(tasks):
+            if sum(card.task == task for card, _ in near) < ENOUGH:
+                yield from store.search(vector, NEAREST, {"task": task})
+    close = store.similarities(vector, list(dict.fromkeys(more)))
+    yield from ((card, close[i]) for i, card in store.cards(close).items())
 
 
 def _places(scores: Mapping[str, float]) -> dict[str, int]:

@@ -14,7 +14,7 @@ the request.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from . import languages, machine
@@ -24,10 +24,14 @@ from .errors import NoModelError
 from .machine import readable_size
 from .observed import Observations, Seen
 from .ranking import Query, Scored, ranked, served_by
+from .rerank import READ, relevance
 from .routes import Route
 from .settings import Settings, load_settings
 from .store import CardStore
 from .tasks import task_type, task_types, unknown_task
+
+RERANKED = 0.5
+"""What the cross-encoder's full consent adds to a score, of which 0.2 is a clear difference."""
 
 MARGIN = 0.15
 """A lead that settles it: of 455 labelled queries with their task the first model is the labelled
@@ -87,6 +91,8 @@ def explain(
             there.append(item)
         if route == "local":
             here.append(item)
+    if settings.reranker:
+        here, there = (_read_again(items, query, settings.reranker) for items in (here, there))
     if any(not query.foreign(item.card) for item in (*here, *there)):
         foreign = {i.card.id: i.card for i in (*here, *there) if query.foreign(i.card)}
         here = [item for item in here if item.card.id not in foreign]
@@ -133,6 +139,17 @@ def retrieve(
     if not found:
         raise _nothing(store, request, task, args, settings, ranking)
     return found
+
+
+def _read_again(items: list[Scored], query: Query, reranker: str) -> list[Scored]:
+    """The first items in the order in which a cross-encoder's opinion leaves them."""
+    first, rest = items[:READ], items[READ:]
+    fits = relevance(reranker, query.text, [item.card.document for item in first])
+    read = [
+        replace(item, parts={**item.parts, "re-ranker": RERANKED * fit})
+        for item, fit in zip(first, fits, strict=True)
+    ]
+    return [*sorted(read, key=lambda i: (query.unwanted(i.card), -i.score, i.card.id)), *rest]
 
 
 def _seen(task: str, settings: Settings) -> dict[str, Seen]:
@@ -213,7 +230,7 @@ def search(
         UnknownTaskError: no card is of this task type.
         RegistryError: the store cannot be read.
     """
-    known = {card.task for card in store.all_cards()} | set(task_types())
+    known = {*store.records.tasks(), *task_types()}
     if task is not None and task not in known:
         raise unknown_task(task, known)
     wanted = Query.of(query, task, {})

@@ -139,6 +139,28 @@ class Settings(BaseSettings):
         "are kept.",
     )
     max_request_chars: int = Field(100_000, gt=0, description="The longest request taken.")
+    embedder: str = Field(
+        "",
+        description="What embeds model cards: a sentence-transformers folder or id, or the name of "
+        "a model at `embedder_base_url`. Empty: the packaged all-MiniLM-L6-v2.",
+    )
+    embedder_base_url: str = Field(
+        "",
+        pattern=r"^$|^https?://\S+$",
+        description="Base URL of an OpenAI-compatible server that embeds.",
+    )
+    embedder_api_key: SecretStr | None = Field(None, description="Its key, where it wants one.")
+    reranker: str = Field(
+        "",
+        description="A cross-encoder that reads the first candidates again: a folder or an id of "
+        "the Hub. Empty: none.",
+    )
+    chroma_url: str = Field(
+        "",
+        pattern=r"^$|^https?://\S+$",
+        description="A Chroma server (`chroma run`) that holds the registry's vectors, so that "
+        "several processes share it. Empty: files in the data folder.",
+    )
     data_dir: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("hugginggraph")),
         description="Folder of the registry's store.",

@@ -1,72 +1,80 @@
-"""The store of model cards: a Chroma collection on disk with one vector per card.
+"""The store of model cards: a Chroma collection with one vector per card, and a list beside it.
 
-A folder holds ``manifest.json``, the Chroma folder that it names, and a lock. The manifest says
-which record version and which embedder the vectors are of, and a hash of each card that is in. It
-is replaced after every batch, so a build that is killed goes on where it was, and opening a store
-that is up to date compares hashes and loads no encoder. A rebuild starts a new Chroma folder.
+A folder holds ``manifest.json`` and the folder that it names, in which are the vectors, the list of
+cards (``cards.sqlite``) and the index of words; and a lock. The manifest says which record version
+and which embedder the vectors are of. The list is written after every batch, so a build that is
+killed goes on where it was; where no source has changed, opening reads no card and loads no
+encoder. A rebuild starts a new folder.
 
-Not covered: a process that has the store open does not see what another one builds meanwhile.
+With the vectors on a Chroma server, the collection's metadata are the manifest, and the list is a
+copy that is brought up to date when a store is opened.
+
+Not covered: a process that has the store open does not see what another one builds meanwhile; and
+two machines that build the store of one server at the same time.
 """
 
 from __future__ import annotations
 
 import difflib
 import hashlib
-import json
 import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+import numpy as np
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from .cards import ModelCard, model_cards
+from .embedders import embedder_of
 from .embedding import Embedder, MiniLM
 from .errors import RegistryError, UnknownModelError
-from .hub import with_synced
+from .hub import synced_state, with_synced
 from .lexical import Lexical
+from .records import REBUILD, Records
 
 if TYPE_CHECKING:
     from langchain_chroma import Chroma
 
-RECORD_VERSION = 2
+    from .settings import Settings
+
+RECORD_VERSION = 3
 """Raised when ``ModelCard.document`` or what is stored of a card changes; older stores rebuild."""
 
-BATCH = 64
+BATCH = 256
+COLLECTION = "cards"
 MOST_ROWS = 5000
 LOCK_SECONDS = 600
-REBUILD = "Build it anew: `hugginggraph models build --rebuild`."
 
 Progress = Callable[[int, int], None]
 
 
 class Manifest(BaseModel):
-    """What a store's folder holds; ``cards`` is a hash by model id."""
-
-    model_config = ConfigDict(extra="forbid")
+    """Which vectors a store's folder, or a server's collection, holds."""
 
     record: int
     embedder: str
     dimension: int
-    chroma: str
-    cards: dict[str, str] = {}
+    chroma: str = ""
 
 
 class CardStore:
     """An open store. Threads may share it."""
 
     def __init__(
-        self, chroma: Chroma, embedder: Embedder, paths: Mapping[str, Path], size: int
+        self, chroma: Chroma, records: Records, embedder: Embedder, paths: Mapping[str, Path]
     ) -> None:
         self.embedder = embedder
+        self.records = records
         self._chroma = chroma
         self._paths = paths
-        self._size = size
+        self._size = len(records)
 
     @classmethod
     def open(
@@ -76,6 +84,8 @@ class CardStore:
         embedder: Embedder | None = None,
         *,
         rebuild: bool = False,
+        update: bool = True,
+        chroma_url: str = "",
         progress: Progress | None = None,
     ) -> CardStore:
         """The store in a folder, brought up to date with the cards.
@@ -84,37 +94,70 @@ class CardStore:
 
         Cards that are new or changed are embedded, others are left alone, those that vanished are
         removed. ``progress`` is told (done, total) of the cards to embed. One process builds at a
-        time; another waits for it.
+        time; another waits for it. With ``chroma_url`` the vectors are on a Chroma server; without
+        ``update`` what is there is then taken as it is, unless nothing is.
 
         Raises:
             RegistryError: the folder cannot be written, is damaged, or was built with another
-                embedder or by a later version; the hint names the command that rebuilds it.
+                embedder or by a later version, or the server cannot be reached; the hint names
+                the command that rebuilds it.
         """
         embedder = embedder or MiniLM()
-        sources = list(with_synced(folder, model_cards()) if cards is None else cards)
-        build = _Build(folder, {card.id: card for card in sources}, embedder, progress)
-        chroma = build.run(rebuild=rebuild)
-        paths = {card.id: card.path for card in sources if card.path}
-        return cls(chroma, embedder, paths, len(build.cards))
+        build = _Build(folder, cards, embedder, progress, chroma_url)
+        chroma, records = build.run(rebuild=rebuild, update=update)
+        paths = {card.id: card.path for card in build.installed if card.path}
+        return cls(chroma, records, embedder, paths)
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        *,
+        rebuild: bool = False,
+        update: bool = False,
+        progress: Progress | None = None,
+    ) -> CardStore:
+        """The store that is set, as `open` gives it; a server's is only read without ``update``.
+
+        Raises:
+            RegistryError: it, or its embedder, cannot be used.
+        """
+        return cls.open(
+            settings.registry_dir,
+            embedder=embedder_of(settings),
+            rebuild=rebuild,
+            update=update or not settings.chroma_url,
+            chroma_url=settings.chroma_url,
+            progress=progress,
+        )
 
     def __len__(self) -> int:
         return self._size
 
     @cached_property
-    def _cards(self) -> dict[str, ModelCard]:
-        with _chroma_errors():
-            found = self._chroma.get(include=["metadatas"])
-            records = (json.loads(metadata["card"]) for metadata in found["metadatas"])
-            return {r["id"]: ModelCard(**r, path=self._paths.get(r["id"])) for r in records}
-
-    @cached_property
     def lexical(self) -> Lexical:
-        """The index of words beside the vectors, made when first asked for."""
-        return Lexical({card.id: f"{card.id} {card.document}" for card in self.all_cards()})
+        """The index of words beside the vectors, made where it is not current."""
+        folder = self.records.path.parent / f"lexical-{self.records.fact('version') or 0}"
+        found = Lexical.load(folder)
+        if found is None:
+            found = Lexical.of(self.records.documents())
+            for old in folder.parent.glob("lexical-*"):
+                shutil.rmtree(old, ignore_errors=True)
+            found.save(folder)
+            found = Lexical.load(folder) or found
+        return found
+
+    def cards(self, ids: Iterable[str]) -> dict[str, ModelCard]:
+        """The cards of these ids that are there, by id."""
+        return {i: self._here(card) for i, card in self.records.cards(ids).items()}
+
+    def _here(self, card: ModelCard) -> ModelCard:
+        path = self._paths.get(card.id)
+        return card.model_copy(update={"path": path}) if path else card
 
     def all_cards(self) -> list[ModelCard]:
         """Every card."""
-        return list(self._cards.values())
+        return [self._here(card) for card in self.records.every()]
 
     def card(self, model_id: str) -> ModelCard:
         """The card of a model.
@@ -122,10 +165,11 @@ class CardStore:
         Raises:
             UnknownModelError: there is none; the message names the nearest ids.
         """
-        if model_id in self._cards:
-            return self._cards[model_id]
-        ids = {known.lower(): known for known in self._cards}
-        names = {known.rpartition("/")[2].lower(): known for known in self._cards}
+        if found := self.cards([model_id]):
+            return found[model_id]
+        listed = self.records.digests()
+        ids = {known.lower(): known for known in listed}
+        names = {known.rpartition("/")[2].lower(): known for known in listed}
         wanted = model_id.lower()
         near = difflib.get_close_matches(wanted, ids, n=3, cutoff=0.6)
         near_names = difflib.get_close_matches(wanted.rpartition("/")[2], names, n=3, cutoff=0.6)
@@ -148,35 +192,70 @@ class CardStore:
         if not len(self):
             return []
         with _chroma_errors():
-            found = self._chroma.similarity_search_by_vector_with_relevance_scores(
-                vector, k=min(k, len(self)), filter=dict(where) if where else None
+            found: Any = self._chroma._collection.query(
+                query_embeddings=np.asarray([vector], dtype=np.float32),
+                n_results=min(k, len(self)),
+                include=["distances"],
+                where=dict(where) if where else None,
             )
-        return [(self._cards[str(row.id)], 1.0 - distance) for row, distance in found]
+        near = dict(zip(found["ids"][0], found["distances"][0], strict=True))
+        return [(card, 1.0 - near[i]) for i, card in self.cards(near).items()]
+
+    def similarities(self, vector: list[float], ids: list[str]) -> dict[str, float]:
+        """The cosine similarity of a vector and each of these cards."""
+        if not ids:
+            return {}
+        with _chroma_errors():
+            found: Any = self._chroma._collection.get(ids=ids, include=["embeddings"])
+        rows = np.asarray(found["embeddings"], dtype=np.float32)
+        wanted = np.asarray(vector, dtype=np.float32)
+        lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(wanted)
+        cosines = (rows @ wanted / np.maximum(lengths, 1e-9)).tolist()
+        return dict(zip(found["ids"], cosines, strict=True))
 
 
 class _Build:
-    """Brings one folder up to date with a set of cards."""
+    """Brings one folder, or one server, up to date with a set of cards."""
 
     def __init__(
         self,
         folder: Path,
-        cards: Mapping[str, ModelCard],
+        cards: Iterable[ModelCard] | None,
         embedder: Embedder,
         progress: Progress | None,
+        url: str = "",
     ) -> None:
         self.folder = folder
-        self.cards = cards
         self.embedder = embedder
         self.progress = progress
-        self.hashes = {card.id: _hash(card) for card in cards.values()}
+        self.url = url
+        self.installed = model_cards() if cards is None else list(cards)
+        self.all_given = cards is not None
 
-    def run(self, *, rebuild: bool) -> Chroma:
+    @cached_property
+    def cards(self) -> dict[str, ModelCard]:
+        """Every card that the store should hold."""
+        all_ = self.installed if self.all_given else with_synced(self.folder, self.installed)
+        return {card.id: card for card in all_}
+
+    @cached_property
+    def stamp(self) -> str:
+        """What changes when a source does: of the installed cards themselves, and of the file of
+        the synced ones its size and time, so that opening a large store does not read it."""
+        digest = hashlib.sha256(str(RECORD_VERSION).encode())
+        for card in self.installed:
+            digest.update(_facts(card).encode())
+        if not self.all_given:
+            digest.update(synced_state(self.folder).encode())
+        return digest.hexdigest()
+
+    def run(self, *, rebuild: bool, update: bool) -> tuple[Chroma, Records]:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            if not rebuild and (chroma := self._up_to_date()):
-                return chroma
+            if not rebuild and (found := self._up_to_date(update)):
+                return found
             with FileLock(self.folder / "lock", timeout=LOCK_SECONDS):
-                return (None if rebuild else self._up_to_date()) or self._write(rebuild)
+                return (None if rebuild else self._up_to_date(update)) or self._write(rebuild)
         except Timeout as exc:
             raise RegistryError(
                 f"Another process has been building the registry in {self.folder} for more than "
@@ -189,15 +268,43 @@ class _Build:
                 "Give another one in HUGGINGGRAPH_DATA_DIR.",
             ) from exc
 
-    def _up_to_date(self) -> Chroma | None:
-        """The collection, where it holds exactly the cards wanted."""
+    def _up_to_date(self, update: bool) -> tuple[Chroma, Records] | None:
+        """The collection, where it holds the cards wanted, or any on a server not to be updated."""
         manifest = self._manifest()
-        if manifest is None or manifest.cards != self.hashes or manifest.record != RECORD_VERSION:
+        if manifest is None or manifest.record != RECORD_VERSION:
             return None
-        chroma = self._connect(manifest)
-        return chroma if _ids(chroma) == set(manifest.cards) else None
+        chroma, records = self._connect(manifest)
+        if self.url:
+            self._adopt(chroma, records)
+            if not update and len(records):
+                return chroma, records
+        current = records.fact("stamp") == self.stamp
+        return (chroma, records) if current and _count(chroma) == len(records) else None
+
+    def _adopt(self, chroma: Chroma, records: Records) -> None:
+        """Copy the list of a server's cards, where another process changed them since."""
+        there = str((chroma._collection.metadata or {}).get("stamp", ""))
+        if there and there == records.fact("copied") and _count(chroma) == len(records):
+            return
+        with _chroma_errors():
+            ids = _ids(chroma)
+            if gone := sorted(records.digests().keys() - ids):
+                records.drop(gone)
+            for start in range(0, len(ids), MOST_ROWS):
+                rows: Any = chroma._collection.get(
+                    limit=MOST_ROWS, offset=start, include=["metadatas"]
+                )
+                records.put(
+                    {
+                        i: (str(m["task"]), str(m["digest"]), str(m["card"]))
+                        for i, m in zip(rows["ids"], rows["metadatas"], strict=True)
+                    }
+                )
+        records.set_fact("copied", there)
 
     def _manifest(self) -> Manifest | None:
+        if self.url:
+            return self._refuse_others(self._served())
         path = self.folder / "manifest.json"
         try:
             manifest = Manifest.model_validate_json(path.read_bytes())
@@ -205,7 +312,28 @@ class _Build:
             return None
         except ValidationError as exc:
             raise RegistryError(f"The registry's {path} is damaged.", REBUILD) from exc
-        built = f"The registry in {self.folder} was built"
+        return self._refuse_others(manifest)
+
+    def _served(self) -> Manifest | None:
+        """What the server's collection says of itself; None where there is none."""
+        with _chroma_errors(self.url):
+            client = self._client("")
+            names = [str(getattr(one, "name", one)) for one in client.list_collections()]
+            if COLLECTION not in names:
+                return None
+            said = client.get_collection(COLLECTION, embedding_function=None).metadata or {}
+        try:
+            return Manifest.model_validate(said)
+        except ValidationError as exc:
+            raise RegistryError(
+                f"The collection '{COLLECTION}' on {self.url} is not of HuggingGraph.",
+                "Give another server in HUGGINGGRAPH_CHROMA_URL.",
+            ) from exc
+
+    def _refuse_others(self, manifest: Manifest | None) -> Manifest | None:
+        if manifest is None:
+            return None
+        built = f"The registry {f'on {self.url}' if self.url else f'in {self.folder}'} was built"
         if manifest.record > RECORD_VERSION:
             raise RegistryError(
                 f"{built} by a later version of HuggingGraph (record version {manifest.record}, "
@@ -221,49 +349,79 @@ class _Build:
             )
         return manifest
 
-    def _write(self, rebuild: bool) -> Chroma:
+    def _write(self, rebuild: bool) -> tuple[Chroma, Records]:
         """Add, change and remove what differs; only ever called under the lock."""
         manifest = None if rebuild else self._manifest()
         if manifest is None or manifest.record != RECORD_VERSION:
-            manifest = Manifest(
-                record=RECORD_VERSION,
-                embedder=self.embedder.name,
-                dimension=self.embedder.dimension,
-                chroma=f"chroma-{uuid.uuid4().hex[:12]}",
-            )
+            manifest = self._begin()
+        chroma, records = self._connect(manifest)
+        there, had = _ids(chroma), records.digests()
+        if lost := sorted(had.keys() - there):
+            records.drop(lost)
+        digests = {i: digest for i, digest in had.items() if i in there}
+        wanted = {card.id: _hash(card) for card in self.cards.values()}
+        with _chroma_errors(self.url):
+            vanished = sorted(there - wanted.keys())
+            for start in range(0, len(vanished), MOST_ROWS):
+                some = vanished[start : start + MOST_ROWS]
+                chroma._collection.delete(ids=some)
+                records.drop(some)
+            differ = [i for i, digest in wanted.items() if digests.get(i) != digest]
+            recounted = [i for i in differ if _same_text(digests.get(i, ""), wanted[i])]
+            for start in range(0, len(recounted), MOST_ROWS):
+                some = recounted[start : start + MOST_ROWS]
+                facts: Any = [_metadata(self.cards[i], wanted[i], whole=True) for i in some]
+                chroma._collection.update(ids=some, metadatas=facts)
+                self._list(records, some, wanted)
+        again = set(recounted)
+        changed = [i for i in differ if i not in again]
+        for start in range(0, len(changed), BATCH):
+            if self.progress:
+                self.progress(start, len(changed))
+            some = changed[start : start + BATCH]
+            vectors = self.embedder.embed_documents([self.cards[i].document for i in some])
+            facts = [_metadata(self.cards[i], wanted[i]) for i in some]
+            with _chroma_errors(self.url):
+                chroma._collection.upsert(ids=some, embeddings=vectors, metadatas=facts)  # type: ignore[arg-type]  # lists will do
+            self._list(records, some, wanted)
+        if self.progress and changed:
+            self.progress(len(changed), len(changed))
+        if self.url:
+            said = manifest.model_dump() | {"stamp": uuid.uuid4().hex}
+            with _chroma_errors(self.url):
+                chroma._collection.modify(metadata=said)
+            records.set_fact("copied", said["stamp"])
+        records.set_fact("stamp", self.stamp)
+        return chroma, records
+
+    def _list(self, records: Records, ids: list[str], digests: Mapping[str, str]) -> None:
+        listed = ((i, self.cards[i]) for i in ids)
+        records.put({i: (card.task, digests[i], _facts(card)) for i, card in listed})
+
+    def _begin(self) -> Manifest:
+        """Start from nothing, and forget what was there."""
+        manifest = Manifest(
+            record=RECORD_VERSION,
+            embedder=self.embedder.name,
+            dimension=self.embedder.dimension,
+            chroma="" if self.url else f"chroma-{uuid.uuid4().hex[:12]}",
+        )
+        if self.url:
+            with _chroma_errors(self.url):
+                client = self._client("")
+                if COLLECTION in [str(getattr(c, "name", c)) for c in client.list_collections()]:
+                    client.delete_collection(COLLECTION)
+            shutil.rmtree(self._list_folder(""), ignore_errors=True)
+        else:
             self._save(manifest)
             for old in self.folder.glob("chroma-*"):
                 shutil.rmtree(old, ignore_errors=True)
-        chroma = self._connect(manifest)
-        there = _ids(chroma)
-        manifest.cards = {i: digest for i, digest in manifest.cards.items() if i in there}
-        with _chroma_errors():
-            if vanished := sorted(there - self.cards.keys()):
-                chroma.delete(ids=vanished)
-                manifest.cards = {i: d for i, d in manifest.cards.items() if i in self.cards}
-            differ = [i for i, digest in self.hashes.items() if manifest.cards.get(i) != digest]
-            recounted = [i for i in differ if _same_text(manifest.cards.get(i, ""), self.hashes[i])]
-            for start in range(0, len(recounted), MOST_ROWS):
-                some = recounted[start : start + MOST_ROWS]
-                facts: Any = [_metadata(self.cards[i], whole=True) for i in some]
-                chroma._collection.update(ids=some, metadatas=facts)
-                manifest.cards |= {i: self.hashes[i] for i in some}
-            again = set(recounted)
-            changed = [i for i in differ if i not in again]
-            for start in range(0, len(changed), BATCH):
-                if self.progress:
-                    self.progress(start, len(changed))
-                some = changed[start : start + BATCH]
-                cards = [self.cards[i] for i in some]
-                chroma.add_texts(
-                    [card.document for card in cards], [_metadata(c) for c in cards], some
-                )
-                manifest.cards |= {i: self.hashes[i] for i in some}
-                self._save(manifest)
-        if self.progress and changed:
-            self.progress(len(changed), len(changed))
-        self._save(manifest)
-        return chroma
+        return manifest
+
+    def _list_folder(self, chroma: str) -> Path:
+        """The folder of the list of cards: beside the vectors, or of the server's own."""
+        name = f"server-{hashlib.sha256(self.url.encode()).hexdigest()[:12]}"
+        return self.folder / (name if self.url else chroma)
 
     def _save(self, manifest: Manifest) -> None:
         path = self.folder / "manifest.json"
@@ -271,22 +429,49 @@ class _Build:
         draft.write_text(manifest.model_dump_json(), encoding="utf-8")
         draft.replace(path)
 
-    def _connect(self, manifest: Manifest) -> Chroma:
-        with _chroma_errors():
-            import chromadb
-            from chromadb.config import Settings
+    def _client(self, chroma: str) -> Any:
+        import chromadb
+        from chromadb.config import Settings as ChromaSettings
+
+        quiet = ChromaSettings(anonymized_telemetry=False)
+        if not self.url:
+            return chromadb.PersistentClient(str((self.folder / chroma).resolve()), quiet)
+        return _server(self.url)
+
+    def _connect(self, manifest: Manifest) -> tuple[Chroma, Records]:
+        with _chroma_errors(self.url):
             from langchain_chroma import Chroma
 
-            client = chromadb.PersistentClient(
-                str((self.folder / manifest.chroma).resolve()),
-                Settings(anonymized_telemetry=False),
-            )
-            return Chroma(
-                "cards",
+            said = {"collection_metadata": manifest.model_dump()} if self.url else {}
+            chroma = Chroma(
+                COLLECTION,
                 embedding_function=self.embedder,
-                client=client,
+                client=self._client(manifest.chroma),
                 collection_configuration={"hnsw": {"space": "cosine"}},
+                **said,  # type: ignore[arg-type]  # keywords of two types
             )
+        return chroma, Records(self._list_folder(manifest.chroma))
+
+
+@cache
+def _server(url: str) -> Any:
+    """The process's one client of a server: each holds connections that it does not close."""
+    import chromadb
+    from chromadb.config import Settings as ChromaSettings
+
+    parts = urlsplit(url)
+    secure = parts.scheme == "https"
+    return chromadb.HttpClient(
+        str(parts.hostname),
+        parts.port or (443 if secure else 8000),
+        ssl=secure,
+        settings=ChromaSettings(anonymized_telemetry=False),
+    )
+
+
+def _count(chroma: Chroma) -> int:
+    with _chroma_errors():
+        return int(chroma._collection.count())
 
 
 def _ids(chroma: Chroma) -> set[str]:
@@ -295,7 +480,7 @@ def _ids(chroma: Chroma) -> set[str]:
 
 
 @contextmanager
-def _chroma_errors() -> Iterator[None]:
+def _chroma_errors(url: str = "") -> Iterator[None]:
     """Chroma's errors as ours. It raises many kinds, and Rust's panics as bare exceptions."""
     try:
         yield
@@ -304,6 +489,11 @@ def _chroma_errors() -> Iterator[None]:
     except BaseException as exc:
         if not isinstance(exc, Exception) and type(exc).__name__ != "PanicException":
             raise
+        if url:
+            raise RegistryError(
+                f"The Chroma server {url} does not answer as it should: {exc!s:.200}",
+                "Start it (`chroma run`), or unset HUGGINGGRAPH_CHROMA_URL to use files instead.",
+            ) from exc
         reason = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
         raise RegistryError(f"The registry's store is damaged: {reason}", REBUILD) from exc
 
@@ -324,9 +514,11 @@ def _same_text(one: str, other: str) -> bool:
     return bool(one) and one.partition("-")[0] == other.partition("-")[0]
 
 
-def _metadata(card: ModelCard, *, whole: bool = False) -> dict[str, str | int | bool | None]:
+def _metadata(
+    card: ModelCard, digest: str, *, whole: bool = False
+) -> dict[str, str | int | bool | None]:
     """What Chroma keeps of a card; ``whole`` names what is not known too, so that it is removed."""
     names = ("task", "library", "license", "gated", "base_only", "size_bytes", "downloads")
     values = {name: getattr(card, name) for name in (*names, "source")}
     known = {k: v for k, v in values.items() if whole or v is not None}
-    return known | {"card": _facts(card)}
+    return known | {"card": _facts(card), "digest": digest}

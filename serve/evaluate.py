@@ -177,6 +177,41 @@ def retrieval(
         Console().print(_retrieval_table(found))
 
 
+@evaluate.command("scale")
+def scale(
+    cards: Annotated[int, typer.Option(min=1, help="How many cards to make.")] = 100_000,
+    chroma: Annotated[
+        str, typer.Option(help="A Chroma server to load them onto; what it holds is lost.")
+    ] = "",
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measure load rate, disk, memory and query time of a store of many made cards."""
+    from tempfile import TemporaryDirectory
+
+    from rich.console import Console
+
+    from hugginggraph.evals import OWN_REQUESTS, read_labelled, scale_report
+
+    from .cli import print_json
+    from .terminal import counting
+
+    asked = [
+        (labelled.request.text, sorted(labelled.shape.tools)[0])
+        for labelled in read_labelled(OWN_REQUESTS)
+        if labelled.shape.tools
+    ][:200]
+    with (
+        TemporaryDirectory(prefix="hugginggraph-scale-", ignore_cleanup_errors=True) as folder,
+        counting("Loading") as progress,
+    ):
+        found = scale_report(cards, Path(folder), asked, chroma_url=chroma, progress=progress)
+    if json_:
+        print_json({"cards": cards, **found})
+    else:
+        for name, value in found.items():
+            Console(highlight=False).print(f"{name:<24} {value:>18,.2f}")
+
+
 def _retrieval_table(found: dict[str, Scores]) -> Table:
     from rich.table import Table
 

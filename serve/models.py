@@ -55,7 +55,7 @@ def build(
     """Build the store of model cards; done already, it takes no time."""
     from .cli import settings_for
 
-    store = open_store(settings_for(), rebuild=rebuild)
+    store = open_store(settings_for(), rebuild=rebuild, update=True)
     Console().print(f"The registry holds {len(store)} models.")
 
 
@@ -99,7 +99,7 @@ def sync(
             report = fetch(
                 settings.registry_dir, tasks=task or (), limit=limit, since=day, progress=progress
             )
-    store = open_store(settings)
+    store = open_store(settings, update=True)
     if json_:
         print_json({**asdict(report), "models": len(store)})
     else:
@@ -151,17 +151,19 @@ def _planned(
 
     from .session import Session
 
-    state = Session(settings, show=False).plan(request, [str(path) for path in files])
+    session = Session(settings, show=False)
+    state = session.plan(request, [str(path) for path in files])
+    session._runner.close()  # nothing runs after a plan
     if state.get("error"):
         raise HuggingGraphError.from_json(state["error"])
     return [(step["task"], step["args"]) for step in (state.get("plan") or {}).get("tasks", [])]
 
 
-def open_store(settings: Settings, *, rebuild: bool = False) -> CardStore:
+def open_store(settings: Settings, *, rebuild: bool = False, update: bool = False) -> CardStore:
     """The registry's store, with a progress bar while it is built."""
     from hugginggraph.registry import CardStore
 
     from .terminal import building
 
     with building() as progress:
-        return CardStore.open(settings.registry_dir, progress=progress, rebuild=rebuild)
+        return CardStore.of(settings, rebuild=rebuild, update=update, progress=progress)

@@ -35,7 +35,10 @@ def test_the_encoder_agrees_with_the_reference_of_transformers() -> None:
         hidden = model(**inputs).last_hidden_state
     kept = inputs["attention_mask"].unsqueeze(-1)
     expected = torch.nn.functional.normalize((hidden * kept).sum(1) / kept.sum(1), dim=1)
-    assert np.abs(np.array(MiniLM().embed_documents(TEXTS)) - expected.numpy()).max() < 1e-5
+    queries = np.array([MiniLM().embed_query(text) for text in TEXTS])
+    assert np.abs(queries - expected.numpy()).max() < 1e-5
+    documents = np.array(MiniLM().embed_documents(TEXTS))  # in bfloat16 where the CPU has it
+    assert (documents * expected.numpy()).sum(1).min() > 0.999
 
 
 def test_vectors_keep_the_order_of_the_texts_and_have_length_one() -> None:
@@ -44,7 +47,7 @@ def test_vectors_keep_the_order_of_the_texts_and_have_length_one() -> None:
     assert vectors.shape == (6, encoder.dimension) == (6, 384)
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     for text, vector in zip(TEXTS, vectors, strict=True):
-        assert np.allclose(encoder.embed_query(text), vector, atol=1e-5)
+        assert np.dot(encoder.embed_query(text), vector) > 0.999
     assert encoder.embed_documents([]) == []
 
 

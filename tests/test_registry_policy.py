@@ -115,7 +115,7 @@ def test_policies_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch)
     assert settings.pinned_models == {"translation": "acme/x"}
     assert settings.denied == ("ajax", "acme/y")
     monkeypatch.setenv("HUGGINGGRAPH_DENIED", "ajax")
-    with pytest.raises(SettingsError, match="HUGGINGGRAPH_DENIED.*JSON"):
+    with pytest.raises(SettingsError, match=r"HUGGINGGRAPH_DENIED.*JSON"):
         load_settings()
 
 

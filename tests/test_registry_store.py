@@ -243,3 +243,73 @@ def test_an_empty_store_finds_nothing(tmp_path: Path) -> None:
     store = CardStore.open(tmp_path, [])
     assert store.search(MiniLM().embed_query("anything"), 5) == []
     assert store.all_cards() == []
+
+
+def test_a_store_that_another_process_holds_is_named_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from filelock import FileLock
+
+    monkeypatch.setattr("hugginggraph.registry.store.LOCK_SECONDS", 0.1)
+    with (
+        FileLock(tmp_path / "lock"),
+        pytest.raises(RegistryError, match=r"Another process has been building.*Wait for it"),
+    ):
+        CardStore.open(tmp_path, CARDS)
+
+
+@pytest.mark.parametrize("kept", [0, 1000, 8192])
+def test_a_half_written_list_is_named_with_its_remedy_or_built_again(
+    tmp_path: Path, kept: int
+) -> None:
+    built, damaged = tmp_path / "built", tmp_path / "damaged"
+    CardStore.open(built, CARDS)
+    shutil.copytree(built, damaged)
+    listed = next(damaged.glob("chroma-*/cards.sqlite"))
+    for wal in listed.parent.glob("cards.sqlite-*"):
+        wal.unlink()
+    listed.write_bytes(listed.read_bytes()[:kept])
+    try:
+        store = CardStore.open(damaged, CARDS)
+    except RegistryError as exc:
+        assert "hugginggraph models build --rebuild" in str(exc)
+        store = CardStore.open(damaged, CARDS, rebuild=True)
+    assert {c.id for c in store.all_cards()} == {c.id for c in CARDS}
+
+
+def test_an_index_of_words_that_is_lost_or_damaged_is_made_again(tmp_path: Path) -> None:
+    CardStore.open(tmp_path, CARDS).lexical.scores("photo")
+    index = next(tmp_path.glob("chroma-*/lexical-*"))
+    (index / "words-rows.npy").write_bytes(b"junk")
+    words, _ = CardStore.open(tmp_path, CARDS).lexical.scores("photo")
+    assert words.max() > 0
+
+
+def test_of_two_cards_with_one_id_the_last_is_kept(tmp_path: Path) -> None:
+    twice = [CARDS[0], CARDS[0].model_copy(update={"description": "The later one."})]
+    assert CardStore.open(tmp_path, twice).all_cards() == twice[1:]
+
+
+def test_a_change_in_the_sources_is_seen_without_reading_every_card(tmp_path: Path) -> None:
+    CardStore.open(tmp_path, CARDS)
+    more = CardStore.open(tmp_path, [*CARDS, card("acme/new", text="Quite new.")])
+    assert len(more) == 4
+    assert "acme/new" in more.lexical.rows
+    assert more.lexical.best(more.lexical.scores("quite new")[0], 1) == ["acme/new"]
+
+
+def test_a_large_store_finds_by_meaning_and_by_words_as_a_small_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hugginggraph.registry import rank_cards
+
+    cards = [*CARDS, *many(300)]
+    store = CardStore.open(tmp_path, cards)
+    small = [c.id for c, _ in rank_cards(store, "write down speech")][:1]
+    monkeypatch.setattr("hugginggraph.registry.ranking.SMALL_STORE", 0)
+    large = [c.id for c, _ in rank_cards(store, "write down speech")][:1]
+    assert small == large == ["acme/whisper-tiny"]
+    task = ("automatic-speech-recognition",)
+    assert [c.id for c, _ in rank_cards(store, "zzz", tasks=task, only=True)] == small
+    named = [c.id for c, _ in rank_cards(store, "model-277")][:1]
+    assert named == ["acme/model-277"]
