@@ -17,7 +17,6 @@ from .display import (
     plan_words as plan_words,
     task_states as task_states,
 )
-from .execute import Gate as Gate, make_execute as make_execute, path_lengths as path_lengths
 from .gate import Gate as Gate, path_lengths as path_lengths
 from .ingest import gather as gather, named_files as named_files
 from .llm import LLM as LLM, chat_model as chat_model, read_json as read_json

@@ -17,6 +17,7 @@ _GAP = (16, 34)
 _MARKS = {
     "queued": "·", "running": "▸", "done": "✓", "failed": "✗", "skipped": "–", "stopped": "–",
 }  # fmt: skip
+_AT_WORK = ("waiting", "fetching", "loading", "running")
 _STYLE = (
     ".hg-plan{font:500 13px/1.3 system-ui,sans-serif;max-width:none}"
     ".hg-task rect{fill:var(--hg-box,#fff);stroke:var(--hg-line,#c9ced6);stroke-width:1.25}"
@@ -61,8 +62,8 @@ def plan_svg(
 
     Args:
         plan: a plan as state holds it.
-        states: by task id ``state`` (queued, running, done, failed, skipped, stopped), ``model``,
-            ``seconds`` and ``note``, as ``task_states`` gives them.
+        states: by task id ``state``, ``model`` and ``seconds``, as ``task_states`` gives them;
+            ``done`` and ``total`` of a task at work as the stream tells them.
         columns: boxes in a row at most; the width follows.
     """
     places, (width, height) = _places(plan["tasks"], columns)
@@ -136,7 +137,10 @@ def _edge(source: tuple[float, float], target: tuple[float, float]) -> str:
 
 def _box(task: Mapping[str, Any], place: tuple[float, float], now: Mapping[str, Any]) -> str:
     state = now.get("state", "queued")
-    note = now.get("note") or str(now.get("model", "")).rpartition("/")[2] or state
+    note = str(now.get("model", "")).rpartition("/")[2] or state
+    if state in _AT_WORK:
+        far = f" {100 * now['done'] // now['total']} %" if now.get("total") else ""
+        note, state = (f"{state}{far}" if far or state != "running" else note), "running"
     seconds = f"{now['seconds']:.1f} s" if state == "done" and "seconds" in now else ""
     note = note if state not in ("failed", "skipped", "stopped") else state
     x, y = place
@@ -198,7 +202,9 @@ def embedded(resource: Mapping[str, Any], said: str) -> str:
     label = escape(said[:300], quote=True)
     if resource["kind"] in ("audio", "video"):
         tag = resource["kind"]
-        return f'<{tag} controls aria-label="{label}" src="{source}" style="max-width:480px"></{tag}>'
+        return (
+            f'<{tag} controls aria-label="{label}" src="{source}" style="max-width:480px"></{tag}>'
+        )
     if mime.startswith("image/"):
         return f'<img alt="{label}" src="{source}" style="max-width:480px">'
     return f'<a download="{escape(path.name)}" href="{source}">{escape(path.name)}</a>'

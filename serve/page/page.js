@@ -41,7 +41,8 @@ window.hugginggraph = {
       if (!button || !element.contains(button)) return;
       if ("theme" in button.dataset) return this.theme(!document.body.classList.contains("dark"));
       const act = button.dataset.act;
-      if (act) trigger("click", { act, value: button.dataset.value ?? null });
+      const written = button.closest(".hg-approve")?.querySelector("textarea").value;
+      if (act) trigger("click", { act, value: button.dataset.value ?? written ?? null });
       button.closest("details.hg-menu")?.removeAttribute("open");
     });
   },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import mimetypes
 import re
 from collections.abc import Mapping, Sequence
@@ -51,13 +52,13 @@ def turn_html(turn: Turn, number: int) -> str:
         parts.append(f'<p class="hg-stage" role="status"><i></i>{escape(turn.stage)} …</p>')
     elif turn.status == "stopped":
         parts.append(_stopped())
+    elif turn.status == "waiting" and turn.review:
+        parts.append(_approval(turn.review))
     elif turn.trouble:
         parts.append(f'<p class="hg-trouble" role="alert">{escape(turn.trouble)}</p>')
-    if turn.status not in ("running", "stopped") and state.get("answer"):
+    if turn.status not in ("running", "waiting", "stopped") and state.get("answer"):
         parts.append(_answer(state))
-    return (
-        f'<article class="hg-turn hg-is-{turn.status}" id="turn-{number}">{"".join(parts)}</article>'
-    )
+    return f'<article class="hg-turn hg-is-{turn.status}" id="turn-{number}">{"".join(parts)}</article>'
 
 
 def _asked(state: Mapping[str, Any]) -> str:
@@ -120,7 +121,7 @@ def _value(result: Mapping[str, Any], said: str) -> str:
     value = result["value"]
     if result["kind"] in ("labels", "boxes") and isinstance(value, list) and value:
         rows = "".join(
-            f'<li><span>{escape(str(item["label"]))}</span>'
+            f"<li><span>{escape(str(item['label']))}</span>"
             f'<meter min="0" max="1" value="{float(item["score"]):.3f}" '
             f'aria-label="score of {escape(str(item["label"]), quote=True)}"></meter>'
             f"<small>{float(item['score']):.2f}</small></li>"
@@ -152,6 +153,28 @@ def _why(key: str, turn: Turn, result: Mapping[str, Any]) -> str:
     )
 
 
+def _approval(review: Mapping[str, Any]) -> str:
+    """The panel on which a plan is approved, edited or rejected."""
+    action = review["action_requests"][0]
+    edited = json.dumps(action["args"], indent=1, ensure_ascii=False)
+    told = "".join(f"<p>{escape(each)}</p>" for each in action["description"].split("\n\n")[:-1])
+    models = "".join(
+        f"<li>{escape(str(task['id']))} {escape(task['task'])} "
+        f"<code>{escape(str(action['args']['models'].get(str(task['id'])) or 'no model'))}</code>"
+        "</li>"
+        for task in action["args"]["tasks"]
+    )
+    return (
+        f'<section class="hg-approve" aria-label="Approve the plan">{told}<h3>Run this plan?</h3>'
+        f"<ul>{models}</ul><details><summary>Edit it</summary>"
+        f'<textarea aria-label="Tasks and models as JSON" spellcheck="false">{escape(edited)}'
+        '</textarea></details><div class="hg-buttons">'
+        '<button class="hg-go" data-act="approve">Run it</button>'
+        '<button data-act="edit">Run as edited</button>'
+        '<button data-act="reject">Plan anew</button></div></section>'
+    )
+
+
 def _stopped() -> str:
     return (
         '<p class="hg-stopped" role="status">Stopped. What was finished is kept.'
@@ -161,7 +184,9 @@ def _stopped() -> str:
 
 def _answer(state: Mapping[str, Any]) -> str:
     seconds = (state.get("usage") or {}).get("seconds", 0.0)
-    text = escape(_short_names(state["answer"], state))
+    lines = str(state["answer"]).split("\n")
+    said = "\n".join(line for line in lines if not line.startswith("Models: "))
+    text = escape(_short_names(said, state))
     return (
         f'<div class="hg-answer" role="status"><p>{text}</p><small>{seconds:.1f} s in all</small>'
         "</div>"
@@ -195,7 +220,9 @@ def media(resource: Mapping[str, Any], said: str) -> str:
         tag = "video" if mime.startswith("video/") else "audio"
         return f'<{tag} controls preload="metadata" aria-label="{label}" src="{url}"></{tag}>'
     if mime.startswith("image/"):
-        return f'<a href="{url}" target="_blank" rel="noopener">{_picture(str(path), said[:300])}</a>'
+        return (
+            f'<a href="{url}" target="_blank" rel="noopener">{_picture(str(path), said[:300])}</a>'
+        )
     return f'<a class="hg-file" href="{url}" target="_blank" rel="noopener">{escape(path.name)}</a>'
 
 
