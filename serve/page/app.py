@@ -213,7 +213,7 @@ def header(known: dict[str, Any]) -> str:
         for each in reversed(known["chats"])
     )
     menu = (
-        f'<details class="hg-menu"><summary>Earlier chats</summary><nav>{chats}</nav></details>'
+        f'<details class="hg-menu"><summary>Chats</summary><nav>{chats}</nav></details>'
         if chats
         else ""
     )

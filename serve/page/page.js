@@ -32,6 +32,7 @@ window.hugginggraph = {
       if (more || (near && turns)) scrollTo({ top: document.documentElement.scrollHeight });
     };
     paint();
+    this.wearTheme();
     watch("value", paint);
   },
 
@@ -48,8 +49,14 @@ window.hugginggraph = {
   },
 
   theme(dark) {
-    document.body.classList.toggle("dark", dark);
     localStorage.setItem("hugginggraph-theme", dark ? "dark" : "light");
+    this.wearTheme();
+  },
+
+  // The theme that was chosen; the system's where none was.
+  wearTheme() {
+    const wanted = localStorage.getItem("hugginggraph-theme");
+    if (wanted) document.body.classList.toggle("dark", wanted === "dark");
   },
 
   // Says when the server does not answer, and takes the chat up again when it does.
@@ -70,9 +77,6 @@ window.hugginggraph = {
 
 addEventListener("DOMContentLoaded", () => {
   document.documentElement.lang = "en";
-  const wanted = localStorage.getItem("hugginggraph-theme");
-  const put = () => { if (wanted) document.body.classList.toggle("dark", wanted === "dark"); };
-  put();
-  setTimeout(put, 0);
+  hugginggraph.wearTheme();
   hugginggraph.watchServer();
 });

@@ -28,7 +28,7 @@ def conversation(turns: Sequence[Turn], examples: Sequence[Example]) -> str:
 def _welcome(examples: Sequence[Example]) -> str:
     cards = "".join(
         f'<button class="hg-example" data-act="example" data-value="{number}">'
-        f"{''.join(_picture(path, f'Example picture {Path(path).name}') for path in files)}"
+        f"{''.join(map(_sample, files))}"
         f"<span>{escape(request)}</span></button>"
         for number, (request, files) in enumerate(examples)
     )
@@ -38,6 +38,12 @@ def _welcome(examples: Sequence[Example]) -> str:
         f'does each step and why, and what comes out.</p><div class="hg-examples">{cards}</div>'
         "</section>"
     )
+
+
+def _sample(path: str) -> str:
+    if (mimetypes.guess_type(path)[0] or "").startswith("image/"):
+        return _picture(path, f"Example picture {Path(path).name}")
+    return f'<span class="hg-sheet" aria-hidden="true">{escape(Path(path).suffix[1:])}</span>'
 
 
 def turn_html(turn: Turn, number: int) -> str:
@@ -58,7 +64,10 @@ def turn_html(turn: Turn, number: int) -> str:
         parts.append(f'<p class="hg-trouble" role="alert">{escape(turn.trouble)}</p>')
     if turn.status not in ("running", "waiting", "stopped") and state.get("answer"):
         parts.append(_answer(state))
-    return f'<article class="hg-turn hg-is-{turn.status}" id="turn-{number}">{"".join(parts)}</article>'
+    return (
+        f'<article class="hg-turn hg-is-{turn.status}" id="turn-{number}">'
+        f"{''.join(parts)}</article>"
+    )
 
 
 def _asked(state: Mapping[str, Any]) -> str:
@@ -77,8 +86,8 @@ def _resource(path: str) -> dict[str, Any]:
 
 def _plan(plan: Mapping[str, Any], turn: Turn) -> str:
     drawn = "".join(
-        f'<div class="hg-{width}">{plan_svg(plan, turn.tasks, columns=columns)}</div>'
-        for width, columns in (("wide", 4), ("narrow", 2))
+        f'<div class="hg-{width}">{plan_svg(plan, turn.tasks, columns=columns, box=box)}</div>'
+        for width, columns, box in (("wide", 3, 240), ("narrow", 2, 165))
     )
     by = "the built-in planner" if plan.get("planner") == "builtin" else "the LLM planner"
     mended = "".join(f"<li>{escape(line)}</li>" for line in plan.get("repairs") or [])
