@@ -41,7 +41,7 @@ def test_a_picture_is_uploaded_and_its_boxes_come_back_and_are_there_after_a_rel
         with capsys.disabled():
             sys.stdout.write(f"\npage: chat ready {painted:.2f} s, plan {planned:.2f} s\n")
         assert painted < 8 and planned < 8
-        assert tab.evaluate("image => image.decode().then(() => image.naturalWidth)", boxes) == 512
+        assert tab.evaluate("image => image.decode().then(() => image.naturalWidth)", boxes) == 480
         assert "orange heart" in (boxes.get_attribute("alt") or "")
         assert tab.locator("#hg-talk img:not([alt])").count() == 0
         assert EVIL in tab.inner_text(".hg-asked > p")

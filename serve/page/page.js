@@ -75,8 +75,5 @@ window.hugginggraph = {
   },
 };
 
-addEventListener("DOMContentLoaded", () => {
-  document.documentElement.lang = "en";
-  hugginggraph.wearTheme();
-  hugginggraph.watchServer();
-});
+hugginggraph.wearTheme();
+hugginggraph.watchServer();
