@@ -209,6 +209,10 @@ class Chats:
             run.task.cancel()
             with suppress(asyncio.CancelledError):
                 await run.task
+            if not run.over:  # it had not begun yet
+                run.turn.end("stopped")
+                run.over = True
+                run.tell()
 
     async def follow(self, thread: str) -> AsyncIterator[Turn]:
         """The turn at work, again with every event, and a last time when it is over."""
