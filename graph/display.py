@@ -118,7 +118,7 @@ def _places(
         rows += [same[i : i + columns] for i in range(0, len(same), columns)]
     widest = max(map(len, rows), default=1)
     width = widest * (box + _GAP[0]) - _GAP[0] + 4
-    places = {}
+    places: dict[int, tuple[float, float]] = {}
     for y, row in enumerate(rows):
         left = (width - (len(row) * (box + _GAP[0]) - _GAP[0])) / 2
         for x, number in enumerate(row):

@@ -8,7 +8,7 @@ from typing import Any
 
 from langchain.agents import create_agent
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
-from langchain_core.messages import AIMessage, ToolCall
+from langchain_core.messages import AIMessage, HumanMessage, ToolCall
 from langchain_core.runnables import Runnable
 
 from hugginggraph.graph import Parts
@@ -35,7 +35,7 @@ def test_an_agent_calls_a_task_type_reads_its_result_and_is_told_of_an_error(
     lines = [AIMessage("", tool_calls=[call]), AIMessage("There are five objects.")]
     model = Scripted(messages=iter(lines))
     agent = create_agent(model, tools=[tools["object-detection"], tools["canny-control"]])
-    out = agent.invoke({"messages": [("human", "What is in the picture?")]})
+    out = agent.invoke({"messages": [HumanMessage("What is in the picture?")]})
     kinds = [message.type for message in out["messages"]]
     assert kinds == ["human", "ai", "tool", "ai"]
     assert model.offered == ["object-detection", "canny-control"]

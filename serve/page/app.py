@@ -10,6 +10,7 @@ import json
 import mimetypes
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,10 +68,20 @@ def mount_page(
     """
     alive = f"{path.rstrip('/')}/page/alive"
     app.add_api_route(alive, lambda: {"alive": True}, include_in_schema=False)
+    chats = Chats(parts, checkpointer)
+    inner = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[Any]:
+        async with inner(app) as state:
+            yield state
+            await chats.close()
+
+    app.router.lifespan_context = lifespan
     artifacts = Path(parts.settings.artifacts_dir).absolute()
     mounted: FastAPI = gr.mount_gradio_app(
         app,
-        build_page(Chats(parts, checkpointer)),
+        build_page(chats),
         path=path,
         allowed_paths=[str(artifacts), str(_SAMPLES)],
         max_file_size=MAX_UPLOAD,

@@ -105,6 +105,14 @@ class Chats:
         self._graph: Any = None
         self._opening = asyncio.Lock()
         self._runs: dict[str, Run] = {}
+        self._connection: Any = None
+
+    async def close(self) -> None:
+        """Stop what runs and let go of the store, whose thread would keep the process alive."""
+        for thread in list(self._runs):
+            await self.stop(thread)
+        if self._connection is not None:
+            await self._connection.close()
 
     async def graph(self) -> Any:
         """The graph on the store of threads, opened on first use."""
@@ -116,9 +124,8 @@ class Chats:
 
                     path = self.parts.settings.data_dir / "threads.sqlite"
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    connection = aiosqlite.connect(path, timeout=30)
-                    connection.daemon = True  # a server that ends does not wait for it
-                    saver = AsyncSqliteSaver(await connection)
+                    saver = AsyncSqliteSaver(await aiosqlite.connect(path, timeout=30))
+                    self._connection = saver.conn
                     await saver.setup()
                     self._checkpointer = saver
                 self._graph = build_graph(self._checkpointer, parts=self.parts)
@@ -168,7 +175,7 @@ class Chats:
         """
         if not self.running(thread):
             values = (await (await self.graph()).aget_state(_config(thread))).values
-            given = Command(resume={"decisions": [decision]}) if decision else None
+            given: Any = Command(resume={"decisions": [decision]}) if decision else None
             self._begin(thread, Turn(dict(values), "running"), given, Context())
 
     def _begin(self, thread: str, turn: Turn, given: Any, context: Context) -> None:
