@@ -23,13 +23,12 @@ window.hugginggraph = {
   draw(element, props, watch) {
     const paint = () => {
       const root = element.querySelector(".hg-talk");
-      const near = innerHeight + scrollY > document.documentElement.scrollHeight - 160;
       const fresh = document.createElement("template");
       fresh.innerHTML = props.value || "";
       const turns = root.querySelectorAll(".hg-turn").length;
       this.morph(root, fresh.content);
-      const more = root.querySelectorAll(".hg-turn").length > turns;
-      if (more || (near && turns)) scrollTo({ top: document.documentElement.scrollHeight });
+      const all = root.querySelectorAll(".hg-turn");
+      if (all.length > turns) all[all.length - 1].scrollIntoView({ block: "start" });
     };
     paint();
     this.wearTheme();

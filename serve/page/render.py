@@ -53,7 +53,6 @@ def turn_html(turn: Turn, number: int) -> str:
     plan = state.get("plan")
     if plan and plan["tasks"]:
         parts.append(_plan(plan, turn))
-        parts += [_result(task, turn) for task in plan["tasks"]]
     if turn.status == "running":
         parts.append(f'<p class="hg-stage" role="status"><i></i>{escape(turn.stage)} …</p>')
     elif turn.status == "stopped":
@@ -64,6 +63,8 @@ def turn_html(turn: Turn, number: int) -> str:
         parts.append(f'<p class="hg-trouble" role="alert">{escape(turn.trouble)}</p>')
     if turn.status not in ("running", "waiting", "stopped") and state.get("answer"):
         parts.append(_answer(state))
+    if plan and plan["tasks"]:
+        parts += [_result(task, turn) for task in plan["tasks"]]
     return (
         f'<article class="hg-turn hg-is-{turn.status}" id="turn-{number}">'
         f"{''.join(parts)}</article>"
@@ -105,7 +106,7 @@ def _result(task: Mapping[str, Any], turn: Turn) -> str:
     result = (state.get("results") or {}).get(key) or turn.made.get(key)
     if not result:
         return ""
-    head = f"<h3>{escape(task['task'])}</h3>"
+    head = f"<h3>{escape(task['task'])}{_about(task, state)}</h3>"
     if result["status"] != "done":
         error = result.get("error") or {}
         said = f"{error.get('message', '')} {error.get('hint', '')}".strip()
@@ -122,8 +123,17 @@ def _result(task: Mapping[str, Any], turn: Turn) -> str:
     shown = "".join(media(each, f"{task['task']}: {said}") for each in files)
     return (
         f'<section class="hg-result" id="result-{key}">{head}'
-        f"{_value(result, said)}{shown}{_why(key, turn, result)}</section>"
+        f'<div class="hg-body">{_value(result, said)}{shown}</div>'
+        f"{_why(key, turn, result)}</section>"
     )
+
+
+def _about(task: Mapping[str, Any], state: Mapping[str, Any]) -> str:
+    """The names of the files that a task reads."""
+    resources = state.get("resources") or {}
+    read = [resources[v]["path"] for v in task["args"].values()
+            if isinstance(v, str) and v in resources]  # fmt: skip
+    return f" <small>{escape(', '.join(Path(path).name for path in read))}</small>" if read else ""
 
 
 def _value(result: Mapping[str, Any], said: str) -> str:
@@ -131,8 +141,7 @@ def _value(result: Mapping[str, Any], said: str) -> str:
     if result["kind"] in ("labels", "boxes") and isinstance(value, list) and value:
         rows = "".join(
             f"<li><span>{escape(str(item['label']))}</span>"
-            f'<meter min="0" max="1" value="{float(item["score"]):.3f}" '
-            f'aria-label="score of {escape(str(item["label"]), quote=True)}"></meter>'
+            f'<i style="--share:{float(item["score"]):.3f}" aria-hidden="true"></i>'
             f"<small>{float(item['score']):.2f}</small></li>"
             for item in value[:12]
         )
@@ -209,8 +218,8 @@ def _short_names(text: str, state: Mapping[str, Any]) -> str:
     for path in sorted(paths, key=len, reverse=True):
         name = Path(path).name
         text = text.replace(path, "the file below" if re.match(r"[0-9a-f]{32}\.", name) else name)
-    return text.replace("Drawn in the file below.", "It is drawn above.").replace(
-        "It is in the file below.", "It is above."
+    return text.replace("Drawn in the file below.", "It is drawn below.").replace(
+        "It is in the file below.", "It is below."
     )
 
 
