@@ -3,8 +3,8 @@ window.hugginggraph = {
   // Make the children of `old` like those of `fresh`; nodes that are alike stay, so that nothing
   // flickers, a sound plays on and an opened detail stays open.
   morph(old, fresh) {
-    const had = [...old.childNodes];
-    [...fresh.childNodes].forEach((node, place) => {
+    const had = [...old.childNodes], wanted = [...fresh.childNodes];
+    wanted.forEach((node, place) => {
       const now = had[place];
       if (!now) old.append(node);
       else if (now.nodeName !== node.nodeName || (now.id || "") !== (node.id || "")) now.replaceWith(node);
@@ -17,7 +17,7 @@ window.hugginggraph = {
         this.morph(now, node);
       }
     });
-    had.slice(fresh.childNodes.length).forEach((node) => node.remove());
+    had.slice(wanted.length).forEach((node) => node.remove());
   },
 
   draw(element, props, watch) {
