@@ -11,12 +11,12 @@ from typing import Any
 
 from hugginggraph.tools import as_text
 
-BOX = (172, 54)
-"""Width and height of a task's box, in pixels."""
+_HIGH = 54
 _GAP = (16, 34)
 _MARKS = {
     "queued": "·", "running": "▸", "done": "✓", "failed": "✗", "skipped": "–", "stopped": "–",
 }  # fmt: skip
+_AT_WORK = ("waiting", "fetching", "loading", "running")
 _STYLE = (
     ".hg-plan{font:500 13px/1.3 system-ui,sans-serif;max-width:none}"
     ".hg-task rect{fill:var(--hg-box,#fff);stroke:var(--hg-line,#c9ced6);stroke-width:1.25}"
@@ -55,24 +55,26 @@ def plan_svg(
     plan: Mapping[str, Any],
     states: Mapping[int, Mapping[str, Any]] | None = None,
     *,
-    columns: int = 4,
+    columns: int = 3,
+    box: int = 240,
 ) -> str:
     """The plan as an SVG: a box for each task, below the tasks it waits for, with its state.
 
     Args:
         plan: a plan as state holds it.
-        states: by task id ``state`` (queued, running, done, failed, skipped, stopped), ``model``,
-            ``seconds`` and ``note``, as ``task_states`` gives them.
-        columns: boxes in a row at most; the width follows.
+        states: by task id ``state``, ``model`` and ``seconds``, as ``task_states`` gives them;
+            ``done`` and ``total`` of a task at work as the stream tells them.
+        columns: boxes in a row at most.
+        box: the width of each, in pixels; the drawing's width follows.
     """
-    places, (width, height) = _places(plan["tasks"], columns)
+    places, (width, height) = _places(plan["tasks"], columns, box)
     edges = [
-        _edge(places[source], places[task["id"]])
+        _edge(places[source], places[task["id"]], box)
         for task in plan["tasks"]
         for source in task["dep"]
         if source in places
     ]
-    boxes = [_box(task, places[task["id"]], (states or {}).get(task["id"], {}))
+    boxes = [_box(task, places[task["id"]], box, (states or {}).get(task["id"], {}))
              for task in plan["tasks"]]  # fmt: skip
     said = escape(plan_words(plan, states), quote=True)
     return (
@@ -104,7 +106,7 @@ def plan_mermaid(plan: Mapping[str, Any]) -> str:
 
 
 def _places(
-    tasks: list[Any], columns: int
+    tasks: list[Any], columns: int, box: int
 ) -> tuple[dict[int, tuple[float, float]], tuple[int, int]]:
     """The upper left corner of each box, and the size of the whole, in pixels."""
     level: dict[int, int] = {}
@@ -115,18 +117,18 @@ def _places(
         same = [number for number, at in level.items() if at == depth]
         rows += [same[i : i + columns] for i in range(0, len(same), columns)]
     widest = max(map(len, rows), default=1)
-    width = widest * (BOX[0] + _GAP[0]) - _GAP[0] + 4
-    places = {}
+    width = widest * (box + _GAP[0]) - _GAP[0] + 4
+    places: dict[int, tuple[float, float]] = {}
     for y, row in enumerate(rows):
-        left = (width - (len(row) * (BOX[0] + _GAP[0]) - _GAP[0])) / 2
+        left = (width - (len(row) * (box + _GAP[0]) - _GAP[0])) / 2
         for x, number in enumerate(row):
-            places[number] = (left + x * (BOX[0] + _GAP[0]), 2 + y * (BOX[1] + _GAP[1]))
-    return places, (width, max(len(rows), 1) * (BOX[1] + _GAP[1]) - _GAP[1] + 4)
+            places[number] = (left + x * (box + _GAP[0]), 2 + y * (_HIGH + _GAP[1]))
+    return places, (width, max(len(rows), 1) * (_HIGH + _GAP[1]) - _GAP[1] + 4)
 
 
-def _edge(source: tuple[float, float], target: tuple[float, float]) -> str:
-    x1, y1 = source[0] + BOX[0] / 2, source[1] + BOX[1]
-    x2, y2 = target[0] + BOX[0] / 2, target[1]
+def _edge(source: tuple[float, float], target: tuple[float, float], box: int) -> str:
+    x1, y1 = source[0] + box / 2, source[1] + _HIGH
+    x2, y2 = target[0] + box / 2, target[1]
     bend = _GAP[1] * 0.6
     return (
         f'<path class="hg-edge" d="M{x1:.0f} {y1:.0f}C{x1:.0f} {y1 + bend:.0f} '
@@ -134,21 +136,27 @@ def _edge(source: tuple[float, float], target: tuple[float, float]) -> str:
     )
 
 
-def _box(task: Mapping[str, Any], place: tuple[float, float], now: Mapping[str, Any]) -> str:
+def _box(
+    task: Mapping[str, Any], place: tuple[float, float], box: int, now: Mapping[str, Any]
+) -> str:
     state = now.get("state", "queued")
-    note = now.get("note") or str(now.get("model", "")).rpartition("/")[2] or state
+    note = str(now.get("model", "")).rpartition("/")[2] or state
+    if state in _AT_WORK:
+        far = f" {100 * now['done'] // now['total']} %" if now.get("total") else ""
+        note, state = (f"{state}{far}" if far or state != "running" else note), "running"
     seconds = f"{now['seconds']:.1f} s" if state == "done" and "seconds" in now else ""
     note = note if state not in ("failed", "skipped", "stopped") else state
     x, y = place
-    room = 25 - (len(seconds) + 1 if seconds else 0)
+    letters = (box - 38) // 7
+    room = letters + 2 - (len(seconds) + 1 if seconds else 0)
     return (
         f'<g class="hg-task hg-{state}" data-task="{task["id"]}" '
         f'transform="translate({x:.0f} {y:.0f})">'
-        f'<rect width="{BOX[0]}" height="{BOX[1]}" rx="9"/>'
+        f'<rect width="{box}" height="{_HIGH}" rx="9"/>'
         f'<text class="hg-mark" x="12" y="23">{_MARKS.get(state, "·")}</text>'
-        f'<text class="hg-name" x="28" y="23">{escape(_cut(task["task"], 21))}</text>'
+        f'<text class="hg-name" x="28" y="23">{escape(_cut(task["task"], letters))}</text>'
         f'<text class="hg-note" x="28" y="41">{escape(_cut(note, room))}</text>'
-        f'<text class="hg-note" x="{BOX[0] - 12}" y="41" text-anchor="end">{seconds}</text></g>'
+        f'<text class="hg-note" x="{box - 12}" y="41" text-anchor="end">{seconds}</text></g>'
     )
 
 

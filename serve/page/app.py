@@ -6,9 +6,11 @@ browser's own storage holds.
 
 from __future__ import annotations
 
+import json
 import mimetypes
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,10 +68,20 @@ def mount_page(
     """
     alive = f"{path.rstrip('/')}/page/alive"
     app.add_api_route(alive, lambda: {"alive": True}, include_in_schema=False)
+    chats = Chats(parts, checkpointer)
+    inner = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[Any]:
+        async with inner(app) as state:
+            yield state
+            await chats.close()
+
+    app.router.lifespan_context = lifespan
     artifacts = Path(parts.settings.artifacts_dir).absolute()
     mounted: FastAPI = gr.mount_gradio_app(
         app,
-        build_page(Chats(parts, checkpointer)),
+        build_page(chats),
         path=path,
         allowed_paths=[str(artifacts), str(_SAMPLES)],
         max_file_size=MAX_UPLOAD,
@@ -85,6 +97,7 @@ def mount_page(
 
 def build_page(chats: Chats) -> Any:
     """The Gradio app of a page."""
+
     def box(busy: bool, value: Any = None) -> Any:
         kept = {} if value is None else {"value": value}
         return gr.MultimodalTextbox(submit_btn=not busy, stop_btn=busy, **kept)
@@ -109,7 +122,7 @@ def build_page(chats: Chats) -> Any:
                 yield known, page, text, head
 
     async def ask(
-        browser: Any, request: str, files: list[str]
+        browser: Any, request: str, files: list[str], first: bool
     ) -> AsyncIterator[tuple[Any, str, Any, str]]:
         known = browser or _new_chat([])
         thread = known["thread"]
@@ -119,7 +132,7 @@ def build_page(chats: Chats) -> Any:
             yield known, await view(thread), box(False), header(known)
             return
         try:
-            await chats.start(thread, request, files)
+            await chats.start(thread, request, files, approve=first)
         except HuggingGraphError as exc:
             gr.Warning(str(exc))
             yield known, await view(thread), box(True), header(known)
@@ -130,20 +143,26 @@ def build_page(chats: Chats) -> Any:
         async for page, text in follow(thread):
             yield known, page, text, head
 
-    async def submit(given: Any, known: Any) -> AsyncIterator[tuple[Any, str, Any, str]]:
+    async def submit(
+        given: Any, known: Any, first: bool
+    ) -> AsyncIterator[tuple[Any, str, Any, str]]:
         files = [each if isinstance(each, str) else each["path"] for each in given["files"]]
-        async for out in ask(known, given["text"] or "", files):
+        async for out in ask(known, given["text"] or "", files, first):
             yield out
 
-    async def act(event: gr.EventData, known: Any) -> AsyncIterator[tuple[Any, str, Any, str]]:
+    async def act(
+        event: gr.EventData, known: Any, first: bool
+    ) -> AsyncIterator[tuple[Any, str, Any, str]]:
         what, value = event._data["act"], event._data.get("value")
         if what == "example":
             request, files = examples()[int(value)]
-            async for out in ask(known, request, files):
+            async for out in ask(known, request, files, first):
                 yield out
             return
         if what == "continue":
             await chats.go_on(known["thread"])
+        elif what in ("approve", "edit", "reject"):
+            await chats.go_on(known["thread"], _decision(what, str(value)))
         elif what == "new":
             known = _new_chat((known or _new_chat([]))["chats"])
         elif what == "open":
@@ -178,13 +197,20 @@ def build_page(chats: Chats) -> Any:
             max_plain_text_length=100_000,
             autofocus=True,
         )
+        first = gr.Checkbox(
+            label="Show me the plan before it runs", elem_id="hg-first", container=False
+        )
         out: Any = [browser, talk, text, head]
-        free: Any = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
+        free: Any = {
+            "concurrency_limit": None,
+            "show_progress": "hidden",
+            "api_visibility": "private",
+        }
         page.load(load, browser, out, **free)
-        text.submit(submit, [text, browser], out, **free)
+        text.submit(submit, [text, browser, first], out, **free)
         text.stop(stop, browser, None, **free)
-        talk.click(act, browser, out, **free)
-        head.click(act, browser, out, **free)
+        talk.click(act, [browser, first], out, **free)
+        head.click(act, [browser, first], out, **free)
     page.queue(default_concurrency_limit=None)
     return page
 
@@ -198,7 +224,7 @@ def header(known: dict[str, Any]) -> str:
         for each in reversed(known["chats"])
     )
     menu = (
-        f'<details class="hg-menu"><summary>Earlier chats</summary><nav>{chats}</nav></details>'
+        f'<details class="hg-menu"><summary>Chats</summary><nav>{chats}</nav></details>'
         if chats
         else ""
     )
@@ -207,6 +233,16 @@ def header(known: dict[str, Any]) -> str:
         '<button data-act="new">New chat</button><button data-theme aria-label="Switch between '
         'light and dark">◐</button></span></header>'
     )
+
+
+def _decision(kind: str, written: str) -> dict[str, Any]:
+    if kind != "edit":
+        return {"type": kind}
+    try:
+        args = json.loads(written)
+    except ValueError:
+        args = {"tasks": written}  # the graph says what is wrong with it
+    return {"type": kind, "edited_action": {"name": "run_plan", "args": args}}
 
 
 def _new_chat(chats: list[Any]) -> dict[str, Any]:

@@ -10,7 +10,9 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from hugginggraph.graph import Parts, build_graph, task_states
+from langgraph.types import Command
+
+from hugginggraph.graph import Context, Parts, build_graph, task_states
 from hugginggraph.registry import HuggingGraphError, RequestError
 
 if TYPE_CHECKING:
@@ -28,8 +30,8 @@ STAGES = {
 class Turn:
     """A request and what became of it: ``state`` as the graph holds it, ``tasks`` as drawn.
 
-    ``status`` is running, done, partial, failed or stopped; ``trouble`` is an error outside of
-    the graph's own.
+    ``status`` is running, waiting (for a decision on the plan), done, partial, failed or stopped;
+    ``review`` is what is to be decided, ``trouble`` an error outside of the graph's own.
     """
 
     def __init__(self, state: dict[str, Any], status: str, trouble: str = "") -> None:
@@ -39,6 +41,7 @@ class Turn:
         self.stage = "Reading the request"
         self.tasks = task_states(state)
         self.made: dict[str, Any] = {}
+        self.review: dict[str, Any] | None = None
 
     def take(self, mode: str, part: Any) -> None:
         """Take in one event of the graph's stream."""
@@ -63,11 +66,18 @@ class Turn:
         """What the stream said of a task whose result is not in the state yet."""
         return self.tasks.get(number, {}) if drawn["state"] == "queued" else {}
 
+    def pause(self, interrupts: Any) -> None:
+        """The run is not at its end: it was stopped, or waits for a decision."""
+        if interrupts:
+            self.status, self.review = "waiting", interrupts[0].value
+        else:
+            self.end("stopped")
+
     def end(self, status: str, trouble: str = "") -> None:
         """Mark what did not come to its end as stopped."""
         self.status, self.trouble = status, trouble
         for now in self.tasks.values():
-            if now.get("state") in ("queued", "running"):
+            if now.get("state") not in ("done", "failed", "skipped"):
                 now["state"] = "stopped"
 
 
@@ -89,14 +99,20 @@ class Run:
 class Chats:
     """All conversations of a server, by the id that only their browser knows."""
 
-    def __init__(
-        self, parts: Parts, checkpointer: BaseCheckpointSaver[Any] | None = None
-    ) -> None:
+    def __init__(self, parts: Parts, checkpointer: BaseCheckpointSaver[Any] | None = None) -> None:
         self.parts = parts
         self._checkpointer = checkpointer
         self._graph: Any = None
         self._opening = asyncio.Lock()
         self._runs: dict[str, Run] = {}
+        self._connection: Any = None
+
+    async def close(self) -> None:
+        """Stop what runs and let go of the store, whose thread would keep the process alive."""
+        for thread in list(self._runs):
+            await self.stop(thread)
+        if self._connection is not None:
+            await self._connection.close()
 
     async def graph(self) -> Any:
         """The graph on the store of threads, opened on first use."""
@@ -108,9 +124,8 @@ class Chats:
 
                     path = self.parts.settings.data_dir / "threads.sqlite"
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    connection = aiosqlite.connect(path, timeout=30)
-                    connection.daemon = True  # a server that ends does not wait for it
-                    saver = AsyncSqliteSaver(await connection)
+                    saver = AsyncSqliteSaver(await aiosqlite.connect(path, timeout=30))
+                    self._connection = saver.conn
                     await saver.setup()
                     self._checkpointer = saver
                 self._graph = build_graph(self._checkpointer, parts=self.parts)
@@ -130,18 +145,18 @@ class Chats:
             started = values.get("started")
             if started is None or source == "input" or started in found:
                 continue
-            status = values.get("status", "done") if not snapshot.next else "stopped"
-            turn = Turn(values, status)
+            found[started] = turn = Turn(values, values.get("status", "done"))
             if snapshot.next:
-                turn.end("stopped")
-            found[started] = turn
+                turn.pause(snapshot.interrupts)
         if live and busy:
             found.pop(live.turn.state.get("started", 0.0), None)
         turns = [found[key] for key in sorted(found)]
         return [*turns, live.turn] if live and busy else turns
 
-    async def start(self, thread: str, request: str, files: list[str]) -> None:
-        """Begin a request in a thread.
+    async def start(
+        self, thread: str, request: str, files: list[str], *, approve: bool = False
+    ) -> None:
+        """Begin a request in a thread; with ``approve`` the plan waits for a decision.
 
         Raises:
             RequestError: another one is at work there.
@@ -150,28 +165,40 @@ class Chats:
             raise RequestError(
                 "A request is still running in this chat.", "Wait for it, or stop it."
             )
-        run = Run(Turn({"request": request, "given": files}, "running"))
-        self._runs[thread] = run
-        run.task = asyncio.create_task(self._work(thread, run, {"request": request, "files": files}))
+        given = {"request": request, "files": files}
+        self._begin(thread, Turn(dict(given), "running"), given, Context(approve=approve))
 
-    async def go_on(self, thread: str) -> None:
-        """Finish what a stopped run of the thread left; what is done is not done again."""
+    async def go_on(self, thread: str, decision: dict[str, Any] | None = None) -> None:
+        """Finish what a stopped run of the thread left; what is done is not done again.
+
+        ``decision`` is on the plan that waits: approve, edit with ``edited_action``, or reject.
+        """
         if not self.running(thread):
             values = (await (await self.graph()).aget_state(_config(thread))).values
-            run = Run(Turn(dict(values), "running"))
-            self._runs[thread] = run
-            run.task = asyncio.create_task(self._work(thread, run, None))
+            given: Any = Command(resume={"decisions": [decision]}) if decision else None
+            self._begin(thread, Turn(dict(values), "running"), given, Context())
 
-    async def _work(self, thread: str, run: Run, given: Any) -> None:
+    def _begin(self, thread: str, turn: Turn, given: Any, context: Context) -> None:
+        run = self._runs[thread] = Run(turn)
+        run.task = asyncio.create_task(self._work(thread, run, given, context))
+
+    async def _work(self, thread: str, run: Run, given: Any, context: Context) -> None:
         turn = run.turn
         try:
             graph = await self.graph()
             async for mode, part in graph.astream(
-                given, _config(thread), stream_mode=["updates", "custom", "values"]
+                given,
+                _config(thread),
+                context=context,
+                stream_mode=["updates", "custom", "values"],
             ):
                 turn.take(mode, part)
                 run.tell()
-            turn.end(turn.state.get("status", "done"))
+            snapshot = await graph.aget_state(_config(thread))
+            if snapshot.next:
+                turn.pause(snapshot.interrupts)
+            else:
+                turn.end(turn.state.get("status", "done"))
         except asyncio.CancelledError:
             turn.end("stopped")
         except HuggingGraphError as exc:
@@ -189,6 +216,10 @@ class Chats:
             run.task.cancel()
             with suppress(asyncio.CancelledError):
                 await run.task
+            if not run.over:  # it had not begun yet
+                run.turn.end("stopped")
+                run.over = True
+                run.tell()
 
     async def follow(self, thread: str) -> AsyncIterator[Turn]:
         """The turn at work, again with every event, and a last time when it is over."""

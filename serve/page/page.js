@@ -3,8 +3,8 @@ window.hugginggraph = {
   // Make the children of `old` like those of `fresh`; nodes that are alike stay, so that nothing
   // flickers, a sound plays on and an opened detail stays open.
   morph(old, fresh) {
-    const had = [...old.childNodes];
-    [...fresh.childNodes].forEach((node, place) => {
+    const had = [...old.childNodes], wanted = [...fresh.childNodes];
+    wanted.forEach((node, place) => {
       const now = had[place];
       if (!now) old.append(node);
       else if (now.nodeName !== node.nodeName || (now.id || "") !== (node.id || "")) now.replaceWith(node);
@@ -17,21 +17,21 @@ window.hugginggraph = {
         this.morph(now, node);
       }
     });
-    had.slice(fresh.childNodes.length).forEach((node) => node.remove());
+    had.slice(wanted.length).forEach((node) => node.remove());
   },
 
   draw(element, props, watch) {
     const paint = () => {
       const root = element.querySelector(".hg-talk");
-      const near = innerHeight + scrollY > document.documentElement.scrollHeight - 160;
       const fresh = document.createElement("template");
       fresh.innerHTML = props.value || "";
       const turns = root.querySelectorAll(".hg-turn").length;
       this.morph(root, fresh.content);
-      const more = root.querySelectorAll(".hg-turn").length > turns;
-      if (more || (near && turns)) scrollTo({ top: document.documentElement.scrollHeight });
+      const all = root.querySelectorAll(".hg-turn");
+      if (all.length > turns) all[all.length - 1].scrollIntoView({ block: "start" });
     };
     paint();
+    this.wearTheme();
     watch("value", paint);
   },
 
@@ -41,14 +41,21 @@ window.hugginggraph = {
       if (!button || !element.contains(button)) return;
       if ("theme" in button.dataset) return this.theme(!document.body.classList.contains("dark"));
       const act = button.dataset.act;
-      if (act) trigger("click", { act, value: button.dataset.value ?? null });
+      const written = button.closest(".hg-approve")?.querySelector("textarea").value;
+      if (act) trigger("click", { act, value: button.dataset.value ?? written ?? null });
       button.closest("details.hg-menu")?.removeAttribute("open");
     });
   },
 
   theme(dark) {
-    document.body.classList.toggle("dark", dark);
     localStorage.setItem("hugginggraph-theme", dark ? "dark" : "light");
+    this.wearTheme();
+  },
+
+  // The theme that was chosen; the system's where none was.
+  wearTheme() {
+    const wanted = localStorage.getItem("hugginggraph-theme");
+    if (wanted) document.body.classList.toggle("dark", wanted === "dark");
   },
 
   // Says when the server does not answer, and takes the chat up again when it does.
@@ -67,11 +74,5 @@ window.hugginggraph = {
   },
 };
 
-addEventListener("DOMContentLoaded", () => {
-  document.documentElement.lang = "en";
-  const wanted = localStorage.getItem("hugginggraph-theme");
-  const put = () => { if (wanted) document.body.classList.toggle("dark", wanted === "dark"); };
-  put();
-  setTimeout(put, 0);
-  hugginggraph.watchServer();
-});
+hugginggraph.wearTheme();
+hugginggraph.watchServer();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import mimetypes
 import re
 from collections.abc import Mapping, Sequence
@@ -27,7 +28,7 @@ def conversation(turns: Sequence[Turn], examples: Sequence[Example]) -> str:
 def _welcome(examples: Sequence[Example]) -> str:
     cards = "".join(
         f'<button class="hg-example" data-act="example" data-value="{number}">'
-        f"{''.join(_picture(path, f'Example picture {Path(path).name}') for path in files)}"
+        f"{''.join(map(_sample, files))}"
         f"<span>{escape(request)}</span></button>"
         for number, (request, files) in enumerate(examples)
     )
@@ -39,6 +40,12 @@ def _welcome(examples: Sequence[Example]) -> str:
     )
 
 
+def _sample(path: str) -> str:
+    if (mimetypes.guess_type(path)[0] or "").startswith("image/"):
+        return _picture(path, f"Example picture {Path(path).name}")
+    return f'<span class="hg-sheet" aria-hidden="true">{escape(Path(path).suffix[1:])}</span>'
+
+
 def turn_html(turn: Turn, number: int) -> str:
     """A request, its plan, its results and its answer."""
     state = turn.state
@@ -46,17 +53,21 @@ def turn_html(turn: Turn, number: int) -> str:
     plan = state.get("plan")
     if plan and plan["tasks"]:
         parts.append(_plan(plan, turn))
-        parts += [_result(task, turn) for task in plan["tasks"]]
     if turn.status == "running":
         parts.append(f'<p class="hg-stage" role="status"><i></i>{escape(turn.stage)} …</p>')
     elif turn.status == "stopped":
         parts.append(_stopped())
+    elif turn.status == "waiting" and turn.review:
+        parts.append(_approval(turn.review))
     elif turn.trouble:
         parts.append(f'<p class="hg-trouble" role="alert">{escape(turn.trouble)}</p>')
-    if turn.status not in ("running", "stopped") and state.get("answer"):
+    if turn.status not in ("running", "waiting", "stopped") and state.get("answer"):
         parts.append(_answer(state))
+    if plan and plan["tasks"]:
+        parts += [_result(task, turn) for task in plan["tasks"]]
     return (
-        f'<article class="hg-turn hg-is-{turn.status}" id="turn-{number}">{"".join(parts)}</article>'
+        f'<article class="hg-turn hg-is-{turn.status}" id="turn-{number}">'
+        f"{''.join(parts)}</article>"
     )
 
 
@@ -76,8 +87,8 @@ def _resource(path: str) -> dict[str, Any]:
 
 def _plan(plan: Mapping[str, Any], turn: Turn) -> str:
     drawn = "".join(
-        f'<div class="hg-{width}">{plan_svg(plan, turn.tasks, columns=columns)}</div>'
-        for width, columns in (("wide", 4), ("narrow", 2))
+        f'<div class="hg-{width}">{plan_svg(plan, turn.tasks, columns=columns, box=box)}</div>'
+        for width, columns, box in (("wide", 3, 240), ("narrow", 2, 165))
     )
     by = "the built-in planner" if plan.get("planner") == "builtin" else "the LLM planner"
     mended = "".join(f"<li>{escape(line)}</li>" for line in plan.get("repairs") or [])
@@ -95,7 +106,7 @@ def _result(task: Mapping[str, Any], turn: Turn) -> str:
     result = (state.get("results") or {}).get(key) or turn.made.get(key)
     if not result:
         return ""
-    head = f"<h3>{escape(task['task'])}</h3>"
+    head = f"<h3>{escape(task['task'])}{_about(task, state)}</h3>"
     if result["status"] != "done":
         error = result.get("error") or {}
         said = f"{error.get('message', '')} {error.get('hint', '')}".strip()
@@ -112,17 +123,25 @@ def _result(task: Mapping[str, Any], turn: Turn) -> str:
     shown = "".join(media(each, f"{task['task']}: {said}") for each in files)
     return (
         f'<section class="hg-result" id="result-{key}">{head}'
-        f"{_value(result, said)}{shown}{_why(key, turn, result)}</section>"
+        f'<div class="hg-body">{_value(result, said)}{shown}</div>'
+        f"{_why(key, turn, result)}</section>"
     )
+
+
+def _about(task: Mapping[str, Any], state: Mapping[str, Any]) -> str:
+    """The names of the files that a task reads."""
+    resources = state.get("resources") or {}
+    read = [resources[v]["path"] for v in task["args"].values()
+            if isinstance(v, str) and v in resources]  # fmt: skip
+    return f" <small>{escape(', '.join(Path(path).name for path in read))}</small>" if read else ""
 
 
 def _value(result: Mapping[str, Any], said: str) -> str:
     value = result["value"]
     if result["kind"] in ("labels", "boxes") and isinstance(value, list) and value:
         rows = "".join(
-            f'<li><span>{escape(str(item["label"]))}</span>'
-            f'<meter min="0" max="1" value="{float(item["score"]):.3f}" '
-            f'aria-label="score of {escape(str(item["label"]), quote=True)}"></meter>'
+            f"<li><span>{escape(str(item['label']))}</span>"
+            f'<i style="--share:{float(item["score"]):.3f}" aria-hidden="true"></i>'
             f"<small>{float(item['score']):.2f}</small></li>"
             for item in value[:12]
         )
@@ -152,6 +171,28 @@ def _why(key: str, turn: Turn, result: Mapping[str, Any]) -> str:
     )
 
 
+def _approval(review: Mapping[str, Any]) -> str:
+    """The panel on which a plan is approved, edited or rejected."""
+    action = review["action_requests"][0]
+    edited = json.dumps(action["args"], indent=1, ensure_ascii=False)
+    told = "".join(f"<p>{escape(each)}</p>" for each in action["description"].split("\n\n")[:-1])
+    models = "".join(
+        f"<li>{escape(str(task['id']))} {escape(task['task'])} "
+        f"<code>{escape(str(action['args']['models'].get(str(task['id'])) or 'no model'))}</code>"
+        "</li>"
+        for task in action["args"]["tasks"]
+    )
+    return (
+        f'<section class="hg-approve" aria-label="Approve the plan">{told}<h3>Run this plan?</h3>'
+        f"<ul>{models}</ul><details><summary>Edit it</summary>"
+        f'<textarea aria-label="Tasks and models as JSON" spellcheck="false">{escape(edited)}'
+        '</textarea></details><div class="hg-buttons">'
+        '<button class="hg-go" data-act="approve">Run it</button>'
+        '<button data-act="edit">Run as edited</button>'
+        '<button data-act="reject">Plan anew</button></div></section>'
+    )
+
+
 def _stopped() -> str:
     return (
         '<p class="hg-stopped" role="status">Stopped. What was finished is kept.'
@@ -161,7 +202,9 @@ def _stopped() -> str:
 
 def _answer(state: Mapping[str, Any]) -> str:
     seconds = (state.get("usage") or {}).get("seconds", 0.0)
-    text = escape(_short_names(state["answer"], state))
+    lines = str(state["answer"]).split("\n")
+    said = "\n".join(line for line in lines if not line.startswith("Models: "))
+    text = escape(_short_names(said, state))
     return (
         f'<div class="hg-answer" role="status"><p>{text}</p><small>{seconds:.1f} s in all</small>'
         "</div>"
@@ -175,8 +218,8 @@ def _short_names(text: str, state: Mapping[str, Any]) -> str:
     for path in sorted(paths, key=len, reverse=True):
         name = Path(path).name
         text = text.replace(path, "the file below" if re.match(r"[0-9a-f]{32}\.", name) else name)
-    return text.replace("Drawn in the file below.", "It is drawn above.").replace(
-        "It is in the file below.", "It is above."
+    return text.replace("Drawn in the file below.", "It is drawn below.").replace(
+        "It is in the file below.", "It is below."
     )
 
 
@@ -195,7 +238,9 @@ def media(resource: Mapping[str, Any], said: str) -> str:
         tag = "video" if mime.startswith("video/") else "audio"
         return f'<{tag} controls preload="metadata" aria-label="{label}" src="{url}"></{tag}>'
     if mime.startswith("image/"):
-        return f'<a href="{url}" target="_blank" rel="noopener">{_picture(str(path), said[:300])}</a>'
+        return (
+            f'<a href="{url}" target="_blank" rel="noopener">{_picture(str(path), said[:300])}</a>'
+        )
     return f'<a class="hg-file" href="{url}" target="_blank" rel="noopener">{escape(path.name)}</a>'
 
 
