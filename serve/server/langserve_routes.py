@@ -1,0 +1,118 @@
+"""LangServe's endpoints: ``/agent`` and ``/chat``, as typed runnables around the runs.
+
+LangServe is in maintenance only, so all that touches it is here. It strips ``thread_id`` from
+configs and drops interrupts; both are fields of ``RunInput`` and ``RunOutput`` in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+from fastapi import APIRouter, Request
+from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage
+from langchain_core.runnables import RunnableConfig, RunnableGenerator
+from langchain_core.runnables.utils import AddableDict
+from langserve import add_routes
+from pydantic import BaseModel, Field
+
+from .guard import owner_of
+from .refusals import Refusal
+from .runs import Event, Runs
+from .shapes import RunInput, RunOutput, ThreadId
+
+
+class ChatInput(BaseModel):
+    """A conversation; its last message is the request."""
+
+    messages: list[AnyMessage] = Field(
+        description="The conversation so far, oldest first.",
+        json_schema_extra={"widget": {"type": "chat", "input": "messages"}},
+    )
+    thread_id: ThreadId | None = None
+
+
+def _owner(config: RunnableConfig) -> str:
+    return str((config.get("metadata") or {})["hugginggraph_owner"])
+
+
+def _with_owner(config: dict[str, Any], request: Request) -> dict[str, Any]:
+    metadata = {**config.get("metadata", {}), "hugginggraph_owner": owner_of(request)}
+    return {**config, "metadata": metadata}
+
+
+def routes(runs: Runs) -> APIRouter:
+    """The router with all of LangServe's endpoints."""
+
+    async def agent(given: AsyncIterator[Any], config: RunnableConfig) -> AsyncIterator[Any]:
+        async for item in given:
+            endpoint = (config.get("metadata") or {}).get("__langserve_endpoint")
+            quiet = endpoint in ("invoke", "batch")
+            wanted = RunInput.model_validate(item)
+            async for event in _told(runs, _owner(config), wanted, quiet):
+                for part in _parts(event, quiet):
+                    yield AddableDict(part)
+
+    async def chat(given: AsyncIterator[Any], config: RunnableConfig) -> AsyncIterator[Any]:
+        async for item in given:
+            wanted = ChatInput.model_validate(item)
+            asked = RunInput(request=talk(wanted.messages), thread_id=wanted.thread_id)
+            async for event in _told(runs, _owner(config), asked, False):
+                if event.name == "token":
+                    yield AIMessageChunk(event.data["text"])
+                elif event.name == "interrupt":
+                    yield AIMessageChunk("The run waits for an answer at POST /agent/resume.")
+
+    router = APIRouter()
+    options: Any = {
+        "enabled_endpoints": [
+            "invoke", "batch", "stream", "stream_events", "playground",
+            "input_schema", "output_schema", "config_schema",
+        ],
+        "config_keys": (),
+        "per_req_config_modifier": _with_owner,
+    }  # fmt: skip
+    agent_runnable = RunnableGenerator(agent).with_types(
+        input_type=RunInput, output_type=RunOutput
+    )
+    add_routes(router, agent_runnable, path="/agent", **options)
+    chat_runnable = RunnableGenerator(chat).with_types(
+        input_type=ChatInput, output_type=AIMessage
+    )
+    add_routes(router, chat_runnable, path="/chat", playground_type="chat", **options)
+    return router
+
+
+async def _told(runs: Runs, owner: str, given: RunInput, quiet: bool) -> AsyncIterator[Event]:
+    """The events of a run; where nothing was sent yet, a refusal is the caller's status code."""
+    events = runs.events(owner, given, quiet=quiet)
+    try:
+        async for event in events:
+            yield event
+    finally:
+        await events.aclose()
+
+
+def _parts(event: Event, quiet: bool) -> Iterable[dict[str, Any]]:
+    """What a streaming client adds up to a ``RunOutput``."""
+    if quiet:
+        yield event.data
+    elif event.name == "token":
+        yield {"answer": event.data["text"]}
+    elif event.name in ("done", "interrupt"):
+        yield {key: value for key, value in event.data.items() if key != "answer"}
+
+
+def talk(messages: list[Any]) -> str:
+    """The request of a conversation: its last message.
+
+    Raises:
+        Refusal: it is not a person's, or has no text.
+    """
+    last = messages[-1] if messages else None
+    text = str(last.text).strip() if last is not None and last.type == "human" else ""
+    if not text:
+        raise Refusal(422, "The last message is not a person's request.", "Add one.")
+    return text
+
+
