@@ -1,5 +1,8 @@
 from .answer import compose as compose, shown_path as shown_path
+from .approve import read_decision as read_decision
+from .attempts import Work as Work, attempt as attempt
 from .background import both as both
+from .budget import Budget as Budget
 from .build import build_graph as build_graph
 from .builtin_planner import (
     LATER as LATER,
@@ -7,22 +10,42 @@ from .builtin_planner import (
     kind_of_path as kind_of_path,
 )
 from .check import check_plan as check_plan, read_tasks as read_tasks
+from .display import (
+    Shown as Shown,
+    plan_mermaid as plan_mermaid,
+    plan_svg as plan_svg,
+    plan_words as plan_words,
+    task_states as task_states,
+)
 from .execute import Gate as Gate, make_execute as make_execute, path_lengths as path_lengths
+from .gate import Gate as Gate, path_lengths as path_lengths
 from .ingest import gather as gather, named_files as named_files
 from .llm import LLM as LLM, chat_model as chat_model, read_json as read_json
 from .llm_planner import LLMPlanner as LLMPlanner, recent as recent
 from .parts import Parts as Parts
 from .plan import LLM_TURNS as LLM_TURNS
-from .planner import Draft as Draft, Planner as Planner, PlanRequest as PlanRequest
+from .planner import (
+    Draft as Draft,
+    Planner as Planner,
+    PlanRequest as PlanRequest,
+    Setback as Setback,
+)
 from .references import references as references
 from .repair import repair as repair
 from .respond import grounded as grounded
+from .result_cache import (
+    ResultCache as ResultCache,
+    open_result_cache as open_result_cache,
+    result_key as result_key,
+)
 from .state import (
     Choice as Choice,
     Context as Context,
     Input as Input,
+    Limits as Limits,
     Output as Output,
     Plan as Plan,
+    Replan as Replan,
     Resource as Resource,
     Result as Result,
     State as State,

@@ -37,8 +37,24 @@ def compose(state: State) -> str:
     if tasks:
         lines.append(_models(tasks, results))
     lines += [_failure(t, results[str(t["id"])]) for t in plan["tasks"] if t not in tasks]
-    lines += [f"Note: {note}" for note in plan["notes"]]
+    lines += [f"Note: {note}" for note in [*plan["notes"], *replanned(state)]]
     return "\n".join(lines)
+
+
+def replanned(state: State) -> list[str]:
+    """A sentence for each time that the plan was made anew, in words for a person."""
+    now = {task["id"]: task["task"] for task in state["plan"]["tasks"]}
+    lines: list[str] = []
+    for entry in state.get("replans") or []:
+        new = ", ".join(f"{now[n]} (task {n})" for n in entry["added"] if n in now) or "less"
+        if entry["cause"] == "rejected":
+            lines.append(f"You rejected a plan ('{entry['reason']:.100}'). Planned instead: {new}.")
+            continue
+        for lost in entry["failed"]:
+            why = lost["error"]["message"] if lost["error"] else "no reason is known."
+            lines.append(f"{lost['task']} (task {lost['id']}) failed: {why}")
+        lines.append(f"Planned instead: {new}.")
+    return lines
 
 
 def _sentence(error: Mapping[str, Any]) -> str:

@@ -60,7 +60,8 @@ def _one(
 def _result(slot: Slot, result: Result, source: int) -> str:
     if slot.kind in ("text", "labels"):
         return as_text(result["kind"], result["value"])
-    path = next(iter(result["files"]), None)
+    segments = result["kind"] == slot.kind == "masks"  # the masks stand behind the drawn picture
+    path = next(iter(result["files"][1:] if segments else result["files"]), None)
     if path is None:
         raise ModelRunError(
             f"Task {source} made no {slot.kind}, which '{slot.name}' needs.", "Change the plan."

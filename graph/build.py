@@ -2,10 +2,12 @@
 
     ingest → plan → check_plan ⇄ repair_plan
                         ↓
-                  choose_models → execute → respond
+                  choose_models → approve_plan → execute → respond
 
 A request with nothing to run goes from ``plan`` to ``respond``; so does an error of the request,
-and a plan that stays invalid.
+and a plan that stays invalid. A rejected plan and failed tasks lead from ``approve_plan`` and
+``execute`` to ``replan``, and from there to ``check_plan`` or, where there is no other plan, to
+``respond``.
 """
 
 from __future__ import annotations
@@ -17,12 +19,14 @@ from langgraph.graph import END, START, StateGraph
 
 from hugginggraph.registry import Settings
 
+from .approve import make_approve_plan
 from .background import both
 from .choose_models import make_choose_models
 from .execute import make_execute
 from .ingest import make_ingest
 from .parts import Parts
 from .plan import after_check, after_plan, make_check_plan, make_plan, make_repair_plan
+from .replan import after_approval, after_execute, make_replan
 from .respond import make_respond
 from .state import Context, Input, Output, State
 
@@ -51,11 +55,15 @@ def build_graph(
         "check_plan": make_check_plan,
         "repair_plan": make_repair_plan,
         "choose_models": make_choose_models,
+        "approve_plan": make_approve_plan,
         "execute": make_execute,
+        "replan": make_replan,
         "respond": make_respond,
     }.items():
         node = make(parts)
-        builder.add_node(name, both(node, name) if iscoroutinefunction(node) else node)
+        goes_to = ("check_plan", "respond") if name == "replan" else None
+        action = both(node, name) if iscoroutinefunction(node) else node
+        builder.add_node(name, action, destinations=goes_to)
     builder.add_edge(START, "ingest")
     builder.add_conditional_edges(
         "ingest", lambda state: "respond" if state.get("error") else "plan", ["plan", "respond"]
@@ -65,8 +73,9 @@ def build_graph(
         "check_plan", after_check, ["choose_models", "repair_plan", "respond"]
     )
     builder.add_edge("repair_plan", "check_plan")
-    builder.add_edge("choose_models", "execute")
-    builder.add_edge("execute", "respond")
+    builder.add_edge("choose_models", "approve_plan")
+    builder.add_conditional_edges("approve_plan", after_approval, ["execute", "replan"])
+    builder.add_conditional_edges("execute", after_execute, ["replan", "respond"])
     builder.add_edge("respond", END)
     graph = builder.compile(checkpointer=checkpointer, name="hugginggraph")
     graph.stream_eager = True  # events of @task calls arrive while the node runs

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from hugginggraph.prompts import fill
 from hugginggraph.registry import HuggingGraphError, LLMError, clear_winner, retrieve
 
+from .budget import llm_allowed
 from .llm import LLM
 from .parts import Parts, run_context
 from .plan import spend
@@ -40,9 +41,10 @@ def make_choose_models(parts: Parts) -> Any:
     """The node: ranks for every task, then one LLM call for all tasks without a clear winner."""
 
     async def choose_models(state: State) -> dict[str, Any]:
-        context, tasks = run_context(), state["plan"]["tasks"]
-        pins = context.get("models") or {}
+        context, settled = run_context(), state.get("results") or {}
+        tasks = [task for task in state["plan"]["tasks"] if str(task["id"]) not in settled]
         found = await asyncio.to_thread(_candidates, parts, state["request"], tasks, context)
+        pins = {**parts.settings.pinned_models, **(context.get("models") or {})}
         choices = {key: _choice(value, pins) for key, value in found.items()}
         cost = Draft(None)
         unclear = {
@@ -51,15 +53,24 @@ def make_choose_models(parts: Parts) -> Any:
             if isinstance(value, list) and choices[key]["by"] == "rank" and not clear_winner(value)
         }
         try:
-            llm = await asyncio.to_thread(parts.llm, context) if unclear else None
+            ask = unclear and llm_allowed(parts.settings, context, state["usage"])
+            llm = await asyncio.to_thread(parts.llm, context) if ask else None
             if llm:
                 cost = await _ask(llm, state["request"], tasks, unclear, choices)
         except LLMError as exc:
             for key in unclear:
                 choices[key]["reason"] += f" (The LLM could not be asked: {exc.message})"
-        return {"choices": choices, "usage": spend(state, cost)}
+        known = {k: v for k, v in (state.get("choices") or {}).items() if k in settled}
+        return {"choices": {**known, **choices}, "usage": spend(state, cost)}
 
     return choose_models
+
+
+def choose(parts: Parts, request: str, task: Task, context: Context, model: str = "") -> Choice:
+    """The choice for one task: the model that is named, else the best by rank."""
+    pins = {task["task"]: model} if model else context.get("models") or {}
+    found = _candidates(parts, request, [task], Context(**{**context, "models": pins}))
+    return _choice(found[str(task["id"])], pins)
 
 
 def _candidates(

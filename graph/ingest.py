@@ -20,7 +20,7 @@ from hugginggraph.registry import (
 )
 from hugginggraph.tools import is_readable_file, sniff
 
-from .parts import Parts
+from .parts import Parts, run_context
 from .state import Resource, State
 
 _SUFFIXES: dict[Kind, str] = {
@@ -56,6 +56,8 @@ def make_ingest(parts: Parts) -> Any:
     def ingest(state: State) -> dict[str, Any]:
         fresh: dict[str, Any] = {
             "plan": None, "choices": {}, "results": {}, "answer": "", "error": None, "mending": 0,
+            "rejected": None, "replans": [],
+            "approve": bool(run_context().get("approve", parts.settings.approve)),
             "started": time.time(), "usage": {"llm_calls": 0, "tokens": 0, "seconds": 0.0},
         }  # fmt: skip
         messages = state.get("messages") or []

@@ -15,7 +15,7 @@ from hugginggraph.registry import TaskType, task_types
 
 from .demonstrate import shown_demonstrations
 from .llm import LLM
-from .planner import Draft, PlanRequest
+from .planner import Draft, PlanRequest, Setback
 
 HISTORY_TOKENS = 2_000
 
@@ -55,6 +55,23 @@ class LLMPlanner:
         messages = await asyncio.to_thread(self._messages, request)
         again = HumanMessage(await asyncio.to_thread(fill, "mend", plan=plan, errors=lines))
         return await self._ask([*messages, again])
+
+    async def replan(self, request: PlanRequest, setback: Setback) -> Draft | None:
+        """A draft from the model, which sees its last plan, what it gave and what went wrong."""
+        done = {number: text[:1_000] for number, text in setback.done.items()}
+        why = [f"task {number} failed: {error}" for number, error in setback.failed.items()]
+        if setback.reason:
+            why.append(f"the person rejected the plan, with these words: {setback.reason}")
+        again = await asyncio.to_thread(
+            fill,
+            "replan",
+            plan=json.dumps({"tasks": setback.tasks}, ensure_ascii=False)[:20_000],
+            done=json.dumps(done, ensure_ascii=False)[:20_000] if done else "nothing",
+            reason="\n".join(f"- {line}" for line in why),
+            next=str(1 + max((task["id"] for task in setback.tasks), default=-1)),
+        )
+        messages = await asyncio.to_thread(self._messages, request)
+        return await self._ask([*messages, HumanMessage(again)])
 
     async def _ask(self, messages: list[SystemMessage | HumanMessage]) -> Draft:
         reply = await self.llm.fill(TaskPlan, messages)

@@ -24,12 +24,14 @@ from hugginggraph.registry import (
 
 from .llm import LLM, chat_model, is_local
 from .planner import Planner
+from .result_cache import ResultCache, open_result_cache
 from .state import Context
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
 
     from hugginggraph.registry import CardStore
+    from hugginggraph.tools import Artifacts
 
 
 class Parts:
@@ -69,10 +71,23 @@ class Parts:
             return self._store
 
     @cached_property
-    def _tools(self) -> Mapping[str, BaseTool]:
-        from hugginggraph.tools import Artifacts, ModelPool, TaskRunner, hugginggraph_tools
+    def artifacts(self) -> Artifacts:
+        """The folder for the files that runs make."""
+        from hugginggraph.tools import Artifacts
 
-        runner = TaskRunner(ModelPool(), Artifacts(self.settings.artifacts_dir), self.settings)
+        return Artifacts(self.settings.artifacts_dir)
+
+    @cached_property
+    def result_cache(self) -> ResultCache | None:
+        """The results kept by content, None where that is switched off."""
+        return open_result_cache(self.settings)
+
+    @cached_property
+    def _tools(self) -> Mapping[str, BaseTool]:
+        from hugginggraph.tools import ModelPool, TaskRunner, hugginggraph_tools
+
+        pool = ModelPool(max_memory=self.settings.max_memory)
+        runner = TaskRunner(pool, self.artifacts, self.settings)
         tools = hugginggraph_tools(runner=runner, find_card=self.find_card)
         return {tool.name: tool for tool in tools}
 

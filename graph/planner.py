@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from .state import Resource
+from .state import Resource, Task
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,19 @@ class Draft:
     tokens: int = 0
 
 
+@dataclass(frozen=True)
+class Setback:
+    """Why a plan has to be made anew: a person rejected it for ``reason``, or tasks of it failed.
+
+    ``done`` holds what finished tasks gave, as text, and ``failed`` the errors, by task id.
+    """
+
+    tasks: list[Task]
+    reason: str = ""
+    done: Mapping[int, str] = field(default_factory=dict)
+    failed: Mapping[int, str] = field(default_factory=dict)
+
+
 class Planner(Protocol):
     """Turns a request into a draft; ``mend`` gets a draft's errors and tries again."""
 
@@ -55,4 +68,12 @@ class Planner(Protocol):
 
     async def mend(self, request: PlanRequest, tasks: Any, errors: list[str]) -> Draft | None:
         """A better draft, given what is wrong with this one; None where it cannot."""
+        ...
+
+    async def replan(self, request: PlanRequest, setback: Setback) -> Draft | None:
+        """A draft of what is left after a setback; it may refer to what is done. None for no idea.
+
+        Raises:
+            NotUnderstoodError, LLMError: as ``plan``.
+        """
         ...

@@ -15,6 +15,7 @@ from hugginggraph.prompts import fill
 from hugginggraph.registry import LLMError, task_types
 
 from .answer import compose, shown_path
+from .budget import llm_allowed
 from .llm import LLM
 from .parts import Parts, run_context
 from .plan import plan_request, spend
@@ -33,7 +34,7 @@ def make_respond(parts: Parts) -> Any:
         answer, cost = state.get("answer") or "", Draft(None)
         ran = bool(state.get("results"))
         if not answer:
-            llm = await asyncio.to_thread(_llm, parts, run_context())
+            llm = await asyncio.to_thread(_llm, parts, run_context(), state)
             talk = not ran and _nothing_to_run(state)
             try:
                 if llm and (ran or talk):
@@ -57,7 +58,9 @@ def make_respond(parts: Parts) -> Any:
     return respond
 
 
-def _llm(parts: Parts, context: Context) -> LLM | None:
+def _llm(parts: Parts, context: Context, state: State) -> LLM | None:
+    if not llm_allowed(parts.settings, context, state["usage"]):
+        return None
     try:
         return parts.llm(context)
     except LLMError:

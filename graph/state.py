@@ -89,6 +89,20 @@ class Result(TypedDict):
     error: NotRequired[dict[str, Any]]
 
 
+class Replan(TypedDict):
+    """A time that a plan was made anew: why, by which planner, and the ids of the new tasks.
+
+    ``failed`` holds ``id``, ``task``, ``error`` and ``attempts`` of each task that failed. ``by``
+    is the planner's name, or ``table`` where one task type stood in for another.
+    """
+
+    cause: Literal["failed", "rejected"]
+    reason: str
+    by: str
+    failed: list[dict[str, Any]]
+    added: list[int]
+
+
 class Usage(TypedDict):
     """What a run cost."""
 
@@ -97,17 +111,31 @@ class Usage(TypedDict):
     seconds: float
 
 
+class Limits(TypedDict, total=False):
+    """What a run may use up at most; what is not named follows the settings (``budget_…``)."""
+
+    seconds: float
+    remote_requests: int
+    llm_calls: int
+    tokens: int
+    download_bytes: int
+
+
 class Context(TypedDict, total=False):
     """What a caller can set for one run; unset fields follow the settings.
 
     ``planner`` (node ``plan``): auto, llm or builtin. ``llm`` (``plan``, ``choose_models``,
     ``respond``): the controller as provider:model. ``models`` (``choose_models``): a model id for
-    a task type, ``{"object-detection": "facebook/detr-resnet-50"}``.
+    a task type, ``{"object-detection": "facebook/detr-resnet-50"}``. ``approve``
+    (``approve_plan``): stop for a person's decision before anything runs.
+    ``budget`` (``execute``): what the run may use up, ``{"seconds": 60, "remote_requests": 5}``.
     """
 
     planner: Literal["auto", "llm", "builtin"]
     llm: str
     models: dict[str, str]
+    approve: bool
+    budget: Limits
 
 
 def merge(old: dict[str, Any] | None, new: dict[str, Any] | None) -> dict[str, Any]:
@@ -138,6 +166,9 @@ class State(TypedDict, total=False):
     error: dict[str, Any] | None
     started: float
     mending: int
+    approve: bool
+    rejected: str | None
+    replans: list[Replan]
     usage: Usage
 
 
@@ -151,5 +182,6 @@ class Output(TypedDict, total=False):
     choices: dict[str, Choice]
     results: dict[str, Result]
     resources: Annotated[dict[str, Resource], merge]
+    replans: list[Replan]
     usage: Usage
     error: dict[str, Any] | None

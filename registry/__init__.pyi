@@ -1,8 +1,13 @@
 from . import languages as languages
 from .cards import ModelCard as ModelCard, model_cards as model_cards
+from .conditions import Rejected as Rejected
 from .embedding import Embedder as Embedder, MiniLM as MiniLM
 from .errors import (
+    ApprovalError as ApprovalError,
+    BudgetError as BudgetError,
+    CancelledRunError as CancelledRunError,
     CycleError as CycleError,
+    DownloadError as DownloadError,
     DuplicateIdError as DuplicateIdError,
     EmptyFileError as EmptyFileError,
     EmptyPlanError as EmptyPlanError,
@@ -18,8 +23,10 @@ from .errors import (
     ModelRunError as ModelRunError,
     NoModelError as NoModelError,
     NotUnderstoodError as NotUnderstoodError,
+    OutOfMemoryError as OutOfMemoryError,
     PlanError as PlanError,
     PlanFileError as PlanFileError,
+    PolicyError as PolicyError,
     RegistryError as RegistryError,
     RemoteAccountError as RemoteAccountError,
     RemoteBusyError as RemoteBusyError,
@@ -48,23 +55,24 @@ from .machine import (
     cached_snapshot as cached_snapshot,
     hub_reachable as hub_reachable,
     is_local as is_local,
+    memory_free as memory_free,
+    memory_total as memory_total,
     missing_parts as missing_parts,
     readable_size as readable_size,
 )
+from .observed import Observations as Observations, Seen as Seen, memory_used as memory_used
+from .ranking import rank_cards as rank_cards, unwanted as unwanted
 from .reading import card_from_words as card_from_words
 from .retrieval import (
     Candidate as Candidate,
     Ranking as Ranking,
-    Rejected as Rejected,
     can_serve as can_serve,
     clear_winner as clear_winner,
     explain as explain,
     pinned as pinned,
-    rank_cards as rank_cards,
     retrieve as retrieve,
     route_of as route_of,
     search as search,
-    unwanted as unwanted,
 )
 from .routes import (
     Route as Route,

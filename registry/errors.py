@@ -21,16 +21,22 @@
     │   ├── WrongKindError
     │   └── PlanFileError
     ├── NotUnderstoodError        the built-in planner found nothing it can do
+    ├── ApprovalError             a person's decision about a plan
     ├── ModelError                a model, before or while it runs
     │   ├── UnknownModelError
     │   ├── NoModelError
+    │   │   └── PolicyError       a model could run, and the settings forbid it
     │   ├── MissingExtraError
     │   ├── ModelLoadError
+    │   │   └── DownloadError     its files could not be fetched whole
     │   ├── ModelRunError
+    │   ├── OutOfMemoryError      it does not fit beside what else is loaded, or at all
     │   ├── TaskTimeoutError
     │   └── RemoteError           a model that another machine runs
     │       ├── RemoteBusyError   it may pass: ask again (``retry_after``)
     │       └── RemoteAccountError
+    ├── CancelledRunError         someone stopped it
+    ├── BudgetError               the run has used up what it may
     ├── RegistryError             the store of model cards
     ├── LLMError                  the controller LLM
     └── SettingsError
@@ -169,6 +175,10 @@ class NotUnderstoodError(HuggingGraphError):
     """The built-in planner found nothing in the request that it can do."""
 
 
+class ApprovalError(HuggingGraphError):
+    """A plan was rejected and there is no other, or the decision about it cannot be followed."""
+
+
 class ModelError(HuggingGraphError):
     """A model could not be found, loaded or run."""
 
@@ -181,6 +191,10 @@ class NoModelError(ModelError):
     """No model in the registry can run the task here."""
 
 
+class PolicyError(NoModelError):
+    """What could run a task is forbidden by the policy that is set."""
+
+
 class MissingExtraError(ModelError):
     """A library that this task needs is not installed."""
 
@@ -189,8 +203,16 @@ class ModelLoadError(ModelError):
     """The model's files could not be loaded."""
 
 
+class DownloadError(ModelLoadError):
+    """The model's files could not be fetched, or are not what the Hub said."""
+
+
 class ModelRunError(ModelError):
     """The model raised while it ran."""
+
+
+class OutOfMemoryError(ModelError):
+    """The model, or what it works on, is more than the memory that it may have."""
 
 
 class TaskTimeoutError(ModelError):
@@ -213,6 +235,14 @@ class RemoteBusyError(RemoteError):
 
 class RemoteAccountError(RemoteError):
     """The token or its credit is not enough, so that no other model of the service will help."""
+
+
+class CancelledRunError(HuggingGraphError):
+    """The run was stopped by who asked for it."""
+
+
+class BudgetError(HuggingGraphError):
+    """The run has used up its time, its requests, its tokens or its downloads."""
 
 
 class RegistryError(HuggingGraphError):

@@ -18,16 +18,36 @@ WITHOUT_FILES = frozenset({"opencv", "scipy"})
 """Libraries whose models are code, so that there is nothing to find."""
 
 PICKLES = (".pkl", ".pickle", ".joblib")
+CGROUP = Path("/sys/fs/cgroup")
 HUB_SECONDS = 1.5
 NOTHING = 1000
 """What stands for a status where no reply came."""
 
 
 def memory_free() -> int:
-    """The bytes of memory that a model could take now."""
+    """The bytes of memory that a model could take now, within the container's limit."""
     import psutil
 
-    return int(psutil.virtual_memory().available)
+    free = int(psutil.virtual_memory().available)
+    limit, used = (_cgroup(name) for name in ("memory.max", "memory.current"))
+    return free if limit is None else max(0, min(free, limit - (used or 0)))
+
+
+def memory_total() -> int:
+    """The bytes of memory of the machine, or of the container where that has a limit."""
+    import psutil
+
+    total = int(psutil.virtual_memory().total)
+    limit = _cgroup("memory.max")
+    return total if limit is None else min(total, limit)
+
+
+def _cgroup(name: str) -> int | None:
+    """A figure of the container, None where there is no container or no limit."""
+    try:
+        return int((CGROUP / name).read_text("ascii"))
+    except (OSError, ValueError):  # "max" is no limit
+        return None
 
 
 def disk_free() -> int:

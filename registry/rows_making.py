@@ -21,8 +21,8 @@ INSTRUCTION = Slot(
 )
 MASK = Slot(
     "mask",
-    "image",
-    "a picture that is white where to paint",
+    "masks",
+    "a picture that is white where to paint, or segments, of which the largest is painted",
     names=("mask_image", "masks", "hole", "region"),
 )
 WHAT = Slot(PROMPT.name, PROMPT.kind, "what to make", required=False, names=PROMPT.names)

@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import Literal
 
 import platformdirs
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, ByteSize, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    SettingsConfigDict,
+    SettingsError as UnreadableSettings,
+)
 
 from .errors import SettingsError
 
@@ -35,6 +39,9 @@ class Settings(BaseSettings):
     llm_timeout: float = Field(60.0, gt=0, description="Seconds to wait for one LLM reply.")
     planner: Literal["auto", "llm", "builtin"] = Field(
         "auto", description="Which planner: `auto` takes the LLM where one is set."
+    )
+    approve: bool = Field(
+        False, description="Whether every run stops before it starts, for a person's approval."
     )
     mode: Literal["local", "remote", "hybrid"] = Field(
         "hybrid",
@@ -70,6 +77,17 @@ class Settings(BaseSettings):
     licenses: tuple[str, ...] = Field(
         (), description="Licences that may be used, as Hub slugs. Empty: all."
     )
+    denied: tuple[str, ...] = Field(
+        (), description="Models (`owner/name`) and authors (`owner`) that are never chosen."
+    )
+    pinned_models: dict[str, str] = Field(
+        {},
+        description="The one model for a task, whatever the request: "
+        '`{"summarization": "facebook/bart-large-cnn"}`.',
+    )
+    only_local: bool = Field(
+        False, description="Whether only models that are on this machine may be chosen."
+    )
     allow_gated: bool = Field(False, description="Whether gated models may be chosen.")
     max_model_bytes: int = Field(
         8_000_000_000, gt=0, description="The largest weights that may be loaded, in bytes."
@@ -77,13 +95,44 @@ class Settings(BaseSettings):
     max_download_bytes: int = Field(
         2_000_000_000, ge=0, description="The largest weights fetched from the Hub unasked, bytes."
     )
+    max_memory: ByteSize | None = Field(
+        None,
+        description="The memory that the process may take with its models, like `6GB`. Empty: "
+        "four fifths of the machine's.",
+    )
     candidates: int = Field(5, ge=1, le=50, description="Models looked at for each task.")
     max_parallel: int = Field(4, ge=1, description="Tasks that run at the same time.")
     task_timeout: float = Field(600.0, gt=0, description="Seconds one attempt at a task may take.")
+    budget_seconds: float | None = Field(
+        None, ge=0, description="Seconds that a run's tasks may take; then it answers with what "
+        "it has.",
+    )  # fmt: skip
+    budget_remote_requests: int | None = Field(
+        None, ge=0, description="Requests to remote models that a run may make."
+    )
+    budget_llm_calls: int | None = Field(
+        None, ge=0, description="Calls of the controller LLM that a run may make."
+    )
+    budget_tokens: int | None = Field(
+        None, ge=0, description="Tokens after which a run asks the controller LLM no more."
+    )
+    budget_download_bytes: int | None = Field(
+        None, ge=0, description="Weights that a run may fetch from the Hub in all, in bytes."
+    )
+    cache_bytes: int = Field(
+        1_000_000_000,
+        ge=0,
+        description="Bytes of results kept by content, so that asking again costs nothing; 0: none "
+        "are kept.",
+    )
     max_request_chars: int = Field(100_000, gt=0, description="The longest request taken.")
     data_dir: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("hugginggraph")),
         description="Folder of the registry's store.",
+    )
+    cache_dir: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_cache_dir("hugginggraph")),
+        description="Folder of the results kept by content.",
     )
     artifacts_dir: Path = Field(
         Path("artifacts"), description="Folder for the files that runs make."
@@ -118,6 +167,11 @@ class Settings(BaseSettings):
         """The folder of the Chroma store."""
         return self.data_dir / "registry"
 
+    @property
+    def observed_path(self) -> Path:
+        """The file of what was observed of models on this machine."""
+        return self.data_dir / "observed.sqlite"
+
 
 def load_settings(**overrides: object) -> Settings:
     """The settings of the environment and ``.env``, with overrides (None means not given).
@@ -128,6 +182,12 @@ def load_settings(**overrides: object) -> Settings:
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         return Settings(**given)  # type: ignore[arg-type]  # pydantic checks the values
+    except UnreadableSettings as exc:
+        name = next((field for field in Settings.model_fields if f'"{field}"' in str(exc)), "")
+        raise SettingsError(
+            f"The setting HUGGINGGRAPH_{name.upper()} has a value that is not JSON.",
+            """Give a list as ["a", "b"] and a mapping as {"a": "b"}.""",
+        ) from exc
     except ValidationError as exc:
         first = exc.errors()[0]
         name = "_".join(str(part) for part in first["loc"][:1]).upper()

@@ -278,7 +278,7 @@ class _Build:
             from langchain_chroma import Chroma
 
             client = chromadb.PersistentClient(
-                str(self.folder / manifest.chroma),
+                str((self.folder / manifest.chroma).resolve()),
                 Settings(anonymized_telemetry=False),
             )
             return Chroma(

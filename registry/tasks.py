@@ -27,7 +27,7 @@ READS_AS: Mapping[Kind, tuple[Kind, ...]] = {
     "labels": ("labels", "text"),
     "boxes": ("boxes", "text", "image"),
     "masks": ("masks", "text", "image"),
-    "image": ("image",),
+    "image": ("image", "masks"),
     "audio": ("audio",),
     "video": ("video", "audio"),
     "table": ("table", "text"),

@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -18,11 +17,14 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from .cache import cache
 from .evaluate import evaluate
+from .models import models
 from .server import listen
 
 if TYPE_CHECKING:
-    from hugginggraph.registry import CardStore, Settings
+    from hugginggraph.graph import Context
+    from hugginggraph.registry import Settings
 
     from .session import Session
 
@@ -32,8 +34,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-models = typer.Typer(help="Search and build the registry of model cards.", no_args_is_help=True)
 app.add_typer(models, name="models")
+app.add_typer(cache, name="cache")
 app.add_typer(evaluate, name="eval")
 app.command("serve")(listen)
 
@@ -54,6 +56,9 @@ Pins = Annotated[
 ThreadName = Annotated[
     str | None,
     typer.Option("--thread", help="Go on with this thread, or start one of this name."),
+]
+Approve = Annotated[
+    bool, typer.Option("--approve", help="Show the plan with its models and ask before it runs.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show what happens inside, and tracebacks.")]
@@ -160,6 +165,7 @@ def run(
     planner: Planner = None,
     model: Pins = None,
     thread: ThreadName = None,
+    approve: Approve = False,
     json_: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -170,20 +176,27 @@ def run(
     pins = read_pins(model)
     with Session(settings, show=not json_, thread=thread) as session:
         try:
-            state = session.run(read_request(request), _paths(file), {"models": pins})
+            context = _context(approve, pins)
+            state = session.run(read_request(request), _paths(file), context)
+            state = state if json_ else decided(session, state, context)
         except KeyboardInterrupt:
             stopped(session.thread)
-    finish(state, json_)
+    finish(state, json_, session.thread)
 
 
 @app.command()
 def resume(
     thread: Annotated[str | None, typer.Argument(help="Default: the last unfinished.")] = None,
     llm: Llm = None,
+    decision: Annotated[
+        str | None,
+        typer.Option(help="On a plan that waits for approval: approve, reject, or JSON."),
+    ] = None,
     json_: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Go on with a run that was stopped or killed; what was finished is not done again."""
+    """Go on with a run that was stopped, killed or waits for approval; nothing is done twice."""
+    from .approval import read_option
     from .session import Session
 
     settings = settings_for(llm, None, debug)
@@ -195,10 +208,14 @@ def resume(
                 raise typer.Exit(0)
             session.thread = left[0]
         try:
-            state = session.resume({})
+            if decision is None:
+                state = session.resume({})
+            else:
+                state = session.decide(read_option(decision), {})
+            state = state if json_ else decided(session, state, {})
         except KeyboardInterrupt:
             stopped(session.thread)
-    finish(state, json_)
+    finish(state, json_, session.thread)
 
 
 @app.command()
@@ -215,10 +232,31 @@ def threads() -> None:
         console.print(f"[bold]{escape(found['name'])}[/]  {mark}  {escape(request)}")
 
 
-def finish(state: dict[str, Any], json_: bool) -> NoReturn:
-    """Print a finished run and leave with its exit code."""
+def _context(approve: bool, pins: dict[str, str] | None = None) -> Context:
+    out: Context = {"models": pins or {}}
+    return {**out, "approve": True} if approve else out
+
+
+def decided(session: Session, state: dict[str, Any], context: Context) -> dict[str, Any]:
+    """The state once a person has decided about every plan that waits for it."""
+    from .approval import ask
+    from .session import waiting
+
+    while request := waiting(state):
+        decision = ask(Console(stderr=True, highlight=False), request)
+        if decision is None:
+            break
+        state = session.decide(decision, context)
+    return state
+
+
+def finish(state: dict[str, Any], json_: bool, thread: str) -> NoReturn:
+    """Print a finished run, or how to go on with one that waits, and leave with its exit code."""
+    waits = bool(state.get("__interrupt__"))
     if json_:
-        print_json(as_json(state))
+        print_json({**as_json(state), "thread": thread} if waits else as_json(state))
+    elif waits:
+        say(f"Nothing was run. `hugginggraph resume {thread}` asks again.")
     else:
         say(state["answer"])
     raise typer.Exit(exit_code(state))
@@ -262,18 +300,19 @@ def chat(
     planner: Planner = None,
     file: Files = None,
     thread: ThreadName = None,
+    approve: Approve = False,
     debug: Debug = False,
 ) -> None:
     """Talk: each request sees the files and answers of the ones before."""
     from .session import Session
 
     with Session(settings_for(llm, planner, debug), show=True, thread=thread) as session:
-        talk(session, _paths(file))
+        talk(session, _paths(file), _context(approve))
         sys.stdout.flush()
         os._exit(0)  # a run that was stopped may still have threads at work
 
 
-def talk(session: Session, files: list[str]) -> None:
+def talk(session: Session, files: list[str], context: Context) -> None:
     """Requests from the terminal, one after the other, until the person leaves."""
     console = Console(highlight=False)
     console.print("[dim]Ask in plain words and name files in the text. Leave with exit or Ctrl-D.")
@@ -287,12 +326,12 @@ def talk(session: Session, files: list[str]) -> None:
         if not request:
             continue
         try:
-            state = session.run(request, files, {})
+            state = decided(session, session.run(request, files, context), context)
         except KeyboardInterrupt:
             console.print("[yellow]Stopped.[/] Ask again, or leave with exit.")
             continue
         files = []
-        say(state["answer"])
+        say("Nothing was run." if state.get("__interrupt__") else state["answer"])
     console.print(f"[dim]Good bye. `hugginggraph chat --thread {session.thread}` goes on.")
 
 
@@ -332,119 +371,26 @@ def doctor() -> None:
     raise typer.Exit(0 if ok else 1)
 
 
-@models.command()
-def search(
-    query: Annotated[str, typer.Argument(help="What the model should do, in plain words.")],
-    task: Annotated[str | None, typer.Option("--task", "-t", help="Only this task type.")] = None,
-    k: Annotated[int, typer.Option("-k", min=1, max=200, help="How many.")] = 10,
-    json_: Json = False,
-) -> None:
-    """Find models by meaning."""
-    from hugginggraph.registry import SettingsError, search as find
-
-    from .terminal import card_table
-
-    if not query.strip():
-        raise SettingsError("The query is empty.", "Say what the model should do.")
-    settings = settings_for()
-    found = find(open_store(settings), query, task=task, k=k, settings=settings)
-    if json_:
-        print_json(
-            [
-                {
-                    **c.card.model_dump(mode="json", exclude={"path"}),
-                    "score": round(c.score, 4),
-                    "local": c.local,
-                    "obstacle": c.obstacle,
-                }
-                for c in found
-            ]
-        )
-    else:
-        Console().print(card_table(found))
-
-
-@models.command()
-def build(
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Start from nothing.")] = False,
-) -> None:
-    """Build the store of model cards; done already, it takes no time."""
-    store = open_store(settings_for(), rebuild=rebuild)
-    Console().print(f"The registry holds {len(store.all_cards())} models.")
-
-
-@models.command()
-def sync(
-    task: Annotated[
-        list[str] | None,
-        typer.Option("--task", "-t", help="Only this task type of the Hub; repeatable."),
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="So many of each task, most downloaded first.")
-    ] = None,
-    since: Annotated[
-        datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Only what changed since this day."),
-    ] = None,
-    from_: Annotated[
-        Path | None, typer.Option("--from", help="Import JSON lines instead of asking the Hub.")
-    ] = None,
-    json_: Json = False,
-) -> None:
-    """Bring the registry up to date with the Hub; broken off, it goes on where it was."""
-    from dataclasses import asdict
-
-    from hugginggraph.registry import RegistryError, hub_reachable, import_file, sync as fetch
-
-    from .terminal import sync_summary, syncing
-
-    settings = settings_for()
-    with syncing() as progress:
-        if from_ is not None:
-            report = import_file(settings.registry_dir, from_, progress=progress)
-        elif not hub_reachable(settings.offline):
-            raise RegistryError(
-                "The Hub cannot be reached." if not settings.offline else "Offline is set.",
-                "The packaged catalogue serves meanwhile; `--from FILE` imports cards from a file.",
-            )
-        else:
-            day = since.date().isoformat() if since else ""
-            report = fetch(
-                settings.registry_dir, tasks=task or (), limit=limit, since=day, progress=progress
-            )
-    store = open_store(settings)
-    if json_:
-        print_json({**asdict(report), "models": len(store)})
-    else:
-        Console(highlight=False).print(sync_summary(report, len(store)), soft_wrap=True)
-
-
-def open_store(settings: Settings, *, rebuild: bool = False) -> CardStore:
-    """The registry's store, with a progress bar while it is built."""
-    from hugginggraph.registry import CardStore
-
-    from .terminal import building
-
-    with building() as progress:
-        return CardStore.open(settings.registry_dir, progress=progress, rebuild=rebuild)
-
-
 def _paths(files: list[Path] | None) -> list[str]:
     return [str(path) for path in files or []]
 
 
 def as_json(state: dict[str, Any]) -> dict[str, Any]:
     """A finished run in the shape that ``run --json`` promises."""
-    plan = state.get("plan") or {}
+    plan, stops = state.get("plan") or {}, state.get("__interrupt__")
     out = {
-        "status": state["status"],
-        "answer": state["answer"],
+        "status": "interrupted" if stops else state["status"],
+        "answer": state.get("answer") or "",
         "plan": plan,
         "models": state.get("choices") or {},
         "results": state.get("results") or {},
         "resources": state.get("resources") or {},
         "usage": state["usage"],
     }
+    if state.get("replans"):
+        out["replans"] = state["replans"]
+    if stops:
+        out["interrupt"] = stops[0].value
     return {**out, "error": state["error"]} if state.get("error") else out
 
 
@@ -454,9 +400,11 @@ def print_json(value: Any) -> None:
 
 
 def exit_code(state: dict[str, Any]) -> int:
-    """0 where everything was done, 2 where the input is at fault, else 1."""
+    """0 where everything was done or waits as asked, 2 where the input is at fault, else 1."""
     from hugginggraph.registry import HuggingGraphError
 
+    if state.get("__interrupt__"):
+        return 0
     if state.get("error"):
         return HuggingGraphError.from_json(state["error"]).exit_code
     return 0 if state.get("status") == "done" else 1

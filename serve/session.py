@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -22,6 +23,12 @@ class Thread(TypedDict):
     name: str
     request: str
     unfinished: bool
+
+
+def waiting(state: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What a run that stopped for approval asks: ``name``, ``args`` and ``description``."""
+    stops = state.get("__interrupt__") or ()
+    return dict(stops[0].value["action_requests"][0]) if stops else None
 
 
 class Session:
@@ -50,6 +57,15 @@ class Session:
     def run(self, request: str, files: list[str], context: Context) -> dict[str, Any]:
         """The final state of a run; the plan is shown live while it runs."""
         return self._show({"request": request, "files": files}, context)
+
+    def decide(self, decision: Mapping[str, Any], context: Context) -> dict[str, Any]:
+        """The state after a person's decision about the plan that the thread waits with.
+
+        Where a run waits for one, ``waiting`` gives what it asks.
+        """
+        from langgraph.types import Command
+
+        return self._show(Command(resume={"decisions": [decision]}), context)
 
     def resume(self, context: Context) -> dict[str, Any]:
         """The final state of the thread's last run, after what was left of it is done.
@@ -94,6 +110,8 @@ class Session:
                         f"There is no thread '{self.thread}'.", "`hugginggraph threads` lists them."
                     )
                 live.resources, live.plan = state.get("resources") or {}, state.get("plan")
+            elif not isinstance(given, dict):  # a decision about the plan of the last run
+                live.plan = dict((await graph.aget_state(config)).values.get("plan") or {})
             async for mode, part in graph.astream(
                 given, config, context=context, stream_mode=["updates", "custom", "values"]
             ):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _MARKS = {
     "waiting": "[dim]·[/]",
+    "queued": "[dim]·[/]",
     "running": "[cyan]▸[/]",
     "done": "[green]✓[/]",
     "failed": "[red]✗[/]",
@@ -56,7 +57,7 @@ def plan_tree(
 def _task_line(
     task: Mapping[str, Any], resources: Mapping[str, Any], now: Mapping[str, Any]
 ) -> Text:
-    mark = _MARKS[now.get("state", "waiting")]
+    mark = _MARKS.get(now.get("state", "waiting"), _MARKS["running"])
     args = ", ".join(f"{k}={_argument(v, resources)}" for k, v in task["args"].items())
     also = f" [dim]after {', '.join(map(str, task['dep'][:-1]))}[/]" if task["dep"][1:] else ""
     model = f" [magenta]{escape(now['model'])}[/]" if now.get("model") else ""
@@ -119,6 +120,10 @@ class LivePlan:
                 self.states.setdefault(part["task"], {}).update(part)
             return
         for node, change in part.items():
+            if node == "__interrupt__":
+                continue
+            for key, choice in ((change or {}).get("choices") or {}).items():
+                self.states.setdefault(int(key), {})["model"] = choice["model"]
             plan = (change or {}).get("plan")
             if plan and plan.get("valid"):
                 self.plan = plan
@@ -130,6 +135,8 @@ _NEXT = {
     "plan": "Checking the plan",
     "check_plan": "Choosing models",
     "choose_models": "Running",
+    "approve_plan": "Running",
+    "replan": "Checking the new plan",
     "execute": "Writing the answer",
     "respond": "",
 }

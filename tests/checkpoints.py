@@ -131,6 +131,20 @@ def text_classifier(folder: Path) -> ModelCard:
     return card(folder, "text-classification")
 
 
+def big_classifier(folder: Path, layers: int, width: int = 512) -> ModelCard:
+    """BERT of some ten megabytes a layer (with a width of 512)."""
+    from transformers import BertConfig, BertForSequenceClassification
+
+    _seed()
+    vocabulary = save_wordpieces(folder)
+    config = BertConfig(
+        vocab_size=vocabulary, hidden_size=width, num_hidden_layers=layers,
+        num_attention_heads=8, intermediate_size=4 * width, max_position_embeddings=64,
+    )  # fmt: skip
+    _save(folder, BertForSequenceClassification(config))
+    return card(folder, "text-classification")
+
+
 def entailment(folder: Path) -> ModelCard:
     """BERT with the classes of natural language inference."""
     _bert(folder, "BertForSequenceClassification", ["contradiction", "neutral", "entailment"])

@@ -397,7 +397,7 @@ def annotator(folder: Path) -> ModelCard:
     import torch
     from safetensors.torch import save_file
 
-    folder.mkdir(parents=True)
+    folder.mkdir(exist_ok=True)
     save_file({"norm": torch.zeros(1, 3, 1, 1)}, folder / "model.safetensors")
     (folder / "config.json").write_text("{}")
     return card(folder, "hed-control", "controlnet_aux")

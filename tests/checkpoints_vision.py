@@ -5,41 +5,15 @@ from __future__ import annotations
 import json
 import string
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from checkpoints import POSITIONS, SIDE, WORDS, card, save_wordpieces, save_words
 
-from hugginggraph.registry import ModelCard, load_settings, task_type
-from hugginggraph.tools import Artifacts, ModelPool, TaskResult, TaskRunner, hugginggraph_tools
+from hugginggraph.registry import ModelCard
 
 Builder = Callable[[Path], ModelCard]
-Run = Callable[..., TaskResult]
-
-
-def tool_run(folder: Path, builders: Mapping[str, Builder]) -> Run:
-    """Runs a task on a checkpoint of the builders through its tool; each is built once."""
-    runner = TaskRunner(ModelPool(4), Artifacts(folder / "artifacts"), load_settings(offline=True))
-    cards: dict[str, ModelCard] = {}
-
-    def find(task: str, model: str | None, args: Mapping[str, Any]) -> ModelCard:
-        name = model or ""
-        if name not in cards:
-            (folder / name).mkdir()
-            cards[name] = builders[name](folder / name)
-        return cards[name].model_copy(update={"task": task})
-
-    def run(name: str, task: str, **args: Any) -> TaskResult:
-        tool = hugginggraph_tools([task], runner=runner, find_card=find)[0]
-        call = {"name": task, "args": {**args, "model": name}, "id": "1", "type": "tool_call"}
-        result: TaskResult = tool.invoke(call).artifact
-        assert result["kind"] == task_type(task).output
-        assert result["model"] == f"tests/{name}"
-        assert json.loads(json.dumps(result)) == result
-        return result
-
-    return run
 
 
 def save(folder: Path, model: Any) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import socket
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +19,13 @@ for name in [
     name for name in os.environ if name.startswith(("HUGGINGGRAPH_", "OPENAI_", "HF_TOKEN"))
 ]:
     del os.environ[name]
+OWN_DATA = tempfile.mkdtemp(prefix="hugginggraph-tests-")
+"""The data folder of settings that a test makes without naming one."""
+atexit.register(shutil.rmtree, OWN_DATA, ignore_errors=True)
 os.environ |= {
+    "HUGGINGGRAPH_DATA_DIR": OWN_DATA,
     "HUGGINGGRAPH_OFFLINE": "1",
+    "HUGGINGGRAPH_CACHE_BYTES": "0",  # a test that wants its results kept says so
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "ANONYMIZED_TELEMETRY": "False",
@@ -57,5 +65,8 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def settings(data_dir: Path, tmp_path: Path) -> Settings:
-    """Offline settings with the shared registry and artifacts of the test's own."""
-    return Settings(offline=True, data_dir=data_dir, artifacts_dir=tmp_path / "artifacts")
+    """Offline settings with the shared registry, and artifacts and observations of its own."""
+    own = tmp_path / "data"
+    own.mkdir()
+    (own / "registry").symlink_to(data_dir / "registry")
+    return Settings(offline=True, data_dir=own, artifacts_dir=tmp_path / "artifacts")

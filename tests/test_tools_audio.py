@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +13,7 @@ import soundfile
 from checkpoints import BUILDERS as PLAIN
 from checkpoints_sound import BUILDERS, SOUNDS
 from numpy.typing import NDArray
+from tool_run import Run, tool_run
 
 from hugginggraph.registry import (
     ModelCard,
@@ -23,19 +22,15 @@ from hugginggraph.registry import (
     UnreadableFileError,
     WrongKindError,
     load_settings,
-    task_type,
 )
 from hugginggraph.tools import (
     Artifacts,
     ModelPool,
-    TaskResult,
     TaskRunner,
-    hugginggraph_tools,
     open_image,
 )
 
 audio = import_module("hugginggraph.tools.audio")
-Run = Callable[..., TaskResult]
 CTC = ["wav2vec2_ctc", "hubert_ctc", "wav2vec2_bert_ctc"]
 SEQ2SEQ = ["whisper", "speech2text", "moonshine"]
 
@@ -65,25 +60,7 @@ def sounds(folder: Path) -> Mapping[str, str]:
 
 @pytest.fixture(scope="module")
 def run(folder: Path) -> Run:
-    """Runs a task on a checkpoint of `BUILDERS`, which is built the first time."""
-    runner = TaskRunner(ModelPool(4), Artifacts(folder / "artifacts"), load_settings(offline=True))
-    cards: dict[str, ModelCard] = {}
-
-    def find(task: str, model: str | None, args: Mapping[str, Any]) -> ModelCard:
-        name = model or ""
-        if name not in cards:
-            cards[name] = (PLAIN | BUILDERS)[name](folder / name)
-        return cards[name].model_copy(update={"task": task})
-
-    def run(name: str, task: str, **args: Any) -> TaskResult:
-        tool = hugginggraph_tools([task], runner=runner, find_card=find)[0]
-        call = {"name": task, "args": {**args, "model": name}, "id": "1", "type": "tool_call"}
-        result: TaskResult = tool.invoke(call).artifact
-        assert result["kind"] == task_type(task).output
-        assert json.loads(json.dumps(result)) == result
-        return result
-
-    return run
+    return tool_run(folder, PLAIN | BUILDERS)
 
 
 @pytest.mark.parametrize("model", [*CTC, *SEQ2SEQ])

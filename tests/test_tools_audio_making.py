@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 import soundfile
 from checkpoints import BUILDERS as PLAIN
 from checkpoints_sound import BUILDERS
+from tool_run import Run, tool_run
 
 from hugginggraph.registry import (
     MissingExtraError,
@@ -20,21 +20,18 @@ from hugginggraph.registry import (
     ModelLoadError,
     ModelRunError,
     load_settings,
-    task_type,
 )
 from hugginggraph.tools import (
     Artifacts,
     ModelPool,
     TaskResult,
     TaskRunner,
-    hugginggraph_tools,
     open_image,
     open_sound,
 )
 
 ONE = "The team won the final."
 THREE = f"{ONE} Anna lives in Paris. We stayed home all day."
-Run = Callable[..., TaskResult]
 VOICES = {"vits": 22_050, "speecht5": 16_000, "bark": 24_000}
 
 
@@ -53,25 +50,7 @@ def recording(folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def run(folder: Path) -> Run:
-    """Runs a task on a checkpoint of `BUILDERS`, which is built the first time."""
-    runner = TaskRunner(ModelPool(6), Artifacts(folder / "artifacts"), load_settings(offline=True))
-    cards: dict[str, ModelCard] = {}
-
-    def find(task: str, model: str | None, args: Mapping[str, Any]) -> ModelCard:
-        name = model or ""
-        if name not in cards:
-            cards[name] = (PLAIN | BUILDERS)[name](folder / name)
-        return cards[name].model_copy(update={"task": task})
-
-    def run(name: str, task: str, **args: Any) -> TaskResult:
-        tool = hugginggraph_tools([task], runner=runner, find_card=find)[0]
-        call = {"name": task, "args": {**args, "model": name}, "id": "1", "type": "tool_call"}
-        result: TaskResult = tool.invoke(call).artifact
-        assert result["kind"] == task_type(task).output
-        assert json.loads(json.dumps(result)) == result
-        return result
-
-    return run
+    return tool_run(folder, PLAIN | BUILDERS)
 
 
 def assert_sound(result: TaskResult, rate: int) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,27 +11,21 @@ import pytest
 from checkpoints import BUILDERS
 from checkpoints_making import MAKERS
 from PIL import Image, ImageDraw
+from tool_run import Run, tool_run
 
 from hugginggraph.registry import (
     MissingExtraError,
     ModelCard,
     ModelLoadError,
     NoModelError,
-    load_settings,
-    task_type,
 )
 from hugginggraph.tools import (
-    Artifacts,
-    ModelPool,
     TaskResult,
-    TaskRunner,
-    hugginggraph_tools,
     open_image,
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.*")
 
-Run = Callable[..., TaskResult]
 diffusion = import_module("hugginggraph.tools.diffusion")
 pose = import_module("hugginggraph.tools.pose")
 
@@ -57,29 +50,13 @@ def picture(folder: Path) -> str:
     return str(folder / "picture.png")
 
 
+def opencv(folder: Path) -> ModelCard:
+    return ModelCard(id="opencv/canny", task="", library="opencv", description="")
+
+
 @pytest.fixture(scope="module")
 def run(folder: Path) -> Run:
-    """Runs a task on a checkpoint of `MAKERS`, which is built the first time."""
-    runner = TaskRunner(ModelPool(4), Artifacts(folder / "artifacts"), load_settings(offline=True))
-    cards: dict[str, ModelCard] = {
-        "opencv": ModelCard(id="tests/opencv", task="", library="opencv", description="")
-    }
-
-    def find(task: str, model: str | None, args: Mapping[str, Any]) -> ModelCard:
-        name = model or ""
-        if name not in cards:
-            cards[name] = (BUILDERS | MAKERS)[name](folder / name)
-        return cards[name].model_copy(update={"task": task})
-
-    def run(name: str, task: str, **args: Any) -> TaskResult:
-        tool = hugginggraph_tools([task], runner=runner, find_card=find)[0]
-        call = {"name": task, "args": {**args, "model": name}, "id": "1", "type": "tool_call"}
-        result: TaskResult = tool.invoke(call).artifact
-        assert result["kind"] == task_type(task).output
-        assert json.loads(json.dumps(result)) == result
-        return result
-
-    return run
+    return tool_run(folder, BUILDERS | MAKERS | {"opencv": opencv})
 
 
 def drawn(result: TaskResult) -> Image.Image:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,11 @@ import av
 import pytest
 from checkpoints_making import MAKERS
 from PIL import Image
+from tool_run import Run, tool_run
 
-from hugginggraph.registry import ModelCard, ModelLoadError, ModelRunError, load_settings, task_type
+from hugginggraph.registry import ModelCard, ModelLoadError, ModelRunError
 from hugginggraph.tools import (
-    Artifacts,
-    ModelPool,
     TaskResult,
-    TaskRunner,
-    hugginggraph_tools,
     sniff,
 )
 
@@ -28,7 +24,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # schedulers
 ]
 
-Run = Callable[..., TaskResult]
 diffusion = import_module("hugginggraph.tools.diffusion")
 video = import_module("hugginggraph.tools.diffusion_video")
 
@@ -60,25 +55,7 @@ def picture(folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def run(folder: Path) -> Run:
-    """Runs a task on a checkpoint of `MAKERS`, which is built the first time."""
-    runner = TaskRunner(ModelPool(4), Artifacts(folder / "artifacts"), load_settings(offline=True))
-    cards: dict[str, ModelCard] = {}
-
-    def find(task: str, model: str | None, args: Mapping[str, Any]) -> ModelCard:
-        name = model or ""
-        if name not in cards:
-            cards[name] = MAKERS[name](folder / name)
-        return cards[name].model_copy(update={"task": task})
-
-    def run(name: str, task: str, **args: Any) -> TaskResult:
-        tool = hugginggraph_tools([task], runner=runner, find_card=find)[0]
-        call = {"name": task, "args": {**args, "model": name}, "id": "1", "type": "tool_call"}
-        result: TaskResult = tool.invoke(call).artifact
-        assert result["kind"] == task_type(task).output
-        assert json.loads(json.dumps(result)) == result
-        return result
-
-    return run
+    return tool_run(folder, MAKERS)
 
 
 def played(result: TaskResult) -> list[Any]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pytest
-from checkpoints import card
 from checkpoints_making import MAKERS
 from PIL import Image, ImageChops
+from tool_run import Run, tool_run
 
 from hugginggraph.graph import Task, check_plan
 from hugginggraph.registry import (
@@ -19,15 +17,10 @@ from hugginggraph.registry import (
     ModelLoadError,
     ModelRunError,
     WrongKindError,
-    load_settings,
     task_type,
 )
 from hugginggraph.tools import (
-    Artifacts,
-    ModelPool,
     TaskResult,
-    TaskRunner,
-    hugginggraph_tools,
     open_image,
 )
 
@@ -36,7 +29,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # DPMSolver
 ]
 
-Run = Callable[..., TaskResult]
 diffusion = import_module("hugginggraph.tools.diffusion")
 PRESETS = diffusion.PRESETS
 Checkpoint = import_module("hugginggraph.tools.runner").Checkpoint
@@ -71,28 +63,7 @@ def mask(folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def run(folder: Path) -> Run:
-    """Runs a task on a checkpoint of `MAKERS`, which is built the first time."""
-    runner = TaskRunner(ModelPool(4), Artifacts(folder / "artifacts"), load_settings(offline=True))
-    cards: dict[str, ModelCard] = {}
-
-    def find(task: str, model: str | None, args: Mapping[str, Any]) -> ModelCard:
-        name = model or ""
-        if name not in cards:
-            there = (folder / name).is_dir()
-            cards[name] = (
-                card(folder / name, task, "diffusers") if there else MAKERS[name](folder / name)
-            )
-        return cards[name].model_copy(update={"task": task})
-
-    def run(name: str, task: str, **args: Any) -> TaskResult:
-        tool = hugginggraph_tools([task], runner=runner, find_card=find)[0]
-        call = {"name": task, "args": {**args, "model": name}, "id": "1", "type": "tool_call"}
-        result: TaskResult = tool.invoke(call).artifact
-        assert result["kind"] == task_type(task).output
-        assert json.loads(json.dumps(result)) == result
-        return result
-
-    return run
+    return tool_run(folder, MAKERS)
 
 
 def made(result: TaskResult) -> Image.Image:

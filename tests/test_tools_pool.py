@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 from checkpoints import BUILDERS, minilm
+from fake_runners import checkpoint, make_row
 
 from hugginggraph.registry import (
     EmptyFileError,
@@ -25,7 +24,6 @@ from hugginggraph.registry import (
     ModelRunError,
     NoModelError,
     SettingsError,
-    Slot,
     TaskType,
     is_local,
 )
@@ -34,27 +32,14 @@ from hugginggraph.tools import (
     ModelPool,
     Output,
     Run,
-    Runner,
     locate,
 )
-
-
-def checkpoint(name: str = "a", library: str = "fake") -> Checkpoint:
-    return Checkpoint(ModelCard(id=name, task="echo", library=library, description=""), name)
 
 
 @pytest.fixture
 def row(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Makes a task type whose runner is the given function."""
-    module = ModuleType("fake_runners")
-    monkeypatch.setitem(sys.modules, "fake_runners", module)
-
-    def row(runner: Runner, output: Kind = "text") -> TaskType:
-        module.runner = runner  # type: ignore[attr-defined]
-        slots = (Slot("text", "text", "the text"),)
-        return TaskType("echo", "says it again", slots, output, {"fake": "fake_runners:runner"})
-
-    return row
+    return make_row(monkeypatch)
 
 
 def echo(checkpoint: Checkpoint) -> Run:

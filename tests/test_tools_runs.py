@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,14 +10,13 @@ from typing import Any
 import pytest
 from checkpoints import BUILDERS
 from PIL import Image
+from tool_run import Run, tool_run
 
-from hugginggraph.registry import ModelCard, ModelLoadError, ModelRunError, load_settings, task_type
+from hugginggraph.registry import ModelCard, ModelLoadError, ModelRunError, load_settings
 from hugginggraph.tools import (
     Artifacts,
     ModelPool,
-    TaskResult,
     TaskRunner,
-    hugginggraph_tools,
     open_image,
 )
 
@@ -27,7 +24,6 @@ TEXT = (
     "The team won the final in Paris. Anna lives and works for a small firm near the river. "
     "It rained all day. We stayed home."
 )
-Run = Callable[..., TaskResult]
 
 
 @pytest.fixture(scope="module")
@@ -44,27 +40,7 @@ def picture(folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def run(folder: Path) -> Run:
-    """Runs a task on a checkpoint of `BUILDERS`, which is built the first time."""
-    runner = TaskRunner(ModelPool(4), Artifacts(folder / "artifacts"), load_settings(offline=True))
-    cards: dict[str, ModelCard] = {}
-
-    def find(task: str, model: str | None, args: Mapping[str, Any]) -> ModelCard:
-        name = model or ""
-        if name not in cards:
-            cards[name] = BUILDERS[name](folder / name)
-        return cards[name].model_copy(update={"task": task})
-
-    def run(name: str, task: str, **args: Any) -> TaskResult:
-        tool = hugginggraph_tools([task], runner=runner, find_card=find)[0]
-        call = {"name": task, "args": {**args, "model": name}, "id": "1", "type": "tool_call"}
-        result: TaskResult = tool.invoke(call).artifact
-        assert result["kind"] == task_type(task).output
-        assert result["model"] == f"tests/{name}"
-        assert result["seconds"] > 0
-        assert json.loads(json.dumps(result)) == result
-        return result
-
-    return run
+    return tool_run(folder, BUILDERS)
 
 
 def assert_shares(labels: list[dict[str, Any]], names: set[str]) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from checkpoints import card
-from checkpoints_vision import TEXT_BUILDERS, Run, tool_run
+from checkpoints_vision import TEXT_BUILDERS
+from tool_run import Run, tool_run
 
 from hugginggraph.registry import (
     EmptyFileError,

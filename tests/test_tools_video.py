@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pytest
 from checkpoints import BUILDERS as PLAIN
 from checkpoints_sound import ACTIONS, BUILDERS
 from PIL import Image, ImageDraw
+from tool_run import Run, tool_run
 
 from hugginggraph.registry import (
-    ModelCard,
     ModelLoadError,
     ModelRunError,
     UnreadableFileError,
     load_settings,
-    task_type,
 )
-from hugginggraph.tools import Artifacts, ModelPool, TaskResult, TaskRunner, hugginggraph_tools
+from hugginggraph.tools import Artifacts, ModelPool, TaskRunner
 
 film = import_module("hugginggraph.tools.film")
-Run = Callable[..., TaskResult]
 
 
 @pytest.fixture(scope="module")
@@ -49,25 +45,7 @@ def clips(folder: Path) -> Mapping[str, str]:
 
 @pytest.fixture(scope="module")
 def run(folder: Path) -> Run:
-    """Runs a task on a checkpoint of `BUILDERS`, which is built the first time."""
-    runner = TaskRunner(ModelPool(6), Artifacts(folder / "artifacts"), load_settings(offline=True))
-    cards: dict[str, ModelCard] = {}
-
-    def find(task: str, model: str | None, args: Mapping[str, Any]) -> ModelCard:
-        name = model or ""
-        if name not in cards:
-            cards[name] = (PLAIN | BUILDERS)[name](folder / name)
-        return cards[name].model_copy(update={"task": task})
-
-    def run(name: str, task: str, **args: Any) -> TaskResult:
-        tool = hugginggraph_tools([task], runner=runner, find_card=find)[0]
-        call = {"name": task, "args": {**args, "model": name}, "id": "1", "type": "tool_call"}
-        result: TaskResult = tool.invoke(call).artifact
-        assert result["kind"] == task_type(task).output
-        assert json.loads(json.dumps(result)) == result
-        return result
-
-    return run
+    return tool_run(folder, PLAIN | BUILDERS)
 
 
 @pytest.mark.parametrize("model", ["videomae", "timesformer", "vivit"])

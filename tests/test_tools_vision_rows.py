@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 from checkpoints import BUILDERS
-from checkpoints_vision import VISION_BUILDERS, Run, tool_run
+from checkpoints_vision import VISION_BUILDERS
 from PIL import Image
+from tool_run import Run, tool_run
 
 from hugginggraph.registry import MissingExtraError, ModelLoadError
 from hugginggraph.tools import draw_masks, open_image

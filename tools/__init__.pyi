@@ -1,7 +1,13 @@
+from .cancel import (
+    cancel_event as cancel_event,
+    cancel_scope as cancel_scope,
+    check_cancelled as check_cancelled,
+)
 from .checkpoint import (
     locate as locate,
     pick_device as pick_device,
 )
+from .degenerate import degenerate as degenerate
 from .draw import (
     draw_boxes as draw_boxes,
     draw_masks as draw_masks,
@@ -28,7 +34,13 @@ from .media import (
     sniff as sniff,
 )
 from .pool import ModelPool as ModelPool
+from .progress import (
+    Progress as Progress,
+    progress_to as progress_to,
+    report as report,
+)
 from .runner import (
+    Batched as Batched,
     Checkpoint as Checkpoint,
     Media as Media,
     Output as Output,

@@ -14,6 +14,7 @@ from .audio_making import MUSIC_SECONDS, SEED
 from .loading import _ONE_AT_A_TIME, quiet
 from .runner import Checkpoint, Output, Run
 from .sound import sound_output
+from .watch import watch
 
 STEPS = 50
 LENGTH = {"StableAudioPipeline": "audio_end_in_s", "AudioLDM2Pipeline": "audio_length_in_s"}
@@ -39,8 +40,7 @@ def text_to_audio(checkpoint: Checkpoint) -> Run:
             f"The model '{checkpoint.card.id}' ({kind}) makes no sound here.",
             f"Choose a model of {' or '.join(LENGTH)}.",
         )
-    pipeline.set_progress_bar_config(disable=True)
-    pipeline.to(checkpoint.device)
+    watch(pipeline.to(checkpoint.device))
     vae, vocoder = pipeline.vae, getattr(pipeline, "vocoder", None)
     rate = int(vocoder.config.sampling_rate if vocoder else vae.config.sampling_rate)
     seconds = MUSIC_SECONDS

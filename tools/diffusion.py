@@ -25,6 +25,7 @@ from .diffusion_loading import load, load_for
 from .media import encode_png
 from .runner import Checkpoint, Media, Output, Run
 from .values import Picture
+from .watch import watch
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -101,8 +102,6 @@ class Pipeline:
 
     def __call__(self, args: Mapping[str, Any], **options: Any) -> Any:
         """The pipeline's output for these options, of which it gets those that it takes.
-
-        A callback for progress would be one more option, ``callback_on_step_end``.
 
         Raises:
             ModelRunError: its safety checker withheld what it made.
@@ -273,8 +272,7 @@ def unconditional_image_generation(checkpoint: Checkpoint) -> Run:
     if type(loaded).__name__ == "DDPMPipeline":
         from diffusers import DDIMPipeline
 
-        loaded = DDIMPipeline(unet=loaded.unet, scheduler=loaded.scheduler)
-        loaded.set_progress_bar_config(disable=True)
+        loaded = watch(DDIMPipeline(unet=loaded.unet, scheduler=loaded.scheduler))
     pipeline = Pipeline(checkpoint, loaded)
     if "prompt" in pipeline.takes:
         raise ModelLoadError(

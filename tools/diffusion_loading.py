@@ -17,6 +17,7 @@ from hugginggraph.registry import ModelLoadError, cached_snapshot, missing_parts
 
 from .loading import _ONE_AT_A_TIME, quiet
 from .runner import Checkpoint
+from .watch import watch
 
 
 @cache
@@ -76,7 +77,10 @@ def load(checkpoint: Checkpoint, auto: str, **parts: Any) -> Any:
     _refuse_gaps(checkpoint, loaded)
     if hasattr(loaded, "set_progress_bar_config"):
         loaded.set_progress_bar_config(disable=True)
-    return loaded.to(checkpoint.device)
+    if checkpoint.offload and hasattr(loaded, "enable_model_cpu_offload"):
+        loaded.enable_model_cpu_offload(device=checkpoint.device)
+        return watch(loaded)
+    return watch(loaded.to(checkpoint.device))
 
 
 def _refuse_gaps(checkpoint: Checkpoint, loaded: Any) -> None:

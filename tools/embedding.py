@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .loading import load_model, load_tokenizer, max_tokens
-from .runner import Checkpoint, Output, Run
+from .runner import Batched, Checkpoint, Output, Run
 from .sentences import split_sentences
 from .values import Label
 
@@ -109,7 +109,12 @@ def _sorted(labels: Sequence[str], scores: Vectors) -> list[Label]:
 def feature_extraction(checkpoint: Checkpoint) -> Run:
     """The vector of a text, of length 1."""
     embedder = load_embedder(checkpoint)
-    return lambda args: Output(sentence_vectors(embedder, [args["text"]])[0].tolist())
+
+    def batch(calls: Sequence[Mapping[str, Any]]) -> list[Output]:
+        vectors = sentence_vectors(embedder, [args["text"] for args in calls])
+        return [Output(vector.tolist()) for vector in vectors]
+
+    return Batched(batch)
 
 
 def sentence_similarity(checkpoint: Checkpoint) -> Run:

@@ -11,6 +11,7 @@ from typing import Any
 from hugginggraph.registry import ModelLoadError
 
 from .runner import Checkpoint
+from .watch import watch
 
 
 def set_environment() -> None:
@@ -59,15 +60,19 @@ speech models mask their input in training only."""
 
 
 def load_model(checkpoint: Checkpoint, auto: str) -> Any:
-    """The model of an auto class's name, on its device, ready to run.
+    """The model of an auto class's name, on its device, ready to run; loaded once for all tasks.
 
     Raises:
         ModelLoadError: the files lack weights of the task's head, which would be random.
     """
     import torch
 
+    key = (checkpoint.location, auto)
+    if key in checkpoint.parts:
+        return checkpoint.parts[key]
+    placed = {"device_map": "auto"} if checkpoint.offload else {}
     model, report = _from_pretrained(
-        checkpoint, auto, use_safetensors=True, output_loading_info=True
+        checkpoint, auto, use_safetensors=True, output_loading_info=True, **placed
     )
     missing = sorted(
         name for name in report["missing_keys"] if not any(part in name for part in _UNUSED)
@@ -80,7 +85,9 @@ def load_model(checkpoint: Checkpoint, auto: str) -> Any:
         )
     if checkpoint.device == "cpu" and model.dtype == torch.float16:
         model = model.float()  # half precision is slow or missing on processors
-    return model.to(checkpoint.device).eval()
+    model = model if checkpoint.offload else model.to(checkpoint.device)
+    checkpoint.parts[key] = watch(model.eval())
+    return model
 
 
 def load_config(checkpoint: Checkpoint) -> Any:

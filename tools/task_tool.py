@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _OPENERS: Mapping[Kind, Callable[[str | Path], Any]] = {
     "image": open_image,
+    "masks": open_image,
     "audio": open_sound,
     "video": open_film,
     "table": open_table,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hugginggraph.registry import ModelLoadError, ModelRunError
 
 from .embedding import feature_extraction as feature_extraction
 from .loading import greedy, load_model, load_tokenizer, max_tokens
-from .runner import Checkpoint, Output, Run
+from .runner import Batched, Checkpoint, Output, Run
 from .sentences import split_sentences
 from .values import Label
 from .vision import best_labels
@@ -29,11 +29,18 @@ def text_classification(checkpoint: Checkpoint) -> Run:
     model = load_model(checkpoint, "AutoModelForSequenceClassification")
     limit = max_tokens(tokenizer, model)
 
-    def run(args: Mapping[str, Any]) -> Output:
-        inputs = tokenizer(args["text"], truncation=True, max_length=limit, return_tensors="pt")
-        return Output(best_labels(model.config, model(**inputs.to(model.device)).logits[0]))
+    def batch(calls: Sequence[Mapping[str, Any]]) -> list[Output]:
+        inputs = tokenizer(
+            [args["text"] for args in calls],
+            truncation=True,
+            max_length=limit,
+            padding=len(calls) > 1,
+            return_tensors="pt",
+        )
+        logits = model(**inputs.to(model.device)).logits
+        return [Output(best_labels(model.config, row)) for row in logits]
 
-    return run
+    return Batched(batch)
 
 
 def token_classification(checkpoint: Checkpoint) -> Run:

@@ -4,7 +4,8 @@ text    a string
 labels  a list of Label, best first (pieces of a text: in the text's order)
 boxes   a list of Box, best first; pixels, origin top left
 vector  a list of numbers
-table   CSV text
+masks   a list of Mask, largest first; the files are the drawn picture, then a mask for each
+table   a Table
 image, audio, video  a short description; the file itself is in the result's files
 """
 

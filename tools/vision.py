@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hugginggraph.registry import ModelRunError
@@ -10,7 +10,7 @@ from hugginggraph.registry import ModelRunError
 from .draw import draw_boxes
 from .loading import greedy, load_image_processor, load_model, load_processor, load_tokenizer
 from .media import encode_png
-from .runner import Checkpoint, Media, Output, Run
+from .runner import Batched, Checkpoint, Media, Output, Run
 from .values import Box, Corners, Label
 
 if TYPE_CHECKING:
@@ -45,12 +45,12 @@ def image_classification(checkpoint: Checkpoint) -> Run:
     processor = load_image_processor(checkpoint)
     model = load_model(checkpoint, "AutoModelForImageClassification")
 
-    def run(args: Mapping[str, Any]) -> Output:
-        inputs = processor(images=args["image"], return_tensors="pt")
-        logits = model(**inputs.to(model.device, model.dtype)).logits[0]
-        return Output(best_labels(model.config, logits))
+    def batch(calls: Sequence[Mapping[str, Any]]) -> list[Output]:
+        inputs = processor(images=[args["image"] for args in calls], return_tensors="pt")
+        logits = model(**inputs.to(model.device, model.dtype)).logits
+        return [Output(best_labels(model.config, row)) for row in logits]
 
-    return run
+    return Batched(batch)
 
 
 def object_detection(checkpoint: Checkpoint) -> Run:
@@ -126,15 +126,15 @@ def image_to_text(checkpoint: Checkpoint) -> Run:
     image_processor = image_processor or load_image_processor(checkpoint)
     tokenizer = getattr(processor, "tokenizer", None) or load_tokenizer(checkpoint)
 
-    def run(args: Mapping[str, Any]) -> Output:
-        inputs = image_processor(images=args["image"], return_tensors="pt")
+    def batch(calls: Sequence[Mapping[str, Any]]) -> list[Output]:
+        inputs = image_processor(images=[args["image"] for args in calls], return_tensors="pt")
         tokens = model.generate(
             **inputs.to(model.device, model.dtype),
             generation_config=greedy(model, max_new_tokens=CAPTION_TOKENS),
         )
-        return Output(tokenizer.decode(tokens[0], skip_special_tokens=True).strip())
+        return [Output(tokenizer.decode(row, skip_special_tokens=True).strip()) for row in tokens]
 
-    return run
+    return Batched(batch)
 
 
 def _by_chat(processor: Any, model: Any) -> Run:

@@ -16,7 +16,7 @@ from typing import Any
 
 from hugginggraph.registry import NotUnderstoodError, TaskType, task_types
 
-from ..planner import Draft, PlanRequest
+from ..planner import Draft, PlanRequest, Setback
 from .arguments import POLITE
 from .bind import grant, settle
 from .clauses import Clause, split_clauses
@@ -24,6 +24,7 @@ from .cues import Cue, cues, match_cues, named_cues
 from .followups import complete
 from .languages import in_english, speaks
 from .mentions import MARKER, find_mentions
+from .rejected import without_named
 from .rows import LATER
 from .sketch import Sketch
 from .talk import examples, foreign_language, small_talk
@@ -65,6 +66,17 @@ class BuiltinPlanner:
     async def mend(self, request: PlanRequest, tasks: Any, errors: list[str]) -> Draft | None:
         """None: the same words would give the same draft."""
         return None
+
+    async def replan(self, request: PlanRequest, setback: Setback) -> Draft | None:
+        """A smaller plan, or the one that a rejection's words ask for; None after a failure."""
+        if not setback.reason:
+            return None
+        rows = task_types() if self._rows is None else self._rows
+        if (tasks := without_named(setback, rows)) is not None:
+            return Draft(tasks)
+        said = (*request.history, ("human", request.text))
+        draft = await self.plan(replace(request, text=setback.reason, history=said))
+        return draft if draft.tasks and draft.tasks != setback.tasks else None
 
 
 def plan(request: PlanRequest, rows: Mapping[str, TaskType]) -> Draft:

@@ -6,8 +6,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -20,7 +18,7 @@ from hugginggraph.graph import Parts
 from hugginggraph.registry import Settings
 
 from .files import content_type
-from .guard import Guard, owner_of
+from .guard import Guard, owner_of, tokens_of
 from .langserve_routes import routes as langserve_routes
 from .original import routes as original_routes
 from .refusals import add_handlers
@@ -29,10 +27,11 @@ from .shapes import ResumeInput, RunInput, RunOutput
 from .uploads import uploaded
 
 
-def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
+def create_app(settings: Settings, parts: Parts | None = None, *, page: bool = True) -> FastAPI:
     """The server as an ASGI app. Models are loaded when a run first needs them.
 
-    ``parts`` let it share models and store with other graphs.
+    ``parts`` let it share models and store with other graphs. ``page`` puts the web page at ``/``
+    where Gradio is installed and no token is set: the page knows no owners.
 
     Raises:
         SettingsError: a token is too short.
@@ -57,8 +56,8 @@ def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
     _add_runs(app, runs)
     app.include_router(langserve_routes(runs))
     app.include_router(original_routes(runs))
-    if find_spec("hugginggraph.serve.page") is not None:
-        import_module("hugginggraph.serve.page").mount_page(app, runs)
+    if page and not tokens_of(settings):
+        _add_page(app, runs)
     if settings.server_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -68,6 +67,16 @@ def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
         )
     app.add_middleware(Guard, settings=settings)
     return app
+
+
+def _add_page(app: FastAPI, runs: Runs) -> None:
+    try:
+        from hugginggraph.serve.page import mount_page
+    except ModuleNotFoundError as exc:
+        if exc.name != "gradio":
+            raise
+        return
+    mount_page(app, runs.parts)
 
 
 def _add_health(app: FastAPI, runs: Runs) -> None:

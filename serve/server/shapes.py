@@ -9,6 +9,17 @@ from pydantic import BaseModel, ConfigDict, Field
 ThreadId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 
 
+class Budget(BaseModel):
+    """What a run may use up at most."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    seconds: float | None = Field(None, gt=0)
+    remote_requests: int | None = Field(None, ge=0)
+    llm_calls: int | None = Field(None, ge=0)
+    tokens: int | None = Field(None, ge=0)
+
+
 class RunOptions(BaseModel):
     """What a caller may set for one run. The controller LLM is the server's, as its key is."""
 
@@ -18,6 +29,10 @@ class RunOptions(BaseModel):
     models: dict[str, str] | None = Field(
         None, description="A model id for a task type, as far as the registry knows it."
     )
+    approve: bool | None = Field(
+        None, description="Stop with the plan for a decision before anything runs."
+    )
+    budget: Budget | None = Field(None, description="What the run may use up at most.")
 
 
 class RunInput(BaseModel):

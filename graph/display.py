@@ -1,0 +1,204 @@
+"""A run as people see it: the plan drawn as a graph, and a result with its media for notebooks."""
+
+from __future__ import annotations
+
+import base64
+import mimetypes
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from hugginggraph.tools import as_text
+
+BOX = (172, 54)
+"""Width and height of a task's box, in pixels."""
+_GAP = (16, 34)
+_MARKS = {
+    "queued": "·", "running": "▸", "done": "✓", "failed": "✗", "skipped": "–", "stopped": "–",
+}  # fmt: skip
+_STYLE = (
+    ".hg-plan{font:500 13px/1.3 system-ui,sans-serif;max-width:none}"
+    ".hg-task rect{fill:var(--hg-box,#fff);stroke:var(--hg-line,#c9ced6);stroke-width:1.25}"
+    ".hg-task .hg-name{fill:var(--hg-ink,#1f2733)}"
+    ".hg-task .hg-note{fill:var(--hg-soft,#667080);font-weight:400;font-size:11.5px}"
+    ".hg-task .hg-mark{fill:var(--hg-soft,#667080);font-weight:700}"
+    ".hg-edge{fill:none;stroke:var(--hg-line,#c9ced6);stroke-width:1.5}"
+    ".hg-running rect{stroke:var(--hg-running,#3b6fd4);stroke-width:2}"
+    ".hg-running .hg-mark{fill:var(--hg-running,#3b6fd4)}"
+    ".hg-done rect{stroke:var(--hg-done,#2e7d5b)}.hg-done .hg-mark{fill:var(--hg-done,#2e7d5b)}"
+    ".hg-failed rect{stroke:var(--hg-failed,#b3403a)}"
+    ".hg-failed .hg-mark{fill:var(--hg-failed,#b3403a)}"
+    ".hg-skipped rect,.hg-stopped rect{stroke-dasharray:4 3}"
+    "@media (prefers-reduced-motion:no-preference){"
+    ".hg-running rect{animation:hg-pulse 1.6s ease-in-out infinite}}"
+    "@keyframes hg-pulse{50%{stroke-opacity:.35}}"
+)
+
+
+def task_states(state: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
+    """Of each task of a state or an output: ``state``, ``model`` and ``seconds`` where known."""
+    out: dict[int, dict[str, Any]] = {}
+    for task in (state.get("plan") or {}).get("tasks", []):
+        key = str(task["id"])
+        choice = (state.get("choices") or {}).get(key, {})
+        result = (state.get("results") or {}).get(key)
+        now = {"state": "queued", "model": choice.get("model", "")}
+        if result:
+            now |= {"state": result["status"], "seconds": result["seconds"]}
+            now["model"] = result.get("model") or now["model"]
+        out[task["id"]] = now
+    return out
+
+
+def plan_svg(
+    plan: Mapping[str, Any],
+    states: Mapping[int, Mapping[str, Any]] | None = None,
+    *,
+    columns: int = 4,
+) -> str:
+    """The plan as an SVG: a box for each task, below the tasks it waits for, with its state.
+
+    Args:
+        plan: a plan as state holds it.
+        states: by task id ``state`` (queued, running, done, failed, skipped, stopped), ``model``,
+            ``seconds`` and ``note``, as ``task_states`` gives them.
+        columns: boxes in a row at most; the width follows.
+    """
+    places, (width, height) = _places(plan["tasks"], columns)
+    edges = [
+        _edge(places[source], places[task["id"]])
+        for task in plan["tasks"]
+        for source in task["dep"]
+        if source in places
+    ]
+    boxes = [_box(task, places[task["id"]], (states or {}).get(task["id"], {}))
+             for task in plan["tasks"]]  # fmt: skip
+    said = escape(plan_words(plan, states), quote=True)
+    return (
+        f'<svg class="hg-plan" role="img" aria-label="{said}" viewBox="0 0 {width} {height}" '
+        f'width="{width}" height="{height}" xmlns="http://www.w3.org/2000/svg">'
+        f"<style>{_STYLE}</style>{''.join(edges)}{''.join(boxes)}</svg>"
+    )
+
+
+def plan_words(
+    plan: Mapping[str, Any], states: Mapping[int, Mapping[str, Any]] | None = None
+) -> str:
+    """The plan in words, for those who do not see the drawing."""
+    lines = []
+    for task in plan["tasks"]:
+        now = (states or {}).get(task["id"], {})
+        after = f" after {', '.join(map(str, task['dep']))}" if task["dep"] else ""
+        by = f" by {now['model']}" if now.get("model") else ""
+        lines.append(f"{task['id']} {task['task']}{after}: {now.get('state', 'queued')}{by}.")
+    count = len(plan["tasks"])
+    return f"Plan of {count} {'task' if count == 1 else 'tasks'}. {' '.join(lines)}"
+
+
+def plan_mermaid(plan: Mapping[str, Any]) -> str:
+    """The plan as a Mermaid flow chart."""
+    lines = [f'  t{task["id"]}["{task["id"]} {task["task"]}"]' for task in plan["tasks"]]
+    lines += [f"  t{dep} --> t{task['id']}" for task in plan["tasks"] for dep in task["dep"]]
+    return "\n".join(["flowchart TD", *lines])
+
+
+def _places(
+    tasks: list[Any], columns: int
+) -> tuple[dict[int, tuple[float, float]], tuple[int, int]]:
+    """The upper left corner of each box, and the size of the whole, in pixels."""
+    level: dict[int, int] = {}
+    for task in tasks:
+        level[task["id"]] = 1 + max((level.get(dep, -1) for dep in task["dep"]), default=-1)
+    rows: list[list[int]] = []
+    for depth in range(max(level.values(), default=-1) + 1):
+        same = [number for number, at in level.items() if at == depth]
+        rows += [same[i : i + columns] for i in range(0, len(same), columns)]
+    widest = max(map(len, rows), default=1)
+    width = widest * (BOX[0] + _GAP[0]) - _GAP[0] + 4
+    places = {}
+    for y, row in enumerate(rows):
+        left = (width - (len(row) * (BOX[0] + _GAP[0]) - _GAP[0])) / 2
+        for x, number in enumerate(row):
+            places[number] = (left + x * (BOX[0] + _GAP[0]), 2 + y * (BOX[1] + _GAP[1]))
+    return places, (width, max(len(rows), 1) * (BOX[1] + _GAP[1]) - _GAP[1] + 4)
+
+
+def _edge(source: tuple[float, float], target: tuple[float, float]) -> str:
+    x1, y1 = source[0] + BOX[0] / 2, source[1] + BOX[1]
+    x2, y2 = target[0] + BOX[0] / 2, target[1]
+    bend = _GAP[1] * 0.6
+    return (
+        f'<path class="hg-edge" d="M{x1:.0f} {y1:.0f}C{x1:.0f} {y1 + bend:.0f} '
+        f'{x2:.0f} {y2 - bend:.0f} {x2:.0f} {y2:.0f}"/>'
+    )
+
+
+def _box(task: Mapping[str, Any], place: tuple[float, float], now: Mapping[str, Any]) -> str:
+    state = now.get("state", "queued")
+    note = now.get("note") or str(now.get("model", "")).rpartition("/")[2] or state
+    seconds = f"{now['seconds']:.1f} s" if state == "done" and "seconds" in now else ""
+    note = note if state not in ("failed", "skipped", "stopped") else state
+    x, y = place
+    room = 25 - (len(seconds) + 1 if seconds else 0)
+    return (
+        f'<g class="hg-task hg-{state}" data-task="{task["id"]}" '
+        f'transform="translate({x:.0f} {y:.0f})">'
+        f'<rect width="{BOX[0]}" height="{BOX[1]}" rx="9"/>'
+        f'<text class="hg-mark" x="12" y="23">{_MARKS.get(state, "·")}</text>'
+        f'<text class="hg-name" x="28" y="23">{escape(_cut(task["task"], 21))}</text>'
+        f'<text class="hg-note" x="28" y="41">{escape(_cut(note, room))}</text>'
+        f'<text class="hg-note" x="{BOX[0] - 12}" y="41" text-anchor="end">{seconds}</text></g>'
+    )
+
+
+def _cut(text: str, room: int) -> str:
+    return text if len(text) <= room else text[: room - 1] + "…"
+
+
+class Shown:
+    """A run's output that draws itself in a notebook: the plan, each result with its media."""
+
+    def __init__(self, output: Mapping[str, Any]) -> None:
+        self.output = output
+
+    def __repr__(self) -> str:
+        return str(self.output.get("answer") or plan_words(self.output["plan"]))
+
+    def _repr_mermaid_(self) -> str:
+        """The plan, for tools that draw Mermaid."""
+        return plan_mermaid(self.output.get("plan") or {"tasks": []})
+
+    def _repr_html_(self) -> str:
+        """The plan as a graph, the results below it, the answer at the end."""
+        plan = self.output.get("plan") or {"tasks": []}
+        drawn = plan_svg(plan, task_states(self.output)) if plan["tasks"] else ""
+        results = self.output.get("results") or {}
+        parts = [self._result(task, results[str(task["id"])]) for task in plan["tasks"]
+                 if str(task["id"]) in results]  # fmt: skip
+        answer = escape(str(self.output.get("answer", ""))).replace("\n", "<br>")
+        return f"<div>{drawn}{''.join(parts)}<p>{answer}</p></div>"
+
+    def _result(self, task: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+        error = result.get("error") or {}
+        said = error.get("message") or as_text(result["kind"], result["value"])
+        resources = self.output.get("resources") or {}
+        files = [embedded(resources[key], said) for key in result["files"] if key in resources]
+        head = f"<b>{task['id']} {escape(task['task'])}</b> "
+        return f"<p>{head}{escape(said[:600])}</p>{''.join(files)}"
+
+
+def embedded(resource: Mapping[str, Any], said: str) -> str:
+    """A resource as HTML with its bytes inside; a sentence where the file is gone."""
+    path = Path(resource["path"])
+    if not path.is_file():
+        return f"<p><i>The file {escape(path.name)} is no longer there.</i></p>"
+    mime = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    source = f"data:{mime};base64,{base64.b64encode(path.read_bytes()).decode()}"
+    label = escape(said[:300], quote=True)
+    if resource["kind"] in ("audio", "video"):
+        tag = resource["kind"]
+        return f'<{tag} controls aria-label="{label}" src="{source}" style="max-width:480px"></{tag}>'
+    if mime.startswith("image/"):
+        return f'<img alt="{label}" src="{source}" style="max-width:480px">'
+    return f'<a download="{escape(path.name)}" href="{source}">{escape(path.name)}</a>'

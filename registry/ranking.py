@@ -1,0 +1,231 @@
+"""The order of cards for a request, whatever can run: how near each is, and what else counts.
+
+Cards are ranked over the whole store by a sum whose weights stand below: they come from labelled
+queries, but for those of local models, small worlds and what was observed, which are a choice.
+Every addend is kept by its name, so that a choice can be explained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from math import log10
+from typing import TYPE_CHECKING, Any
+
+from . import languages, machine
+from .cards import ModelCard
+from .observed import NOTHING_SEEN, Seen
+from .prior import likely_tasks
+from .reading import is_stub
+from .tasks import task_types
+
+if TYPE_CHECKING:
+    from .store import CardStore
+
+WORDS = 0.1  # times the score of words, 0 to 1
+PIECES = 0.6  # times the score of character pieces, 0 to 1
+LIKELY_TASK = 0.08  # times the logarithm of how likely the request means the card's task
+PLANNED_TASK = 0.1  # beside `LIKELY_TASK`; where a task is a filter, it moves nothing
+LANGUAGE = 0.3  # knows a language that the request names or is written in
+PAIR = 0.3  # translates just what was asked for, on top of the language
+FOREIGN = -0.12  # knows only languages that nobody asked for
+LOCAL = 0.2  # is on this machine
+SMALL_WORLD = -0.2  # knows only a small world: first only where the request speaks of that world
+POPULARITY = 1e-4  # times log10 of the downloads: parts equals, moves nothing else
+FRESHNESS = 1e-5  # times the years since 2000 of the last change, as popularity
+FAILED = -0.5  # times the share of attempts on this machine that failed, one imagined success more
+SLOW = -0.01  # times log10 of the seconds that an attempt took here
+HEAVY = -0.01  # times log10 of the gigabytes that an attempt took here
+
+NEAREST = 200
+"""Cards looked at beside those of the planned task."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """What a task wants to find: its text, languages and, of a translation, the direction."""
+
+    text: str
+    spoken: frozenset[str]
+    source: str | None
+    target: str | None
+
+    @classmethod
+    def of(cls, request: str, task: str | None, args: Mapping[str, Any]) -> Query:
+        """What a request, the clause of a task and its arguments are looking for."""
+        given = list(_texts(args))
+        row = task_types().get(task or "")
+        text = request.strip() or " ".join([row.description if row else "", *given]).strip()
+        written = {languages.seen(part) for part in (request, *given)} - {None}
+        source, target = languages.direction(" ".join([request, *given]))
+        one = next(iter(written)) if len(written) == 1 else None
+        named = languages.named(request).keys() | {languages.code(part) for part in given}
+        spoken = frozenset(str(code) for code in named | written if code) - {"en"}
+        return cls(text, spoken, source or (one if one != target else None), target)
+
+    def language(self, card: ModelCard) -> float:
+        """What the card's languages add to its score."""
+        own = set(card.languages)
+        if card.translates and card.translates == (self.source, self.target):
+            return LANGUAGE + PAIR
+        if self.spoken & own:
+            return LANGUAGE
+        return FOREIGN if self.foreign(card) else 0.0
+
+    def foreign(self, card: ModelCard) -> bool:
+        """Whether the card knows only languages, or translates a pair, that nobody asked for."""
+        if card.translates:
+            source, target = card.translates
+            wrong = self.source not in (None, source) or self.target not in (None, target)
+            return wrong or not {source, target} - {"en"} <= self.spoken
+        return is_foreign(card) and not self.spoken & set(card.languages)
+
+    def unwanted(self, card: ModelCard) -> bool:
+        """Whether a person would reject the card in a list, whatever its text says."""
+        if card.id.rpartition("/")[2].lower() in self.text.lower():
+            return False
+        return card.base_only or self.foreign(card) or is_stub(card.id, card.description)
+
+
+def is_foreign(card: ModelCard) -> bool:
+    """Whether the card names languages, and neither English nor many are among them."""
+    return bool(card.languages) and not {"en", "multilingual"} & set(card.languages)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a task's arguments, but for references to other results."""
+    if isinstance(value, str):
+        if not value.startswith("<resource>"):
+            yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _texts(inner)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A card with the addends of its score by name, and its places by meaning and by words.
+
+    A place counts from 1 among all cards looked at; 0 by words means that no word is shared.
+    """
+
+    card: ModelCard
+    parts: Mapping[str, float]
+    local: bool
+    dense_rank: int = 0
+    lexical_rank: int = 0
+
+    @property
+    def score(self) -> float:
+        """The sum that ranks."""
+        return sum(self.parts.values())
+
+    @property
+    def similarity(self) -> float:
+        """The cosine of card and request."""
+        return self.parts["meaning"]
+
+
+def served_by(task: str) -> tuple[str, ...]:
+    """The tasks whose models can run a task; itself only where the table has no row of it."""
+    row = task_types().get(task)
+    return row.served_by if row else (task,)
+
+
+def ranked(
+    store: CardStore,
+    query: Query,
+    task: str | None,
+    *,
+    planned: Collection[str] = (),
+    installed: bool = True,
+    seen: Mapping[str, Seen] | None = None,
+) -> list[Scored]:
+    """The nearest cards of the store and every card of the task, best first, unwanted ones last.
+
+    ``planned`` are more tasks that a plan names. Without ``installed`` it does not matter what is
+    on this machine. ``seen`` is what was observed of models here, by id.
+    """
+    named = {name for name in (task, *planned) if name is not None}
+    wanted = {served for name in named for served in served_by(name)}
+    vector = store.embedder.embed_query(query.text)
+    near = store.search(vector, NEAREST)
+    own = [
+        hit
+        for name in sorted(wanted, key=str)
+        for hit in store.search(vector, len(store), {"task": name})
+    ]
+    lexical = store.lexical.scores(query.text)
+    likely = likely_tasks(vector, store.embedder.name)
+    hits = {card.id: (card, near) for card, near in (*near, *own)}
+    by_meaning = _places({i: similarity for i, (_, similarity) in hits.items()})
+    by_words = _places({i: WORDS * lexical[i][0] + PIECES * lexical[i][1] for i in hits})
+    found = []
+    for card, similarity in hits.values():
+        word, piece = lexical[card.id]
+        local = installed and machine.is_local(card)
+        parts = {
+            "meaning": similarity,
+            "words": WORDS * word,
+            "pieces": PIECES * piece,
+            "task": LIKELY_TASK * likely(card.task) + PLANNED_TASK * (card.task in wanted),
+            "language": query.language(card),
+            "on this machine": LOCAL * local,
+            "small world": SMALL_WORLD * bool(card.world),
+            "popularity": POPULARITY * log10(1 + (card.downloads or 0)),
+            "freshness": FRESHNESS * _years(card.changed),
+            "observed": _observed((seen or {}).get(card.id, NOTHING_SEEN)),
+        }
+        places = by_meaning[card.id], by_words[card.id] if word or piece else 0
+        found.append(Scored(card, parts, local, *places))
+    return sorted(found, key=lambda i: (query.unwanted(i.card), -i.score, i.card.id))
+
+
+def _places(scores: Mapping[str, float]) -> dict[str, int]:
+    best_first = sorted(scores, key=lambda i: -scores[i])
+    return {i: place for place, i in enumerate(best_first, 1)}
+
+
+def _years(day: str) -> float:
+    """Years from 2000 to an ISO day, 0 where it is none."""
+    year, month = day[:4], day[5:7]
+    known = year.isdecimal() and month.isdecimal()
+    return max(0.0, int(year) - 2000 + int(month) / 12) if known else 0.0
+
+
+def _observed(seen: Seen) -> float:
+    """What attempts on this machine add to a score: nothing where there were none."""
+    many = seen.done + seen.failed
+    known = many / (many + 1)
+    return (
+        FAILED * seen.failed / (many + 1)
+        + SLOW * known * log10(1 + seen.seconds)
+        + HEAVY * known * log10(1 + seen.memory_bytes / 1e9)
+    )
+
+
+def rank_cards(
+    store: CardStore, query: str, *, tasks: Collection[str] = (), only: bool = False
+) -> list[tuple[ModelCard, float]]:
+    """The cards that a query finds with their scores, whatever this machine has.
+
+    ``tasks`` are those that it plans; ``only`` leaves out the cards of others.
+
+    Raises:
+        RegistryError: the store cannot be read.
+    """
+    wanted = Query.of(query, None, {})
+    found = ranked(store, wanted, None, planned=tasks, installed=False)
+    return [(i.card, i.score) for i in found if not only or i.card.task in tasks]
+
+
+def unwanted(cards: Iterable[ModelCard], query: str) -> set[str]:
+    """The ids of what a person would reject in a list: stubs, only pretrained, other languages.
+
+    A card that the query names is wanted.
+    """
+    wanted = Query.of(query, None, {})
+    return {card.id for card in cards if wanted.unwanted(card)}

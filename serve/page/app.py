@@ -1,0 +1,225 @@
+"""The page: a Gradio app around one chat, mounted on any FastAPI server.
+
+A conversation belongs to the browser that began it: its id is 128 random bits that only this
+browser's own storage holds.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+import uuid
+from collections.abc import AsyncIterator
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from hugginggraph.graph import Parts
+from hugginggraph.registry import HuggingGraphError
+
+from .chats import Chats
+from .render import Example, conversation
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+
+MAX_UPLOAD = "200mb"
+"""The largest file that the page takes."""
+
+_HERE = Path(__file__).resolve().parent
+_SAMPLES = _HERE.parents[1] / "examples"
+_EXAMPLES: tuple[Example, ...] = (
+    ("Describe this picture and find the objects in it", ["scene.png"]),
+    ("Count the objects", ["crowd.png"]),
+    ("Summarize the article and say whether it is about science, business or sport",
+     ["article.txt"]),
+    ("Which of these is about sport: 'They won 3-1', 'Parliament met', 'She ran a marathon'?", []),
+)  # fmt: skip
+_UNSAID = {
+    "image": "Describe this picture",
+    "audio": "Transcribe this recording",
+    "video": "Describe this video",
+    "text": "Summarize this text",
+}
+"""What is asked where somebody sends a file and no word, by the file's kind."""
+
+
+def examples() -> list[Example]:
+    """The requests to click; those with files only where the files came along."""
+    found = [(request, [str(_SAMPLES / name) for name in names]) for request, names in _EXAMPLES]
+    return [each for each in found if all(Path(path).is_file() for path in each[1])]
+
+
+def mount_page(
+    app: FastAPI,
+    parts: Parts,
+    *,
+    path: str = "/",
+    checkpointer: BaseCheckpointSaver[Any] | None = None,
+) -> FastAPI:
+    """Put the page on a server; mount it last where ``path`` is the root.
+
+    ``parts`` are shared with whatever else the server runs. Threads are kept in the user's SQLite
+    file, or by the ``checkpointer`` that is given.
+    """
+    alive = f"{path.rstrip('/')}/page/alive"
+    app.add_api_route(alive, lambda: {"alive": True}, include_in_schema=False)
+    artifacts = Path(parts.settings.artifacts_dir).absolute()
+    mounted: FastAPI = gr.mount_gradio_app(
+        app,
+        build_page(Chats(parts, checkpointer)),
+        path=path,
+        allowed_paths=[str(artifacts), str(_SAMPLES)],
+        max_file_size=MAX_UPLOAD,
+        css=(_HERE / "style.css").read_text(encoding="utf-8"),
+        head=f"<script>{(_HERE / 'page.js').read_text(encoding='utf-8')}</script>",
+        theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace"]),
+        footer_links=[],
+        show_error=True,
+        ssr_mode=False,
+    )
+    return mounted
+
+
+def build_page(chats: Chats) -> Any:
+    """The Gradio app of a page."""
+    def box(busy: bool, value: Any = None) -> Any:
+        kept = {} if value is None else {"value": value}
+        return gr.MultimodalTextbox(submit_btn=not busy, stop_btn=busy, **kept)
+
+    async def view(thread: str) -> str:
+        return conversation(await chats.turns(thread), examples())
+
+    async def follow(thread: str) -> AsyncIterator[tuple[str, Any]]:
+        earlier = [turn for turn in await chats.turns(thread) if turn.status != "running"]
+        async for turn in chats.follow(thread):
+            busy = turn.status == "running"
+            yield conversation([*earlier, turn], examples()), box(busy)
+
+    async def load(browser: Any) -> AsyncIterator[tuple[Any, str, Any, str]]:
+        known = browser or _new_chat([])
+        thread, head = known["thread"], header(known)
+        if browser is None:
+            yield known, conversation([], examples()), box(False), head
+        yield known, await view(thread), box(chats.running(thread)), head
+        if chats.running(thread):
+            async for page, text in follow(thread):
+                yield known, page, text, head
+
+    async def ask(
+        browser: Any, request: str, files: list[str]
+    ) -> AsyncIterator[tuple[Any, str, Any, str]]:
+        known = browser or _new_chat([])
+        thread = known["thread"]
+        request = request.strip() or _unsaid(files)
+        if not request:
+            gr.Info("Write what you would like to know, or add a file.")
+            yield known, await view(thread), box(False), header(known)
+            return
+        try:
+            await chats.start(thread, request, files)
+        except HuggingGraphError as exc:
+            gr.Warning(str(exc))
+            yield known, await view(thread), box(True), header(known)
+            return
+        known = _titled(known, request)
+        head = header(known)
+        yield known, await view(thread), box(True, {"text": "", "files": []}), head
+        async for page, text in follow(thread):
+            yield known, page, text, head
+
+    async def submit(given: Any, known: Any) -> AsyncIterator[tuple[Any, str, Any, str]]:
+        files = [each if isinstance(each, str) else each["path"] for each in given["files"]]
+        async for out in ask(known, given["text"] or "", files):
+            yield out
+
+    async def act(event: gr.EventData, known: Any) -> AsyncIterator[tuple[Any, str, Any, str]]:
+        what, value = event._data["act"], event._data.get("value")
+        if what == "example":
+            request, files = examples()[int(value)]
+            async for out in ask(known, request, files):
+                yield out
+            return
+        if what == "continue":
+            await chats.go_on(known["thread"])
+        elif what == "new":
+            known = _new_chat((known or _new_chat([]))["chats"])
+        elif what == "open":
+            known = {**known, "thread": str(value)}
+        async for out in load(known):
+            yield out
+
+    async def stop(known: Any) -> None:
+        await chats.stop(known["thread"])
+
+    with gr.Blocks(title="HuggingGraph", analytics_enabled=False) as page:
+        browser = gr.BrowserState(
+            None, storage_key="hugginggraph", secret="readable by the browser it belongs to"
+        )
+        listen = "hugginggraph.listen(element, trigger)"
+        head = gr.HTML(header(_new_chat([])), elem_id="hg-head", js_on_load=listen)
+        talk = gr.HTML(
+            conversation([], examples()),
+            elem_id="hg-talk",
+            html_template='<div class="hg-talk" aria-live="polite"></div>',
+            js_on_load=f"hugginggraph.draw(element, props, watch); {listen}",
+        )
+        text = gr.MultimodalTextbox(
+            elem_id="hg-ask",
+            sources=["upload", "microphone"],
+            file_count="multiple",
+            file_types=["image", "audio", "video", "text", ".md", ".csv"],
+            placeholder="Ask something, or add a picture, a sound, a video …",
+            label="Your request",
+            show_label=False,
+            max_lines=8,
+            max_plain_text_length=100_000,
+            autofocus=True,
+        )
+        out: Any = [browser, talk, text, head]
+        free: Any = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
+        page.load(load, browser, out, **free)
+        text.submit(submit, [text, browser], out, **free)
+        text.stop(stop, browser, None, **free)
+        talk.click(act, browser, out, **free)
+        head.click(act, browser, out, **free)
+    page.queue(default_concurrency_limit=None)
+    return page
+
+
+def header(known: dict[str, Any]) -> str:
+    """The line at the top: the name, earlier chats of this browser, a new one, light or dark."""
+    chats = "".join(
+        f'<button data-act="open" data-value="{escape(each["id"], quote=True)}"'
+        f"{' aria-current=true' if each['id'] == known['thread'] else ''}>"
+        f"{escape(each['title'])}</button>"
+        for each in reversed(known["chats"])
+    )
+    menu = (
+        f'<details class="hg-menu"><summary>Earlier chats</summary><nav>{chats}</nav></details>'
+        if chats
+        else ""
+    )
+    return (
+        f'<header class="hg-header"><strong>HuggingGraph</strong><span>{menu}'
+        '<button data-act="new">New chat</button><button data-theme aria-label="Switch between '
+        'light and dark">◐</button></span></header>'
+    )
+
+
+def _new_chat(chats: list[Any]) -> dict[str, Any]:
+    return {"thread": uuid.uuid4().hex, "chats": chats}
+
+
+def _titled(known: dict[str, Any], request: str) -> dict[str, Any]:
+    if any(each["id"] == known["thread"] for each in known["chats"]):
+        return known
+    entry = {"id": known["thread"], "title": request[:60]}
+    return {**known, "chats": [*known["chats"][-19:], entry]}
+
+
+def _unsaid(files: list[str]) -> str:
+    kinds = [(mimetypes.guess_type(path)[0] or "text/").partition("/")[0] for path in files]
+    return _UNSAID.get(kinds[0], "Describe this file") if kinds else ""

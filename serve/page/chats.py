@@ -1,0 +1,205 @@
+"""The conversations of a page: each a thread of the graph, its run independent of any browser.
+
+A run belongs to the server: a page that is reloaded or narrowed to a telephone follows it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from hugginggraph.graph import Parts, build_graph, task_states
+from hugginggraph.registry import HuggingGraphError, RequestError
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+
+STAGES = {
+    "ingest": "Planning",
+    "plan": "Checking the plan",
+    "check_plan": "Choosing models",
+    "choose_models": "Running",
+    "execute": "Writing the answer",
+}
+
+
+class Turn:
+    """A request and what became of it: ``state`` as the graph holds it, ``tasks`` as drawn.
+
+    ``status`` is running, done, partial, failed or stopped; ``trouble`` is an error outside of
+    the graph's own.
+    """
+
+    def __init__(self, state: dict[str, Any], status: str, trouble: str = "") -> None:
+        self.state = state
+        self.status = status
+        self.trouble = trouble
+        self.stage = "Reading the request"
+        self.tasks = task_states(state)
+        self.made: dict[str, Any] = {}
+
+    def take(self, mode: str, part: Any) -> None:
+        """Take in one event of the graph's stream."""
+        if mode == "values":
+            if part.get("started") != self.state.get("started"):
+                self.state = dict(part)
+            else:
+                self.state |= part
+            drawn = task_states(self.state)
+            self.tasks = {n: drawn[n] | self._live(n, drawn[n]) for n in drawn}
+        elif mode == "custom" and "task" in part:
+            self.tasks.setdefault(part["task"], {}).update(part)
+        elif mode == "updates":
+            for node, change in part.items():
+                self.stage = STAGES.get(node, self.stage)
+                if isinstance(change, dict) and "attempts" in change:
+                    self.made[node.partition(":")[0]] = change
+                elif isinstance(change, dict):
+                    self.state |= {k: v for k, v in change.items() if k in ("plan", "choices")}
+
+    def _live(self, number: int, drawn: dict[str, Any]) -> dict[str, Any]:
+        """What the stream said of a task whose result is not in the state yet."""
+        return self.tasks.get(number, {}) if drawn["state"] == "queued" else {}
+
+    def end(self, status: str, trouble: str = "") -> None:
+        """Mark what did not come to its end as stopped."""
+        self.status, self.trouble = status, trouble
+        for now in self.tasks.values():
+            if now.get("state") in ("queued", "running"):
+                now["state"] = "stopped"
+
+
+class Run:
+    """A turn at work; ``changed`` wakes everyone who follows it."""
+
+    def __init__(self, turn: Turn) -> None:
+        self.turn = turn
+        self.task: asyncio.Task[None] | None = None
+        self.news = asyncio.Event()
+        self.over = False
+
+    def tell(self) -> None:
+        """Wake those who follow."""
+        self.news.set()
+        self.news = asyncio.Event()
+
+
+class Chats:
+    """All conversations of a server, by the id that only their browser knows."""
+
+    def __init__(
+        self, parts: Parts, checkpointer: BaseCheckpointSaver[Any] | None = None
+    ) -> None:
+        self.parts = parts
+        self._checkpointer = checkpointer
+        self._graph: Any = None
+        self._opening = asyncio.Lock()
+        self._runs: dict[str, Run] = {}
+
+    async def graph(self) -> Any:
+        """The graph on the store of threads, opened on first use."""
+        async with self._opening:
+            if self._graph is None:
+                if self._checkpointer is None:
+                    import aiosqlite
+                    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+                    path = self.parts.settings.data_dir / "threads.sqlite"
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    connection = aiosqlite.connect(path, timeout=30)
+                    connection.daemon = True  # a server that ends does not wait for it
+                    saver = AsyncSqliteSaver(await connection)
+                    await saver.setup()
+                    self._checkpointer = saver
+                self._graph = build_graph(self._checkpointer, parts=self.parts)
+            return self._graph
+
+    def running(self, thread: str) -> bool:
+        """Whether a request of the thread is at work."""
+        return thread in self._runs and not self._runs[thread].over
+
+    async def turns(self, thread: str) -> list[Turn]:
+        """The turns of a thread that are on disk, the oldest first, and the one at work."""
+        graph, found = await self.graph(), dict[float, Turn]()
+        live = self._runs.get(thread)
+        busy = live is not None and not live.over
+        async for snapshot in graph.aget_state_history(_config(thread)):
+            values, source = snapshot.values, (snapshot.metadata or {}).get("source")
+            started = values.get("started")
+            if started is None or source == "input" or started in found:
+                continue
+            status = values.get("status", "done") if not snapshot.next else "stopped"
+            turn = Turn(values, status)
+            if snapshot.next:
+                turn.end("stopped")
+            found[started] = turn
+        if live and busy:
+            found.pop(live.turn.state.get("started", 0.0), None)
+        turns = [found[key] for key in sorted(found)]
+        return [*turns, live.turn] if live and busy else turns
+
+    async def start(self, thread: str, request: str, files: list[str]) -> None:
+        """Begin a request in a thread.
+
+        Raises:
+            RequestError: another one is at work there.
+        """
+        if self.running(thread):
+            raise RequestError(
+                "A request is still running in this chat.", "Wait for it, or stop it."
+            )
+        run = Run(Turn({"request": request, "given": files}, "running"))
+        self._runs[thread] = run
+        run.task = asyncio.create_task(self._work(thread, run, {"request": request, "files": files}))
+
+    async def go_on(self, thread: str) -> None:
+        """Finish what a stopped run of the thread left; what is done is not done again."""
+        if not self.running(thread):
+            values = (await (await self.graph()).aget_state(_config(thread))).values
+            run = Run(Turn(dict(values), "running"))
+            self._runs[thread] = run
+            run.task = asyncio.create_task(self._work(thread, run, None))
+
+    async def _work(self, thread: str, run: Run, given: Any) -> None:
+        turn = run.turn
+        try:
+            graph = await self.graph()
+            async for mode, part in graph.astream(
+                given, _config(thread), stream_mode=["updates", "custom", "values"]
+            ):
+                turn.take(mode, part)
+                run.tell()
+            turn.end(turn.state.get("status", "done"))
+        except asyncio.CancelledError:
+            turn.end("stopped")
+        except HuggingGraphError as exc:
+            turn.end("failed", str(exc))
+        finally:
+            if turn.status == "running":
+                turn.end("failed", "Something went wrong here. The server's log says what.")
+            run.over = True
+            run.tell()
+
+    async def stop(self, thread: str) -> None:
+        """Stop the thread's run; what is done stays."""
+        run = self._runs.get(thread)
+        if run and run.task and not run.over:
+            run.task.cancel()
+            with suppress(asyncio.CancelledError):
+                await run.task
+
+    async def follow(self, thread: str) -> AsyncIterator[Turn]:
+        """The turn at work, again with every event, and a last time when it is over."""
+        run = self._runs.get(thread)
+        while run is not None:
+            news, over = run.news, run.over
+            yield run.turn
+            if over:
+                return
+            await news.wait()
+
+
+def _config(thread: str) -> Any:
+    return {"configurable": {"thread_id": thread}}

@@ -1,0 +1,207 @@
+"""The conversation as HTML. Everything that came from a person, a file or a model is escaped."""
+
+from __future__ import annotations
+
+import mimetypes
+import re
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from hugginggraph.graph import plan_svg, shown_path
+from hugginggraph.tools import as_text
+
+from .chats import Turn
+
+Example = tuple[str, list[str]]
+"""A request and the files that go with it."""
+
+
+def conversation(turns: Sequence[Turn], examples: Sequence[Example]) -> str:
+    """All turns of a thread; an invitation with examples where there is none yet."""
+    return "".join(map(turn_html, turns, range(len(turns)))) if turns else _welcome(examples)
+
+
+def _welcome(examples: Sequence[Example]) -> str:
+    cards = "".join(
+        f'<button class="hg-example" data-act="example" data-value="{number}">'
+        f"{''.join(_picture(path, f'Example picture {Path(path).name}') for path in files)}"
+        f"<span>{escape(request)}</span></button>"
+        for number, (request, files) in enumerate(examples)
+    )
+    return (
+        '<section class="hg-welcome"><h1>What shall the models do?</h1>'
+        "<p>Ask in plain words, with pictures, sounds or videos. You see the plan, which model "
+        f'does each step and why, and what comes out.</p><div class="hg-examples">{cards}</div>'
+        "</section>"
+    )
+
+
+def turn_html(turn: Turn, number: int) -> str:
+    """A request, its plan, its results and its answer."""
+    state = turn.state
+    parts = [_asked(state)]
+    plan = state.get("plan")
+    if plan and plan["tasks"]:
+        parts.append(_plan(plan, turn))
+        parts += [_result(task, turn) for task in plan["tasks"]]
+    if turn.status == "running":
+        parts.append(f'<p class="hg-stage" role="status"><i></i>{escape(turn.stage)} …</p>')
+    elif turn.status == "stopped":
+        parts.append(_stopped())
+    elif turn.trouble:
+        parts.append(f'<p class="hg-trouble" role="alert">{escape(turn.trouble)}</p>')
+    if turn.status not in ("running", "stopped") and state.get("answer"):
+        parts.append(_answer(state))
+    return (
+        f'<article class="hg-turn hg-is-{turn.status}" id="turn-{number}">{"".join(parts)}</article>'
+    )
+
+
+def _asked(state: Mapping[str, Any]) -> str:
+    given = state.get("given") or state.get("files") or []
+    files = "".join(media(_resource(path), Path(path).name) for path in given)
+    return (
+        f'<div class="hg-asked"><div class="hg-given">{files}</div>'
+        f"<p>{escape(str(state.get('request', '')))}</p></div>"
+    )
+
+
+def _resource(path: str) -> dict[str, Any]:
+    mime = mimetypes.guess_type(path)[0] or ""
+    return {"path": path, "kind": mime.partition("/")[0]}
+
+
+def _plan(plan: Mapping[str, Any], turn: Turn) -> str:
+    drawn = "".join(
+        f'<div class="hg-{width}">{plan_svg(plan, turn.tasks, columns=columns)}</div>'
+        for width, columns in (("wide", 4), ("narrow", 2))
+    )
+    by = "the built-in planner" if plan.get("planner") == "builtin" else "the LLM planner"
+    mended = "".join(f"<li>{escape(line)}</li>" for line in plan.get("repairs") or [])
+    mended = f"<details><summary>Mended</summary><ul>{mended}</ul></details>" if mended else ""
+    count = len(plan["tasks"])
+    return (
+        f'<figure class="hg-figure"><figcaption>Plan: {count} {"task" if count == 1 else "tasks"}'
+        f" <small>by {by}</small></figcaption>{drawn}{mended}</figure>"
+    )
+
+
+def _result(task: Mapping[str, Any], turn: Turn) -> str:
+    key = str(task["id"])
+    state = turn.state
+    result = (state.get("results") or {}).get(key) or turn.made.get(key)
+    if not result:
+        return ""
+    head = f"<h3>{escape(task['task'])}</h3>"
+    if result["status"] != "done":
+        error = result.get("error") or {}
+        said = f"{error.get('message', '')} {error.get('hint', '')}".strip()
+        word = "Failed" if result["status"] == "failed" else "Skipped"
+        return (
+            f'<section class="hg-result hg-bad" id="result-{key}">{head}'
+            f"<p><b>{word}.</b> {escape(_short_names(said, state))}</p>{_why(key, turn, result)}"
+            "</section>"
+        )
+    said = as_text(result["kind"], result["value"])
+    resources = state.get("resources") or {}
+    files = [resources.get(name) or {**_resource(name), "kind": result["kind"]}
+             for name in result["files"]]  # fmt: skip
+    shown = "".join(media(each, f"{task['task']}: {said}") for each in files)
+    return (
+        f'<section class="hg-result" id="result-{key}">{head}'
+        f"{_value(result, said)}{shown}{_why(key, turn, result)}</section>"
+    )
+
+
+def _value(result: Mapping[str, Any], said: str) -> str:
+    value = result["value"]
+    if result["kind"] in ("labels", "boxes") and isinstance(value, list) and value:
+        rows = "".join(
+            f'<li><span>{escape(str(item["label"]))}</span>'
+            f'<meter min="0" max="1" value="{float(item["score"]):.3f}" '
+            f'aria-label="score of {escape(str(item["label"]), quote=True)}"></meter>'
+            f"<small>{float(item['score']):.2f}</small></li>"
+            for item in value[:12]
+        )
+        return f'<ul class="hg-scores">{rows}</ul>'
+    return f'<p class="hg-text">{escape(said[:4000])}</p>'
+
+
+def _why(key: str, turn: Turn, result: Mapping[str, Any]) -> str:
+    choice = (turn.state.get("choices") or {}).get(key) or {}
+    model = result.get("model") or choice.get("model") or "no model"
+    others = [c for c in choice.get("candidates", []) if c["model"] != model]
+    rows = "".join(
+        f"<li><b>{escape(c['model'])}</b> {c['score']:.2f} <span>{escape(c['reason'])}</span></li>"
+        for c in others
+    )
+    tried = "".join(
+        f"<li><b>{escape(a['model'])}</b> {a['seconds']:.2f} s, {escape(a['route'])}"
+        f"{': ' + escape(a['error']['message']) if 'error' in a else ''}</li>"
+        for a in result.get("attempts") or []
+    )
+    runners = f"<h4>Runners-up</h4><ul>{rows}</ul>" if rows else "<p>There was no runner-up.</p>"
+    return (
+        f'<details class="hg-why"><summary><code>{escape(str(model))}</code>'
+        f"<small>{result['seconds']:.1f} s</small></summary>"
+        f"<p>{escape(str(choice.get('reason', '')))}</p>{runners}"
+        f"{'<h4>Attempts</h4><ul>' + tried + '</ul>' if tried else ''}</details>"
+    )
+
+
+def _stopped() -> str:
+    return (
+        '<p class="hg-stopped" role="status">Stopped. What was finished is kept.'
+        ' <button data-act="continue">Continue</button></p>'
+    )
+
+
+def _answer(state: Mapping[str, Any]) -> str:
+    seconds = (state.get("usage") or {}).get("seconds", 0.0)
+    text = escape(_short_names(state["answer"], state))
+    return (
+        f'<div class="hg-answer" role="status"><p>{text}</p><small>{seconds:.1f} s in all</small>'
+        "</div>"
+    )
+
+
+def _short_names(text: str, state: Mapping[str, Any]) -> str:
+    """The text with each file called by its name alone: people gave it, not its folder."""
+    paths = {r["path"] for r in (state.get("resources") or {}).values()}
+    paths |= {shown_path(path) for path in paths}
+    for path in sorted(paths, key=len, reverse=True):
+        name = Path(path).name
+        text = text.replace(path, "the file below" if re.match(r"[0-9a-f]{32}\.", name) else name)
+    return text.replace("Drawn in the file below.", "It is drawn above.").replace(
+        "It is in the file below.", "It is above."
+    )
+
+
+def media(resource: Mapping[str, Any], said: str) -> str:
+    """A file as people look at it or listen to it; a designed note where it is gone."""
+    path, kind = Path(resource["path"]), resource["kind"]
+    label = escape(said[:300], quote=True)
+    if not path.is_file():
+        return (
+            f'<p class="hg-gone"><b>{escape(path.name)}</b> is no longer on the disk. '
+            "Ask again to make it anew.</p>"
+        )
+    url = _url(path)
+    mime = mimetypes.guess_type(path.name)[0] or ""
+    if kind in ("audio", "video") or mime.startswith(("audio/", "video/")):
+        tag = "video" if mime.startswith("video/") else "audio"
+        return f'<{tag} controls preload="metadata" aria-label="{label}" src="{url}"></{tag}>'
+    if mime.startswith("image/"):
+        return f'<a href="{url}" target="_blank" rel="noopener">{_picture(str(path), said[:300])}</a>'
+    return f'<a class="hg-file" href="{url}" target="_blank" rel="noopener">{escape(path.name)}</a>'
+
+
+def _picture(path: str, said: str) -> str:
+    return f'<img src="{_url(Path(path))}" alt="{escape(said, quote=True)}">'
+
+
+def _url(path: Path) -> str:
+    return f"gradio_api/file={quote(str(path))}"

@@ -1,0 +1,92 @@
+"""How a choice of a model is told: for a person in 80 columns, and as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+from rich.padding import Padding
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from hugginggraph.registry import Candidate, Ranking, Rejected
+
+SMALLEST = 0.0005
+"""Addends of a score below this are not shown to a person."""
+
+
+def show(console: Console, task: str, ranking: Ranking, pin: str = "", *, k: int = 5) -> None:
+    """Print the choice for one task: the first k models in full, then what was left out and why."""
+    console.print(f"[bold]{task}[/]: {_verdict(ranking, pin)}")
+    for fused, candidate in enumerate(ranking.candidates[:k], 1):
+        name = f"{fused:>3} {escape(candidate.card.id)}"
+        route = "" if candidate.route == "local" else f" [dim]{candidate.route}[/]"
+        console.print(f"[bold]{name}[/]{route}  {candidate.score:.3f}", soft_wrap=True)
+        words = f"#{candidate.lexical_rank}" if candidate.lexical_rank else "–"
+        console.print(f"    [dim]by meaning #{candidate.dense_rank}, by words {words}[/]")
+        console.print(Padding(_sum(candidate), (0, 0, 0, 4)))
+    if len(ranking.candidates) > k:
+        console.print(f"    [dim]and {len(ranking.candidates) - k} more that could run[/]")
+    for group, some in _groups(ranking).items():
+        ids = ", ".join(rejected.card_id for rejected in some[:3])
+        more_ids = ", …" if some[3:] else ""
+        line = f"[yellow]left out[/] {len(some)} {escape(group)}: {escape(ids)}{more_ids}"
+        console.print(Padding(line, (0, 0, 0, 4)))
+    console.print()
+
+
+def as_json(task: str, ranking: Ranking, pin: str = "", *, k: int = 5) -> dict[str, Any]:
+    """The same with every number; of the models left out those of other tasks are only counted."""
+    others = sum(rejected.group == "another task" for rejected in ranking.rejected)
+    winner = pin or (ranking.candidates[0].card.id if ranking.candidates else None)
+    return {
+        "task": task,
+        "winner": winner,
+        "pinned": bool(pin),
+        "candidates": [
+            {
+                "model": candidate.card.id,
+                "route": candidate.route,
+                "score": round(candidate.score, 4),
+                "ranks": {
+                    "dense": candidate.dense_rank,
+                    "lexical": candidate.lexical_rank or None,
+                    "fused": fused,
+                },
+                "parts": {name: round(value, 5) for name, value in candidate.parts.items()},
+                "reason": candidate.reason,
+            }
+            for fused, candidate in enumerate(ranking.candidates[:k], 1)
+        ],
+        "rejected": [
+            {"model": r.card_id, "filter": r.group, "reason": r.reason}
+            for r in ranking.rejected
+            if r.group != "another task"
+        ],
+        "of_other_tasks": others,
+    }
+
+
+def _verdict(ranking: Ranking, pin: str) -> str:
+    if pin:
+        return f"[green]{escape(pin)}[/], pinned by HUGGINGGRAPH_PINNED_MODELS"
+    if not ranking.candidates:
+        return "[red]no model can run it here[/]"
+    best = ranking.candidates[0]
+    return f"[green]{escape(best.card.id)}[/] ({best.route})"
+
+
+def _sum(candidate: Candidate) -> str:
+    """The addends, the first plain, the others with their sign: ``.61 meaning + .20 words``."""
+    shown = {name: v for name, v in candidate.parts.items() if abs(v) >= SMALLEST}
+    terms = [f"{'-' if v < 0 else '+'} {abs(v):.3f} {name}" for name, v in shown.items()]
+    return " ".join(terms).removeprefix("+ ")
+
+
+def _groups(ranking: Ranking) -> dict[str, list[Rejected]]:
+    """What was left out by the filter that it failed, other tasks last."""
+    groups: dict[str, list[Rejected]] = {}
+    for rejected in ranking.rejected:
+        groups.setdefault(rejected.group, []).append(rejected)
+    return dict(sorted(groups.items(), key=lambda pair: pair[0] == "another task"))
