@@ -21,6 +21,8 @@ from hugginggraph.tools import sniff
 from .refusals import Refusal
 
 ID = re.compile(r"([0-9a-f]{32})(?:\.[a-z0-9]{1,5})?")
+LINK = re.compile(r"/(?:files|images|audios|videos)/([0-9a-f]{32}\.[a-z0-9]{1,5})(?!\w)")
+"""A link to a file of the server, as it stands in a text."""
 MAX_PIXELS = 100_000_000
 _PLAIN = "text/plain; charset=utf-8"
 _TYPES: Mapping[str, str] = {

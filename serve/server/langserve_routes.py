@@ -22,6 +22,9 @@ from .runs import Event, Runs
 from .shapes import RunInput, RunOutput, ThreadId
 
 
+_WAITS = "The run waits for an answer at POST /agent/resume."
+
+
 class ChatInput(BaseModel):
     """A conversation; its last message is the request."""
 
@@ -36,6 +39,11 @@ def _owner(config: RunnableConfig) -> str:
     return str((config.get("metadata") or {})["hugginggraph_owner"])
 
 
+def _is_quiet(config: RunnableConfig) -> bool:
+    """Whether only what comes out at the end is wanted."""
+    return (config.get("metadata") or {}).get("__langserve_endpoint") in ("invoke", "batch")
+
+
 def _with_owner(config: dict[str, Any], request: Request) -> dict[str, Any]:
     metadata = {**config.get("metadata", {}), "hugginggraph_owner": owner_of(request)}
     return {**config, "metadata": metadata}
@@ -46,8 +54,7 @@ def routes(runs: Runs) -> APIRouter:
 
     async def agent(given: AsyncIterator[Any], config: RunnableConfig) -> AsyncIterator[Any]:
         async for item in given:
-            endpoint = (config.get("metadata") or {}).get("__langserve_endpoint")
-            quiet = endpoint in ("invoke", "batch")
+            quiet = _is_quiet(config)
             wanted = RunInput.model_validate(item)
             async for event in _told(runs, _owner(config), wanted, quiet):
                 for part in _parts(event, quiet):
@@ -57,11 +64,15 @@ def routes(runs: Runs) -> APIRouter:
         async for item in given:
             wanted = ChatInput.model_validate(item)
             asked = RunInput(request=talk(wanted.messages), thread_id=wanted.thread_id)
+            if _is_quiet(config):
+                async for event in _told(runs, _owner(config), asked, True):
+                    yield AIMessage(event.data["answer"] or _WAITS)
+                return
             async for event in _told(runs, _owner(config), asked, False):
                 if event.name == "token":
                     yield AIMessageChunk(event.data["text"])
                 elif event.name == "interrupt":
-                    yield AIMessageChunk("The run waits for an answer at POST /agent/resume.")
+                    yield AIMessageChunk(_WAITS)
 
     router = APIRouter()
     options: Any = {

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
@@ -17,13 +19,15 @@ from hugginggraph.registry import HuggingGraphError, UnknownModelError, task_typ
 from hugginggraph.tools import as_text, reading_only
 
 from .fetch import fetch
+from .files import LINK, safe_name
 from .guard import owner_of
 from .refusals import Refusal
 from .runs import BEFORE_ANSWER, PLAN_ONLY, Runs
 from .shapes import Message, RunInput, RunOutput
 
 _ADDRESS = re.compile(r"https?://[^\s\"'<>]+\.(?:jpe?g|tiff?|gif|png|flac|wav|mp3|mp4)\b", re.I)
-_OURS = re.compile(r"/(?:files|images|audios|videos)/([0-9a-f]{32}\.[a-z0-9]{1,5})")
+_OWN_HOST = re.compile(rf"https?://[\w.:\[\]-]+(?={LINK.pattern})")
+"""What a client put before a link to this server's files."""
 _FOLDER = {"image": "images", "audio": "audios", "video": "videos"}
 _REFERENCE = re.compile(r"<resource>-(\d+)")
 
@@ -126,14 +130,12 @@ def routes(runs: Runs) -> APIRouter:
 
 async def _file(runs: Runs, owner: str, address: str) -> Any:
     """The file that a body names: one of the owner's, or one of the web."""
-    if own := _OURS.search(address):
+    if own := LINK.search(address):
         return runs.files.find(owner, own[1])
     return await fetch(address, owner, runs.files)
 
 
 def _link(runs: Runs, owner: str, file: dict[str, Any]) -> str:
-    from pathlib import Path
-
     return f"{_FOLDER.get(file['kind'], 'files')}/{runs.files.adopt(owner, Path(file['path']))}"
 
 
@@ -146,14 +148,19 @@ def _given(body: Body) -> RunInput:
     last = body.messages[-1]
     if last.role != "user" or not last.content.strip():
         raise Refusal(422, "The last message is not a user's request.", "Add one.")
-    text = last.content
-    files = [match[0] for match in _ADDRESS.finditer(text) if not _OURS.search(match[0])]
-    files += [match[1] for match in _OURS.finditer(text)]
+    files: list[str] = []
+
+    def named(match: re.Match[str]) -> str:
+        files.append(match[0])
+        return safe_name(urlsplit(match[0]).path)
+
+    text = _ADDRESS.sub(named, _OWN_HOST.sub("", last.content))
     return RunInput(request=text, files=list(dict.fromkeys(files)))
 
 
 def _message(out: RunOutput) -> dict[str, str]:
-    text = out.answer or (out.error or {}).get("message", "")
+    faults = [out.error] if out.error else (out.plan or {}).get("errors") or []
+    text = out.answer or " ".join(f"{fault['message']} {fault['hint']}" for fault in faults)
     for resource in out.resources.values():
         if resource["url"]:
             text = text.replace(resource["url"], _shown(resource))

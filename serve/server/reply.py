@@ -104,11 +104,13 @@ class Reply:
         """A text with uploads by their names and made files by their links, in place of paths."""
         if "/" not in text:
             return text
+        shown: dict[str, str] = {}
         for resource in (self._state.get("resources") or {}).values():
             path = Path(resource["path"])
             own = path.is_relative_to(self._files.folder / self._owner)
-            shown = path.name if own else f"/files/{path.name}"
-            for spelled in {str(path), shown_path(str(path)), resource["name"]}:
-                if "/" in spelled:
-                    text = text.replace(spelled, shown)
+            name = path.name if own else f"/files/{path.name}"
+            shown |= dict.fromkeys((str(path), shown_path(str(path)), resource["name"]), name)
+        for spelled in sorted(shown, key=len, reverse=True):  # a short one may end a long one
+            if "/" in spelled:
+                text = text.replace(spelled, shown[spelled])
         return text.replace(f"{self._files.folder / self._owner}/", "")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import secrets
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hugginggraph.graph import Parts, build_graph
@@ -15,7 +17,7 @@ from hugginggraph.registry import HuggingGraphError, Settings
 from hugginggraph.tools import reading_only
 
 from .fetch import fetch
-from .files import Files
+from .files import LINK, Files
 from .refusals import Refusal
 from .reply import Reply
 from .shapes import ResumeInput, RunInput, RunOutput
@@ -54,12 +56,14 @@ class Runs:
         self.files = Files(folder / "files", settings.server_upload_bytes)
         self.running = 0
         self.graph: Any = None
+        self._forgetful: Any = None
         self._database = folder / "threads.sqlite"
         self._busy: set[str] = set()
         self._open = AsyncExitStack()
 
     async def open(self) -> None:
         """Open the store of threads and build the graph; no model is loaded."""
+        self._forgetful = build_graph(parts=self.parts)
         self.graph = build_graph(await self._saver(), parts=self.parts)
 
     async def close(self) -> None:
@@ -133,8 +137,10 @@ class Runs:
         self.running += 1
         self._busy.add(key)
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
-        reply = Reply(self.files, owner, thread)
-        work = asyncio.create_task(self._work(queue, owner, key, reply, given, before, quiet))
+        kept = bool(given.thread_id or given.options.approve or self.settings.approve)
+        graph = self.graph if kept else self._forgetful
+        reply = Reply(self.files, owner, thread if kept else "")
+        work = asyncio.create_task(self._work(graph, queue, owner, key, reply, given, before, quiet))
         try:
             if not quiet:
                 yield Event("started", {"thread_id": thread})
@@ -150,6 +156,7 @@ class Runs:
 
     async def _work(
         self,
+        graph: Any,
         queue: asyncio.Queue[Event | None],
         owner: str,
         key: str,
@@ -159,18 +166,18 @@ class Runs:
         quiet: bool,
     ) -> None:
         try:
-            config = {"configurable": {"thread_id": key}}
+            config: dict[str, Any] = {"configurable": {"thread_id": key}}
             if isinstance(given, ResumeInput):
                 start: Any = await self._answer(config, given)
                 context: dict[str, Any] = {}
             else:
-                files = await self._paths(owner, given)
-                start = {"request": given.request, "files": [str(path) for path in files]}
+                request, files = await self._given(owner, given)
+                start = {"request": request, "files": [str(path) for path in files]}
                 context = given.options.model_dump(exclude_none=True)
             modes = ["values"] if quiet else ["values", "updates", "custom", "messages"]
             folders = (self.files.home(owner), self.settings.artifacts_dir)
             with reading_only(*folders):
-                async for mode, part in self.graph.astream(
+                async for mode, part in graph.astream(
                     start,
                     config,
                     context=context,
@@ -197,15 +204,21 @@ class Runs:
             raise Refusal(409, f"The thread '{given.thread_id}' asks nothing.", "Start a run.")
         return Command(resume=given.answer)
 
-    async def _paths(self, owner: str, given: RunInput) -> list[Any]:
-        """The files of a run: those of its owner by id, and what addresses lead to."""
-        found = []
+    async def _given(self, owner: str, given: RunInput) -> tuple[str, list[Path]]:
+        """The request, its links to files put as their names, and the files themselves."""
+        found: list[Path] = []
+
+        def named(match: re.Match[str]) -> str:
+            found.append(self.files.find(owner, match[1]))
+            return found[-1].name
+
+        request = LINK.sub(named, given.request)
         for name in given.files:
             if name.startswith(("http://", "https://")):
                 found.append(await fetch(name, owner, self.files))
             else:
                 found.append(self.files.find(owner, name.removeprefix("/files/")))
-        return found
+        return request, list(dict.fromkeys(found))
 
     async def history(self, owner: str, thread: str) -> list[dict[str, str]]:
         """The messages of a thread, oldest first.

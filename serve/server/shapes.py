@@ -52,6 +52,7 @@ class ResumeInput(BaseModel):
     """The answer to what an interrupted run asked."""
 
     thread_id: ThreadId
+    options: RunOptions = RunOptions.model_construct()
     answer: Any = Field(description="What the interrupt asked for.")
 
 
@@ -69,7 +70,7 @@ class RunOutput(BaseModel):
     results: dict[str, Any]
     resources: dict[str, Any]
     usage: dict[str, Any]
-    thread_id: str
+    thread_id: str  # empty where no thread was named and nothing is kept
     interrupt: Any = None
     error: dict[str, Any] | None = None
 
