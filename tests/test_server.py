@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,37 +10,14 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
+from http_app import Running, upload
 from langserve import RemoteRunnable
 
 from hugginggraph.registry import Settings
-from hugginggraph.serve.server import create_app
 
+pytestmark = pytest.mark.filterwarnings("ignore:Accessing the 'model_fields'")  # LangServe's own
 ROOT = Path(__file__).parents[1]
 SCENE = ROOT / "examples" / "scene.png"
-
-
-class Running(uvicorn.Server):
-    """The app on a free port of this machine, in a thread."""
-
-    def __init__(self, settings: Settings, **options: Any) -> None:
-        self.app = create_app(settings, page=False)
-        super().__init__(uvicorn.Config(self.app, port=0, log_level="critical", **options))
-        self.thread = threading.Thread(target=self.run)
-
-    def __enter__(self) -> httpx.Client:
-        self.thread.start()
-        while not self.started:
-            assert self.thread.is_alive()
-            time.sleep(0.01)
-        port = self.servers[0].sockets[0].getsockname()[1]
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
-        return self.client
-
-    def __exit__(self, *exc: object) -> None:
-        self.client.close()
-        self.should_exit = True
-        self.thread.join(20)
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +27,6 @@ def http(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[h
         Settings(offline=True, data_dir=data_dir, artifacts_dir=folder / "artifacts")
     ) as client:
         yield client
-
-
-def upload(http: httpx.Client, path: Path, name: str = "", **options: Any) -> str:
-    with path.open("rb") as file:
-        reply = http.post("/files", files={"file": (name or path.name, file)}, **options)
-    assert reply.status_code == 201, reply.text
-    return str(reply.json()["id"])
 
 
 def invoke(http: httpx.Client, request: str, *files: str, **more: Any) -> dict[str, Any]:
@@ -177,7 +145,7 @@ def test_closing_the_connection_cancels_the_run(http: httpx.Client) -> None:
     deadline = time.monotonic() + 10
     while "hugginggraph_runs 0.0" not in http.get("/metrics").text:
         assert time.monotonic() < deadline
-    assert "Summar" not in str(http.get("/threads/left").json().get("messages", "")) or True
+    assert http.get("/threads/left").status_code == 404  # it was not run to its end
 
 
 def original(http: httpx.Client, path: str, content: str) -> Any:
@@ -236,4 +204,3 @@ def test_the_port_is_one_of_this_machine_only_unless_a_token_is_set() -> None:
     with pytest.raises(SettingsError, match="HUGGINGGRAPH_SERVER_TOKENS"):
         check_binding("0.0.0.0", Settings())
     check_binding("0.0.0.0", Settings(server_tokens="a-token-of-some-length"))
-    assert socket.has_ipv6 is not None
