@@ -83,9 +83,10 @@ def test_the_first_event_comes_at_once(http: httpx.Client) -> None:
     given = {"request": "Count the objects", "files": [upload(http, SCENE)]}
     began = time.perf_counter()
     with http.stream("POST", "/agent/events", json=given) as reply:
-        next(reply.iter_lines())
+        lines = reply.iter_lines()
+        assert next(lines) == "event: started"
         first = time.perf_counter() - began
-        list(reply.iter_lines())
+        list(lines)
     assert first < 0.3
 
 

@@ -114,7 +114,9 @@ def test_a_files_field_takes_ids_and_nothing_else(alice: httpx.Client, name: str
     assert alice.get(f"/files/{name}".replace("\0", "%00")).status_code == 404
 
 
-@pytest.mark.parametrize("name", ["../../evil.txt", "/etc/evil.txt", "..\\..\\evil.txt", "a\0b.txt"])
+@pytest.mark.parametrize(
+    "name", ["../../evil.txt", "/etc/evil.txt", "..\\..\\evil.txt", "a\0b.txt"]
+)
 def test_the_name_of_an_upload_leads_nowhere(
     alice: httpx.Client, settings: Settings, name: str
 ) -> None:
@@ -355,7 +357,9 @@ def test_an_upload_beyond_the_bound_leaves_nothing(data_dir: Path, tmp_path: Pat
     assert [p for p in (tmp_path / "server" / "files").rglob("*") if p.is_file()] == []
 
 
-@pytest.mark.parametrize("head", [b"GET /healthz HT", b"POST /agent/events HTTP/1.1\r\nHost: 127.0.0"])
+@pytest.mark.parametrize(
+    "head", [b"GET /healthz HT", b"POST /agent/events HTTP/1.1\r\nHost: 127.0.0"]
+)
 def test_a_client_that_never_ends_its_head_is_let_go(
     head: bytes, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -100,9 +100,10 @@ class Files:
         folder = self.folder / owner / match[1] if match else None
         try:
             if folder is not None:
-                for entry in os.scandir(folder):
-                    if entry.is_file(follow_symlinks=False):
-                        return Path(entry.path)
+                with os.scandir(folder) as entries:
+                    for entry in entries:
+                        if entry.is_file(follow_symlinks=False):
+                            return Path(entry.path)
         except OSError:
             pass
         raise Refusal(404, "There is no such file.", "POST /files gives ids.")

@@ -83,13 +83,9 @@ def routes(runs: Runs) -> APIRouter:
         "config_keys": (),
         "per_req_config_modifier": _with_owner,
     }  # fmt: skip
-    agent_runnable = RunnableGenerator(agent).with_types(
-        input_type=RunInput, output_type=RunOutput
-    )
+    agent_runnable = RunnableGenerator(agent).with_types(input_type=RunInput, output_type=RunOutput)
     add_routes(router, agent_runnable, path="/agent", **options)
-    chat_runnable = RunnableGenerator(chat).with_types(
-        input_type=ChatInput, output_type=AIMessage
-    )
+    chat_runnable = RunnableGenerator(chat).with_types(input_type=ChatInput, output_type=AIMessage)
     add_routes(router, chat_runnable, path="/chat", playground_type="chat", **options)
     return router
 
@@ -125,5 +121,3 @@ def talk(messages: list[Any]) -> str:
     if not text:
         raise Refusal(422, "The last message is not a person's request.", "Add one.")
     return text
-
-

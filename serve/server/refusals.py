@@ -1,6 +1,6 @@
 """One JSON shape for every error of the server, and the codes that go with them.
 
-    {"error": "FileMissingError", "message": "…", "hint": "…", "request_id": "…"}
+{"error": "FileMissingError", "message": "…", "hint": "…", "request_id": "…"}
 """
 
 from __future__ import annotations
@@ -70,9 +70,7 @@ def _refused(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, StarletteHTTPException)
     hint = exc.hint if isinstance(exc, Refusal) else ""
     message = str(exc.detail) if isinstance(exc, Refusal) else _plain(exc.status_code, request)
-    return reply(
-        exc.status_code, message, hint, request_id=_id(request), headers=exc.headers
-    )
+    return reply(exc.status_code, message, hint, request_id=_id(request), headers=exc.headers)
 
 
 def _plain(status: int, request: Request) -> str:
@@ -102,6 +100,4 @@ def _ours(request: Request, exc: Exception) -> JSONResponse:
     status = 400 if isinstance(exc, RequestError | ResourceError) else 500
     if status == 500:
         log.error("request %s failed: %s", _id(request), type(exc).__name__)
-    return reply(
-        status, exc.message, exc.hint, name=type(exc).__name__, request_id=_id(request)
-    )
+    return reply(status, exc.message, exc.hint, name=type(exc).__name__, request_id=_id(request))

@@ -140,7 +140,9 @@ class Runs:
         kept = bool(given.thread_id or given.options.approve or self.settings.approve)
         graph = self.graph if kept else self._forgetful
         reply = Reply(self.files, owner, thread if kept else "")
-        work = asyncio.create_task(self._work(graph, queue, owner, key, reply, given, before, quiet))
+        work = asyncio.create_task(
+            self._work(graph, queue, owner, key, reply, given, before, quiet)
+        )
         try:
             if not quiet:
                 yield Event("started", {"thread_id": thread})
@@ -183,7 +185,7 @@ class Runs:
                     context=context,
                     stream_mode=modes,
                     interrupt_before=[before] if before else None,
-                    durability="exit",
+                    durability="exit" if graph is self.graph else None,
                 ):
                     for name, data in reply.take(str(mode), part):
                         if not quiet:
