@@ -5,15 +5,11 @@ from __future__ import annotations
 import asyncio
 import gzip
 import http.server
-
 import json
 import logging
-
-
 import socket
 import struct
 import threading
-
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,10 +116,10 @@ def test_a_files_field_takes_ids_and_nothing_else(alice: httpx.Client, name: str
 def test_the_name_of_an_upload_leads_nowhere(
     alice: httpx.Client, settings: Settings, name: str
 ) -> None:
-    before = {p for p in settings.data_dir.parent.rglob("*evil*")}
+    before = set(settings.data_dir.parent.rglob("*evil*"))
     reply = alice.post("/files", files={"file": (name, b"some words to read")})
     assert reply.status_code == 201
-    made = {p for p in settings.data_dir.parent.rglob("*evil*")} - before
+    made = set(settings.data_dir.parent.rglob("*evil*")) - before
     home = settings.data_dir / "server" / "files"
     assert all(path.is_relative_to(home) for path in made)
 
@@ -304,7 +300,7 @@ def test_packed_bodies_are_not_unpacked(alice: httpx.Client) -> None:
     ("name", "content"),
     [("a.png", b"<html><script>alert(1)</script></html>"), ("a.svg", b"<svg onload='alert(1)'/>"),
      ("a.html", b"GIF89a\x01\x00\x01\x00\x00\x00\x00;<script>alert(1)</script>"),
-     ("a.png", b"MZ" + b"\0\x90" * 200), ("a.pkl", b"\x80\x04cos\nsystem\n(S'id'\ntR." + b"\0" * 90),
+     ("a.png", b"MZ" + b"\0\x90" * 200), ("a.pkl", b"\x80\x04cos\nsystem\n(S'id'\ntR." + b"\0"),
      ("a.pdf", b"%PDF-1.4 " + b"\0" * 99)],
 )  # fmt: skip
 def test_a_file_that_is_not_what_its_name_says_is_not_taken(

@@ -134,8 +134,8 @@ def test_the_assistant_is_a_tool_for_mcp_clients(url: str) -> None:
         assert reply.status_code == 200, reply.text
         return reply.json()["result"]
 
-    client = {"name": "test", "version": "1"}
-    started = call(1, "initialize", protocolVersion="2025-03-26", capabilities={}, clientInfo=client)
+    about = {"protocolVersion": "2025-03-26", "capabilities": {}}
+    started = call(1, "initialize", **about, clientInfo={"name": "test", "version": "1"})
     assert started["serverInfo"]
     assert [tool["name"] for tool in call(2, "tools/list")["tools"]] == ["hugginggraph"]
     said = call(3, "tools/call", name="hugginggraph", arguments={"request": "hello"})

@@ -78,7 +78,7 @@ def reading_only(*folders: Path) -> Iterator[None]:
 
 
 def is_readable_file(path: Path) -> bool:
-    """Whether there is such a file and it may be read; symbolic links count as what they lead to."""
+    """Whether there is such a file that may be read; a symbolic link counts as its target."""
     return _may_be_read(path) and path.is_file()
 
 

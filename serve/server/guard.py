@@ -95,6 +95,7 @@ class Guard:
         self._allowance: dict[str, tuple[float, float]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer what is refused, and pass on the rest."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return

@@ -21,7 +21,6 @@ from .refusals import Refusal
 from .runs import Event, Runs
 from .shapes import RunInput, RunOutput, ThreadId
 
-
 _WAITS = "The run waits for an answer at POST /agent/resume."
 
 

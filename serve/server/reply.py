@@ -38,10 +38,10 @@ class Reply:
             yield from self._updates(part)
         elif mode == "messages":
             chunk, about = part
-            if isinstance(chunk, AIMessageChunk) and about.get("langgraph_node") == "respond":
-                if text := str(chunk.text):
-                    self._said = True
-                    yield "token", {"text": self.plain(text)}
+            said = isinstance(chunk, AIMessageChunk) and about.get("langgraph_node") == "respond"
+            if said and (text := str(chunk.text)):
+                self._said = True
+                yield "token", {"text": self.plain(text)}
 
     def _updates(self, part: Any) -> Iterator[tuple[str, dict[str, Any]]]:
         for node, change in part.items():

@@ -1,4 +1,4 @@
-"""Runs of the graph for the server's callers: each owner's threads, events, cancelling, resuming."""
+"""Runs of the graph for the server's callers: threads, events, cancelling, resuming."""
 
 from __future__ import annotations
 
