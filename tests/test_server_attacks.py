@@ -172,7 +172,8 @@ def test_what_one_caller_made_is_not_anothers(alice: httpx.Client, bob: httpx.Cl
 def test_without_a_token_or_with_a_wrong_one_nothing_is_told(anyone: httpx.Client) -> None:
     for path in ("/metrics", "/docs", "/openapi.json", "/running", "/agent/playground/", "/x"):
         refused(anyone.get(path), 401)
-    refused(_as(anyone, ALICE[:-1]).get("/running"), 401)
+    with _as(anyone, ALICE[:-1]) as wrong:
+        refused(wrong.get("/running"), 401)
     assert anyone.get("/healthz").status_code == 200
     assert anyone.get("/running", auth=("any", ALICE)).status_code == 200  # a browser's way
 
@@ -454,8 +455,9 @@ def test_secrets_are_in_no_error_and_no_log(
     monkeypatch.setattr(Runs, "history", broken)
     told = refused(alice.get("/threads/x"), 500)
     assert "no way on" not in json.dumps(told) and told["request_id"] in caplog.text
-    wrong = _as(anyone, "wrong-token-0123456789").get("/running").text
-    keyed = alice.post("/tasks", json={"messages": "sk-in-the-body", "api_key": "sk-in-the-body"})
+    with _as(anyone, "wrong-token-0123456789") as other:
+        wrong = other.get("/running").text
+    keyed = alice.post("/tasks", json={"messages": "sk-in-the-body"})
     refused(keyed, 422)
     for text in (wrong, keyed.text, caplog.text, json.dumps(told)):
         for secret in (ALICE, BOB, "sk-of-the-server", "sk-in-the-body", "wrong-token-0123"):

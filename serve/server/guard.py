@@ -16,6 +16,7 @@ import math
 import secrets
 import time
 from collections.abc import Mapping
+from contextvars import ContextVar
 from urllib.parse import urlsplit
 
 from fastapi import Request
@@ -38,6 +39,9 @@ PATIENCE = 20.0
 SHORTEST_TOKEN = 16
 LOCAL = "local"
 """The owner of everything where no token is set."""
+
+CALLER: ContextVar[tuple[str, str]] = ContextVar("owner and path of the request")
+"""For LangServe's runnables, which are not told of the request; its batches drop metadata."""
 
 _HEADERS = {
     b"x-content-type-options": b"nosniff",
@@ -109,6 +113,11 @@ class Guard:
 
         async def tell(message: Message) -> None:
             nonlocal started
+            if (cut := state.get("cut")) is not None:
+                if not started:  # whatever was made of the body that was cut off
+                    started = True
+                    await self._refuse(cut, scope, receive, send, request_id)
+                return
             if message["type"] == "http.response.start":
                 started = True
                 known = {name.lower() for name, _ in message["headers"]}
@@ -120,6 +129,7 @@ class Guard:
         try:
             self._check_host(scope, headers)
             state["owner"] = self._owner(scope["path"], headers)
+            CALLER.set((state["owner"], scope["path"]))
             self._check_origin(scope, headers)
             self._check_rate(scope, state["owner"])
             bounded = self._bounded(scope, headers, receive)
@@ -128,11 +138,7 @@ class Guard:
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 1008})
             elif not started:
-                refused = reply(
-                    exc.status_code, str(exc.detail), exc.hint,
-                    request_id=request_id, headers=exc.headers,
-                )  # fmt: skip
-                await refused(scope, receive, tell)
+                await self._refuse(exc, scope, receive, send, request_id)
         except Exception as exc:
             log.error("request %s failed", request_id, exc_info=exc)
             if not started and scope["type"] == "http":
@@ -141,6 +147,15 @@ class Guard:
                     name="ServerError", request_id=request_id,
                 )  # fmt: skip
                 await failed(scope, receive, tell)
+
+    async def _refuse(
+        self, exc: Refusal, scope: Scope, receive: Receive, send: Send, request_id: str
+    ) -> None:
+        headers = {**(exc.headers or {}), "x-request-id": request_id}
+        body = reply(
+            exc.status_code, str(exc.detail), exc.hint, request_id=request_id, headers=headers
+        )
+        await body(scope, receive, send)
 
     def _check_host(self, scope: Scope, headers: Mapping[str, str]) -> None:
         """Without tokens, a page whose name is made to lead here (DNS rebinding) gets nothing."""
@@ -203,7 +218,7 @@ class Guard:
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > limit:
             raise too_large
-        size, whole = 0, scope["type"] != "http"
+        size, whole, state = 0, scope["type"] != "http", scope["state"]
 
         async def bounded() -> Message:
             nonlocal size, whole
@@ -213,9 +228,11 @@ class Guard:
                 async with asyncio.timeout(PATIENCE):
                     message = await receive()
             except TimeoutError as exc:
-                raise Refusal(408, "The body did not come in time.", "Send it faster.") from exc
+                state["cut"] = Refusal(408, "The body did not come in time.", "Send it faster.")
+                raise state["cut"] from exc
             size += len(message.get("body", b""))
             if size > limit:
+                state["cut"] = too_large
                 raise too_large
             whole = not message.get("more_body", False)
             return message

@@ -6,17 +6,17 @@ configs and drops interrupts; both are fields of ``RunInput`` and ``RunOutput`` 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage
-from langchain_core.runnables import RunnableConfig, RunnableGenerator
+from langchain_core.runnables import RunnableGenerator
 from langchain_core.runnables.utils import AddableDict
 from langserve import add_routes
 from pydantic import BaseModel, Field
 
-from .guard import owner_of
+from .guard import CALLER
 from .refusals import Refusal
 from .runs import Event, Runs
 from .shapes import RunInput, RunOutput, ThreadId
@@ -34,44 +34,35 @@ class ChatInput(BaseModel):
     thread_id: ThreadId | None = None
 
 
-def _owner(config: RunnableConfig) -> str:
-    return str((config.get("metadata") or {})["hugginggraph_owner"])
-
-
-def _is_quiet(config: RunnableConfig) -> bool:
+def _is_quiet() -> bool:
     """Whether only what comes out at the end is wanted."""
-    return (config.get("metadata") or {}).get("__langserve_endpoint") in ("invoke", "batch")
-
-
-def _with_owner(config: dict[str, Any], request: Request) -> dict[str, Any]:
-    metadata = {**config.get("metadata", {}), "hugginggraph_owner": owner_of(request)}
-    return {**config, "metadata": metadata}
+    return CALLER.get()[1].endswith(("/invoke", "/batch"))
 
 
 def routes(runs: Runs) -> APIRouter:
     """The router with all of LangServe's endpoints."""
 
-    async def agent(given: AsyncIterator[Any], config: RunnableConfig) -> AsyncIterator[Any]:
+    async def agent(given: AsyncIterator[Any]) -> AsyncIterator[Any]:
         async for item in given:
-            quiet = _is_quiet(config)
+            quiet = _is_quiet()
             wanted = RunInput.model_validate(item)
-            async for event in _told(runs, _owner(config), wanted, quiet):
+            async for event in _told(runs, CALLER.get()[0], wanted, quiet):
                 for part in _parts(event, quiet):
                     yield AddableDict(part)
 
-    async def chat(given: AsyncIterator[Any], config: RunnableConfig) -> AsyncIterator[Any]:
+    async def chat(given: AsyncIterator[Any]) -> AsyncIterator[Any]:
         async for item in given:
             wanted = ChatInput.model_validate(item)
             asked = RunInput(request=talk(wanted.messages), thread_id=wanted.thread_id)
-            if _is_quiet(config):
-                async for event in _told(runs, _owner(config), asked, True):
-                    yield AIMessage(event.data["answer"] or _WAITS)
+            if _is_quiet():
+                async for event in _told(runs, CALLER.get()[0], asked, True):
+                    yield AIMessage(content=event.data["answer"] or _WAITS)
                 return
-            async for event in _told(runs, _owner(config), asked, False):
+            async for event in _told(runs, CALLER.get()[0], asked, False):
                 if event.name == "token":
-                    yield AIMessageChunk(event.data["text"])
+                    yield AIMessageChunk(content=event.data["text"])
                 elif event.name == "interrupt":
-                    yield AIMessageChunk(_WAITS)
+                    yield AIMessageChunk(content=_WAITS)
 
     router = APIRouter()
     options: Any = {
@@ -80,16 +71,19 @@ def routes(runs: Runs) -> APIRouter:
             "input_schema", "output_schema", "config_schema",
         ],
         "config_keys": (),
-        "per_req_config_modifier": _with_owner,
     }  # fmt: skip
-    agent_runnable = RunnableGenerator(agent).with_types(input_type=RunInput, output_type=RunOutput)
+    agent_runnable = RunnableGenerator[Any, Any](agent).with_types(
+        input_type=RunInput, output_type=RunOutput
+    )
     add_routes(router, agent_runnable, path="/agent", **options)
-    chat_runnable = RunnableGenerator(chat).with_types(input_type=ChatInput, output_type=AIMessage)
+    chat_runnable = RunnableGenerator[Any, Any](chat).with_types(
+        input_type=ChatInput, output_type=AIMessage
+    )
     add_routes(router, chat_runnable, path="/chat", playground_type="chat", **options)
     return router
 
 
-async def _told(runs: Runs, owner: str, given: RunInput, quiet: bool) -> AsyncIterator[Event]:
+async def _told(runs: Runs, owner: str, given: RunInput, quiet: bool) -> AsyncGenerator[Event]:
     """The events of a run; where nothing was sent yet, a refusal is the caller's status code."""
     events = runs.events(owner, given, quiet=quiet)
     try:

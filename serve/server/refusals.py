@@ -60,6 +60,7 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(StarletteHTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HuggingGraphError, _ours)
+    app.add_exception_handler(UnicodeDecodeError, _no_text)
 
 
 def _id(request: Request) -> str:
@@ -86,6 +87,10 @@ def _invalid(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, RequestValidationError)
     found = [_field(error) for error in exc.errors()[:5]]
     return reply(422, "; ".join(found) + ".", "See /docs.", request_id=_id(request))
+
+
+def _no_text(request: Request, exc: Exception) -> JSONResponse:
+    return reply(422, "The body is not JSON in UTF-8.", "See /docs.", request_id=_id(request))
 
 
 def _field(error: Any) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 import secrets
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,7 +117,7 @@ class Runs:
 
     async def events(
         self, owner: str, given: RunInput | ResumeInput, *, before: str = "", quiet: bool = False
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event]:
         """What happens in a run, as it happens; ``done`` or ``interrupt`` comes last.
 
         Leaving the iteration cancels the run. ``quiet`` gives the last event only.
