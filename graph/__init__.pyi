@@ -17,6 +17,7 @@ from .display import (
     plan_words as plan_words,
     task_states as task_states,
 )
+from .execute import make_execute as make_execute
 from .gate import Gate as Gate, path_lengths as path_lengths
 from .ground import Grounding as Grounding, grounded as grounded
 from .ingest import gather as gather, named_files as named_files

@@ -18,7 +18,7 @@ from hugginggraph.registry import (
     RequestTooLongError,
     ResourceError,
 )
-from hugginggraph.tools import sniff
+from hugginggraph.tools import is_readable_file, sniff
 
 from .parts import Parts, run_context
 from .state import Resource, State
@@ -100,11 +100,11 @@ def gather(request: str, files: Iterable[str], known: dict[str, Resource]) -> di
     """
     out: dict[str, Resource] = {}
     paths = {res["path"] for res in known.values()}
-    named = [name for name in named_files(request) if full_path(name).is_file()]
+    named = [name for name in named_files(request) if is_readable_file(full_path(name))]
     spelled = {full_path(name): name for name in named}
     for name in dict.fromkeys([*files, *named]):
         path = full_path(name)
-        if not path.is_file():
+        if not is_readable_file(path):
             raise FileMissingError(f"There is no file '{name}'.", "Check the path.")
         if str(path) not in paths:
             paths.add(str(path))

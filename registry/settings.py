@@ -177,6 +177,30 @@ class Settings(BaseSettings):
     artifacts_dir: Path = Field(
         Path("artifacts"), description="Folder for the files that runs make."
     )
+    server_tokens: SecretStr = Field(
+        SecretStr(""),
+        description="Bearer tokens that the server takes, divided by commas, 16 characters or more "
+        "each; each has its own threads and files. Needed beyond this machine.",
+    )
+    server_origins: tuple[str, ...] = Field(
+        (), description="Web origins whose pages may use the server (CORS), as a JSON list."
+    )
+    server_hosts: tuple[str, ...] = Field(
+        (),
+        description="Host names the server answers to without a token, besides this machine's own, "
+        "as a JSON list.",
+    )
+    server_requests_per_minute: int = Field(
+        600, ge=0, description="Requests that one token may make in a minute; 0: any number."
+    )
+    server_runs: int = Field(64, ge=1, description="Runs at the same time, for all tokens.")
+    server_upload_bytes: int = Field(
+        2_000_000_000, gt=0, description="The largest file that the server takes, in bytes."
+    )
+    server_database: SecretStr | None = Field(
+        None,
+        description="Where the server keeps its threads: `postgresql://…`, else a SQLite file.",
+    )
 
     @property
     def registry_dir(self) -> Path:

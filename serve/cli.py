@@ -20,6 +20,7 @@ from rich.markup import escape
 from .cache import cache
 from .evaluate import evaluate
 from .models import models
+from .server import listen
 
 if TYPE_CHECKING:
     from hugginggraph.graph import Context
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.add_typer(models, name="models")
 app.add_typer(cache, name="cache")
 app.add_typer(evaluate, name="eval")
+app.command("serve")(listen)
 
 Request = Annotated[str, typer.Argument(help='What you want, in plain words; "-" reads stdin.')]
 Files = Annotated[

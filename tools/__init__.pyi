@@ -26,9 +26,11 @@ from .loading import (
 from .media import (
     Artifacts as Artifacts,
     encode_png as encode_png,
+    is_readable_file as is_readable_file,
     open_image as open_image,
     open_table as open_table,
     read_text as read_text,
+    reading_only as reading_only,
     sniff as sniff,
 )
 from .pool import ModelPool as ModelPool

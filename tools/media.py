@@ -12,7 +12,9 @@ import os
 import re
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,6 +64,39 @@ AV_OPTIONS = {
 """What FFmpeg may read: formats that hold their own data, never playlists that name other files."""
 
 
+_FOLDERS: ContextVar[tuple[Path, ...] | None] = ContextVar("folders that may be read", default=None)
+
+
+@contextmanager
+def reading_only(*folders: Path) -> Iterator[None]:
+    """Inside, runs read files below these folders only; any other looks as if it were not there.
+
+    A server puts this around the runs of other people: whatever a request, a plan or an LLM names,
+    every file is opened through `check_there`. Threads and tasks started inside keep to it.
+    """
+    token = _FOLDERS.set(tuple(folder.resolve() for folder in folders))
+    try:
+        yield
+    finally:
+        _FOLDERS.reset(token)
+
+
+def is_readable_file(path: Path) -> bool:
+    """Whether there is such a file that may be read; a symbolic link counts as its target."""
+    return _may_be_read(path) and path.is_file()
+
+
+def _may_be_read(path: Path) -> bool:
+    folders = _FOLDERS.get()
+    if folders is None:
+        return True
+    try:
+        real = path.resolve()
+    except (OSError, ValueError, RuntimeError):
+        return False
+    return any(real.is_relative_to(folder) for folder in folders)
+
+
 def _promised(path: Path) -> Kind | None:
     suffix = path.suffix.lower()
     return next((kind for kind, ends in SUFFIXES.items() if suffix in ends.split()), None)
@@ -69,6 +104,8 @@ def _promised(path: Path) -> Kind | None:
 
 def check_there(path: Path) -> None:
     """Raises the named error of a path that is not a readable file with something in it."""
+    if not _may_be_read(path):
+        raise FileMissingError(f"There is no file '{path}'.", "Check the path.")
     try:
         if path.is_dir():
             raise UnsupportedFileError(f"'{path}' is a folder.", "Name a file in it.")

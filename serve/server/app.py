@@ -1,0 +1,183 @@
+"""The app: every way in over HTTP, on one graph."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import FileResponse
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    generate_latest,
+)
+from sse_starlette import EventSourceResponse
+
+from hugginggraph.graph import Parts
+from hugginggraph.registry import Settings
+
+from .files import content_type
+from .guard import Guard, owner_of, tokens_of
+from .langserve_routes import routes as langserve_routes
+from .original import routes as original_routes
+from .refusals import add_handlers
+from .runs import Runs, failure
+from .shapes import ResumeInput, RunInput, RunOutput
+from .uploads import uploaded
+
+
+def create_app(settings: Settings, parts: Parts | None = None, *, page: bool = True) -> FastAPI:
+    """The server as an ASGI app. Models are loaded when a run first needs them.
+
+    ``parts`` let it share models and store with other graphs. ``page`` puts the web page at ``/``
+    where Gradio is installed and no token is set: the page knows no owners.
+
+    Raises:
+        SettingsError: a token is too short.
+    """
+    runs = Runs(settings, parts)
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        await runs.open()
+        warming = asyncio.create_task(asyncio.to_thread(runs.parts.open_store))
+        warming.add_done_callback(lambda task: task.cancelled() or task.exception())
+        try:
+            yield
+        finally:
+            await runs.close()
+
+    app = FastAPI(title="HuggingGraph", lifespan=life)
+    app.state.runs = runs
+    add_handlers(app)
+    _add_health(app, runs)
+    _add_files(app, runs)
+    _add_runs(app, runs)
+    app.include_router(langserve_routes(runs))
+    app.include_router(original_routes(runs))
+    if page and not tokens_of(settings):
+        _add_page(app, runs)
+    if settings.server_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.server_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["authorization", "content-type"],
+        )
+    app.add_middleware(Guard, settings=settings)
+    return app
+
+
+def _add_page(app: FastAPI, runs: Runs) -> None:
+    try:
+        from hugginggraph.serve.page import mount_page
+    except ModuleNotFoundError as exc:
+        if exc.name != "gradio":
+            raise
+        return
+    mount_page(app, runs.parts)
+
+
+def _add_health(app: FastAPI, runs: Runs) -> None:
+    registry = CollectorRegistry()
+    requests = Counter(
+        "hugginggraph_requests", "Requests by route and status.", ["route", "status"],
+        registry=registry,
+    )  # fmt: skip
+    running = Gauge("hugginggraph_runs", "Runs at work now.", registry=registry)
+    running.set_function(lambda: runs.running)
+
+    @app.middleware("http")
+    async def count(request: Request, call_next: Any) -> Response:
+        response: Response = await call_next(request)
+        route = getattr(request.scope.get("route"), "path", "other")
+        requests.labels(route, response.status_code).inc()
+        return response
+
+    @app.get("/healthz", tags=["health"])
+    async def healthz() -> dict[str, str]:
+        """Whether the process answers."""
+        return {"status": "ok"}
+
+    @app.get("/readyz", tags=["health"])
+    async def readyz(response: Response) -> dict[str, str]:
+        """Whether runs can start."""
+        if runs.graph is None:
+            response.status_code = 503
+        return {"status": "starting" if runs.graph is None else "ready"}
+
+    @app.get("/metrics", tags=["health"])
+    async def metrics() -> Response:
+        """Figures for Prometheus."""
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _add_files(app: FastAPI, runs: Runs) -> None:
+    @app.post("/files", status_code=201, tags=["files"])
+    async def upload(request: Request) -> dict[str, str]:
+        """Upload one file (multipart/form-data); the id goes into a run's ``files``."""
+        name, pieces = await uploaded(request)
+        file_id, kind = await runs.files.save(owner_of(request), name, pieces)
+        return {"id": file_id, "kind": kind, "url": f"/files/{file_id}"}
+
+    @app.get("/files/{file_id}", tags=["files"])
+    @app.get("/images/{file_id}", include_in_schema=False)
+    @app.get("/audios/{file_id}", include_in_schema=False)
+    @app.get("/videos/{file_id}", include_in_schema=False)
+    async def download(file_id: str, request: Request) -> FileResponse:
+        """A file, or the part of it that ``Range`` names."""
+        path = await asyncio.to_thread(runs.files.find, owner_of(request), file_id)
+        kind, in_place = content_type(path)
+        return FileResponse(
+            path,
+            media_type=kind,
+            filename=path.name,
+            content_disposition_type="inline" if in_place else "attachment",
+            headers={"Content-Security-Policy": "sandbox; default-src 'none'"},
+        )
+
+
+def _add_runs(app: FastAPI, runs: Runs) -> None:
+    @app.post("/agent/resume", tags=["runs"])
+    async def resume(given: ResumeInput, request: Request) -> RunOutput:
+        """Answer what an interrupted run asked."""
+        return await runs.resume(owner_of(request), given)
+
+    @app.post("/agent/events", tags=["runs"])
+    async def events(given: RunInput, request: Request) -> EventSourceResponse:
+        """A run as server-sent events: started, plan, models, task, token, then done or interrupt.
+
+        Closing the connection cancels the run.
+        """
+        return EventSourceResponse(_events(runs, owner_of(request), given))
+
+    @app.post("/agent/resume/events", tags=["runs"])
+    async def resume_events(given: ResumeInput, request: Request) -> EventSourceResponse:
+        """As /agent/events, going on after an interrupt."""
+        return EventSourceResponse(_events(runs, owner_of(request), given))
+
+    @app.get("/threads/{thread_id}", tags=["runs"])
+    async def history(thread_id: str, request: Request) -> dict[str, Any]:
+        """The messages of a thread."""
+        messages = await runs.history(owner_of(request), thread_id)
+        return {"thread_id": thread_id, "messages": messages}
+
+
+async def _events(
+    runs: Runs, owner: str, given: RunInput | ResumeInput
+) -> AsyncIterator[dict[str, str]]:
+    told = runs.events(owner, given)
+    try:
+        async for event in told:
+            yield {"event": event.name, "data": json.dumps(event.data, ensure_ascii=False)}
+    except Exception as exc:  # the reply has begun: what went wrong is its last event
+        yield {"event": "error", "data": json.dumps(failure(exc))}
+    finally:
+        await told.aclose()

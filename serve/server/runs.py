@@ -1,0 +1,257 @@
+"""Runs of the graph for the server's callers: threads, events, cancelling, resuming."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import secrets
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hugginggraph.graph import Parts, build_graph
+from hugginggraph.registry import HuggingGraphError, Settings
+from hugginggraph.tools import reading_only
+
+from .fetch import fetch
+from .files import LINK, Files
+from .refusals import Refusal
+from .reply import Reply
+from .shapes import ResumeInput, RunInput, RunOutput
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+
+log = logging.getLogger("hugginggraph.server")
+
+PLAN_ONLY = "choose_models"
+"""The node before which a run stops that only plans."""
+BEFORE_ANSWER = "respond"
+"""The node before which a run stops that gives results and no answer."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened in a run: started, plan, task, token, interrupt, done."""
+
+    name: str
+    data: dict[str, Any]
+
+
+class Runs:
+    """The graph with a store of threads, for many callers at once.
+
+    An owner is whoever a token stands for; the names of threads and files hold only among the
+    owner's own. A thread does one thing at a time. Open it before use, on the event loop that
+    then serves.
+    """
+
+    def __init__(self, settings: Settings, parts: Parts | None = None) -> None:
+        self.settings = settings
+        self.parts = parts or Parts(settings)
+        folder = settings.data_dir / "server"
+        self.files = Files(folder / "files", settings.server_upload_bytes)
+        self.running = 0
+        self.graph: Any = None
+        self._forgetful: Any = None
+        self._database = folder / "threads.sqlite"
+        self._busy: set[str] = set()
+        self._open = AsyncExitStack()
+
+    async def open(self) -> None:
+        """Open the store of threads and build the graph; no model is loaded."""
+        self._forgetful = build_graph(parts=self.parts)
+        self.graph = build_graph(await self._saver(), parts=self.parts)
+
+    async def close(self) -> None:
+        """Let go of the store."""
+        await self._open.aclose()
+
+    async def _saver(self) -> BaseCheckpointSaver[Any]:
+        if self.settings.server_database is not None:
+            from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+
+            address = self.settings.server_database.get_secret_value()
+            postgres = await self._open.enter_async_context(
+                AsyncPostgresSaver.from_conn_string(address)
+            )
+            await postgres.setup()
+            return postgres
+        import aiosqlite
+        from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+        self._database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        connection = await self._open.enter_async_context(
+            aiosqlite.connect(self._database, timeout=30)
+        )
+        await connection.execute("PRAGMA synchronous=NORMAL")
+        saver = AsyncSqliteSaver(connection)
+        await saver.setup()
+        return saver
+
+    async def run(self, owner: str, given: RunInput, *, before: str = "") -> RunOutput:
+        """What comes out of a run; ``before`` names a node before which it stops.
+
+        Raises:
+            Refusal: too many runs (429), a busy thread (409), an unknown file (404).
+        """
+        return await self._last(self.events(owner, given, before=before, quiet=True))
+
+    async def resume(self, owner: str, given: ResumeInput) -> RunOutput:
+        """What comes out after the answer to an interrupt.
+
+        Raises:
+            Refusal: there is no such thread (404), or it asks nothing (409).
+        """
+        return await self._last(self.events(owner, given, quiet=True))
+
+    async def _last(self, events: AsyncIterator[Event]) -> RunOutput:
+        last = None
+        async for event in events:
+            last = event
+        assert last is not None
+        return RunOutput.model_construct(**last.data)
+
+    async def events(
+        self, owner: str, given: RunInput | ResumeInput, *, before: str = "", quiet: bool = False
+    ) -> AsyncGenerator[Event]:
+        """What happens in a run, as it happens; ``done`` or ``interrupt`` comes last.
+
+        Leaving the iteration cancels the run. ``quiet`` gives the last event only.
+
+        Raises:
+            Refusal: as ``run`` and ``resume`` do.
+        """
+        if self.running >= self.settings.server_runs:
+            raise Refusal(
+                429, "The server has as many runs as it takes.", "Ask again in a moment.",
+                {"Retry-After": "2"},
+            )  # fmt: skip
+        thread = given.thread_id or secrets.token_hex(12)
+        key = f"{owner}/{thread}"
+        if key in self._busy:
+            raise Refusal(409, f"The thread '{thread}' is at work.", "Wait until it is done.")
+        self.running += 1
+        self._busy.add(key)
+        queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        kept = bool(given.thread_id or given.options.approve or self.settings.approve)
+        graph = self.graph if kept else self._forgetful
+        reply = Reply(self.files, owner, thread if kept else "")
+        work = asyncio.create_task(
+            self._work(graph, queue, owner, key, reply, given, before, quiet)
+        )
+        try:
+            if not quiet:
+                yield Event("started", {"thread_id": thread})
+            while (event := await queue.get()) is not None:
+                yield event
+            await work
+        finally:
+            work.cancel()
+            with suppress(BaseException):
+                await work
+            self.running -= 1
+            self._busy.discard(key)
+
+    async def _work(
+        self,
+        graph: Any,
+        queue: asyncio.Queue[Event | None],
+        owner: str,
+        key: str,
+        reply: Reply,
+        given: RunInput | ResumeInput,
+        before: str,
+        quiet: bool,
+    ) -> None:
+        try:
+            config: dict[str, Any] = {"configurable": {"thread_id": key}}
+            if isinstance(given, ResumeInput):
+                start: Any = await self._answer(config, given)
+                context: dict[str, Any] = {}
+            else:
+                request, files = await self._given(owner, given)
+                start = {"request": request, "files": [str(path) for path in files]}
+                context = given.options.model_dump(exclude_none=True)
+            modes = ["values"] if quiet else ["values", "updates", "custom", "messages"]
+            folders = (self.files.home(owner), self.settings.artifacts_dir)
+            with reading_only(*folders):
+                async for mode, part in graph.astream(
+                    start,
+                    config,
+                    context=context,
+                    stream_mode=modes,
+                    interrupt_before=[before] if before else None,
+                    durability="exit" if graph is self.graph else None,
+                ):
+                    for name, data in reply.take(str(mode), part):
+                        if not quiet:
+                            queue.put_nowait(Event(name, data))
+            data = await asyncio.to_thread(reply.output)
+            name = "interrupt" if data["status"] == "interrupted" else "done"
+            queue.put_nowait(Event(name, data))
+        finally:
+            queue.put_nowait(None)
+
+    async def _answer(self, config: Any, given: ResumeInput) -> Any:
+        from langgraph.types import Command
+
+        state = await self.graph.aget_state(config)
+        if not state.values:
+            raise _no_thread(given.thread_id)
+        if not state.interrupts:
+            raise Refusal(409, f"The thread '{given.thread_id}' asks nothing.", "Start a run.")
+        return Command(resume=given.answer)
+
+    async def _given(self, owner: str, given: RunInput) -> tuple[str, list[Path]]:
+        """The request, its links to files put as their names, and the files themselves."""
+        found: list[Path] = []
+
+        def named(match: re.Match[str]) -> str:
+            found.append(self.files.find(owner, match[1]))
+            return found[-1].name
+
+        request = LINK.sub(named, given.request)
+        for name in given.files:
+            if name.startswith(("http://", "https://")):
+                found.append(await fetch(name, owner, self.files))
+            else:
+                found.append(self.files.find(owner, name.removeprefix("/files/")))
+        return request, list(dict.fromkeys(found))
+
+    async def history(self, owner: str, thread: str) -> list[dict[str, str]]:
+        """The messages of a thread, oldest first.
+
+        Raises:
+            Refusal: the owner has no such thread (404).
+        """
+        state = await self.graph.aget_state({"configurable": {"thread_id": f"{owner}/{thread}"}})
+        if not state.values:
+            raise _no_thread(thread)
+        reply = Reply(self.files, owner, thread)
+        reply.take("values", state.values)
+        messages: Iterable[Any] = state.values.get("messages") or []
+        return [{"role": _ROLES.get(m.type, m.type), "content": reply.plain(m.text)}
+                for m in messages]  # fmt: skip
+
+
+_ROLES = {"human": "user", "ai": "assistant"}
+
+
+def _no_thread(thread: str) -> Refusal:
+    return Refusal(404, f"There is no thread '{thread:.64}'.", "A run with its name starts one.")
+
+
+def failure(exc: Exception) -> dict[str, Any]:
+    """What a stream says in place of a result where the run could not go on."""
+    if isinstance(exc, Refusal):
+        return {"error": "Refused", "message": str(exc.detail), "hint": exc.hint,
+                "status": exc.status_code}  # fmt: skip
+    if isinstance(exc, HuggingGraphError):
+        return {"error": type(exc).__name__, "message": exc.message, "hint": exc.hint,
+                "status": 400}  # fmt: skip
+    log.error("a run failed: %s", type(exc).__name__, exc_info=exc)
+    return {"error": "Error", "message": "The server failed.", "hint": "", "status": 500}

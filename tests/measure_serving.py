@@ -1,0 +1,208 @@
+"""What the server bears: ``python tests/measure_serving.py`` prints each figure with its target.
+
+The server runs in a process of its own, with a planner and tools that answer at once, so that what
+is measured is everything around the models. The clients share the machine with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import uvicorn
+from langchain_core.messages import ToolMessage
+
+from hugginggraph.graph import Draft, Parts, PlanRequest
+from hugginggraph.registry import Settings
+from hugginggraph.serve.server import create_app
+
+
+class StubPlanner:
+    """Two tasks at once, whatever is asked; a request that starts with "wait" makes them slow."""
+
+    name = "builtin"
+
+    async def plan(self, request: PlanRequest) -> Draft:
+        tasks = [
+            {"id": n, "task": "summarization", "dep": [], "args": {"text": request.text}}
+            for n in range(2)
+        ]
+        return Draft(tasks, confidence=1.0)
+
+    async def mend(self, request: PlanRequest, raw: Any, errors: Any) -> None:
+        return None
+
+
+class StubTool:
+    """A tool that gives back what it got."""
+
+    async def ainvoke(self, call: Any) -> ToolMessage:
+        if str(call["args"]["text"]).startswith("wait"):
+            await asyncio.sleep(8)
+        made = {"kind": "text", "value": "a summary", "files": [], "model": "stub", "seconds": 0.0}
+        return ToolMessage("a summary", tool_call_id=call["id"], artifact=made)
+
+
+class StubParts(Parts):
+    """The parts of a graph whose planner and tools answer at once."""
+
+    def planners(self, context: Any) -> list[Any]:
+        return [StubPlanner()]
+
+    @property
+    def tools(self) -> Any:
+        return {"summarization": StubTool()}
+
+
+def serve(folder: str, port: int) -> None:
+    settings = Settings(
+        offline=True, data_dir=Path(folder), artifacts_dir=Path(folder) / "artifacts",
+        server_requests_per_minute=0, server_runs=2000,
+    )  # fmt: skip
+    app = create_app(settings, StubParts(settings), page=False)
+    uvicorn.run(app, port=port, log_level="error")
+
+
+async def load(http: httpx.AsyncClient, at_once: int, total: int) -> tuple[float, list[float]]:
+    """Requests a second, and the seconds that each took, sorted."""
+    times: list[float] = []
+    left = iter(range(total))
+
+    async def client() -> None:
+        for _ in left:
+            began = time.perf_counter()
+            reply = await http.post(
+                "/agent/invoke", json={"input": {"request": "Summarize this, please."}}
+            )
+            assert reply.json()["output"]["status"] == "done", reply.text
+            times.append(time.perf_counter() - began)
+
+    began = time.perf_counter()
+    await asyncio.gather(*(client() for _ in range(at_once)))
+    return total / (time.perf_counter() - began), sorted(times)
+
+
+async def streams(http: httpx.AsyncClient, count: int) -> int:
+    """How many event streams were open at the same time, each having told its first event."""
+    open_now, most, all_open = 0, 0, asyncio.Event()
+
+    async def one() -> None:
+        nonlocal open_now, most
+        given = {"request": "wait for it"}
+        async with http.stream("POST", "/agent/events", json=given, timeout=120) as reply:
+            async for line in reply.aiter_lines():
+                if line.startswith("event: started"):
+                    open_now += 1
+                    most = max(most, open_now)
+                if open_now == count:
+                    all_open.set()
+                if line.startswith("event: done"):
+                    break
+        open_now -= 1
+
+    await asyncio.gather(*(one() for _ in range(count)), return_exceptions=False)
+    return most
+
+
+async def upload(http: httpx.AsyncClient, process: psutil.Process, size: int) -> tuple[float, int]:
+    """Seconds that an upload took, and by how many bytes the server grew at most."""
+    chunk = b"some words and a line\n" * 50_000
+
+    async def form() -> AsyncIterator[bytes]:
+        yield (b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\n')
+        for _ in range(size // len(chunk)):
+            yield chunk
+        yield b"\r\n--b--\r\n"
+
+    before, most = process.memory_info().rss, 0
+
+    async def watch() -> None:
+        nonlocal most
+        while True:
+            most = max(most, process.memory_info().rss - before)
+            await asyncio.sleep(0.02)
+
+    watching, began = asyncio.create_task(watch()), time.perf_counter()
+    headers = {"content-type": "multipart/form-data; boundary=b"}
+    reply = await http.post("/files", content=form(), headers=headers, timeout=300)
+    watching.cancel()
+    assert reply.status_code == 201, reply.text
+    return time.perf_counter() - began, most
+
+
+async def measure(port: int, process: psutil.Process) -> None:
+    limits = httpx.Limits(max_connections=1000, max_keepalive_connections=100)
+    base = f"http://127.0.0.1:{port}"
+    async with httpx.AsyncClient(base_url=base, timeout=60, limits=limits) as http:
+        await load(http, 10, 200)
+        rate, times = await load(http, 50, 3000)
+        p99 = times[int(len(times) * 0.99)]
+        say("requests a second, 50 at once", f"{rate:.0f}", "150 or more")
+        say("p50 / p99 at 50 at once", f"{times[len(times) // 2] * 1e3:.0f} / {p99 * 1e3:.0f} ms",
+            "p99 under 250 ms")  # fmt: skip
+        await load(http, 1, 300)
+        memory, files = process.memory_info().rss, process.num_fds()
+        _, times = await load(http, 1, 1000)
+        grown = process.memory_info().rss / memory - 1
+        say("1,000 one after the other: memory", f"{grown:+.1%}", "under 5 %")
+        say("… open files", f"{process.num_fds() - files:+d}", "0")
+        say("… p50", f"{times[500] * 1e3:.1f} ms", "–")
+        say("memory of an upload of 1 GB",
+            "{1:.0f} MB in {0:.1f} s".format(*_mb(await upload(http, process, 1_000_000_000))),
+            "under 64 MB")  # fmt: skip
+        say("event streams open at once", str(await streams(http, 500)), "500")
+
+
+def _mb(found: tuple[float, int]) -> tuple[float, float]:
+    return found[0], found[1] / 1e6
+
+
+def say(what: str, found: str, target: str) -> None:
+    sys.stdout.write(f"{what:<40} {found:<22} target: {target}\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Start the server, measure, stop it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--serve", nargs=2, metavar=("FOLDER", "PORT"))
+    given = parser.parse_args()
+    logging.disable(logging.WARNING)
+    if given.serve:
+        serve(given.serve[0], int(given.serve[1]))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        from hugginggraph.registry import CardStore
+
+        CardStore.open(Path(folder) / "registry")
+        port = 8700 + os.getpid() % 1000
+        began = time.perf_counter()
+        child = subprocess.Popen([sys.executable, __file__, "--serve", folder, str(port)])
+        try:
+            while True:
+                try:
+                    if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
+                        break
+                except httpx.ConnectError:
+                    assert child.poll() is None
+                    time.sleep(0.02)
+            say("ready after", f"{time.perf_counter() - began:.1f} s", "under 4 s")
+            asyncio.run(measure(port, psutil.Process(child.pid)))
+        finally:
+            child.terminate()
+            child.wait(20)
+
+
+if __name__ == "__main__":
+    main()

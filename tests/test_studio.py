@@ -1,0 +1,142 @@
+"""LangGraph Studio's server runs the graph: threads, stream, state, history, fork, interrupt."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.slow
+langgraph_sdk = pytest.importorskip("langgraph_sdk")
+pytest.importorskip("langgraph_api", reason="the extra `studio` is not installed")
+
+GUARD = """
+import socket
+_connect = socket.socket.connect
+def connect(self, address):
+    if self.family != socket.AF_UNIX and str(address[0]) not in ("127.0.0.1", "::1", "localhost"):
+        with open({log!r}, "a") as file:
+            file.write(repr(address) + "\\n")
+    return _connect(self, address)
+socket.socket.connect = connect
+"""
+
+
+@pytest.fixture(scope="module")
+def outbound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the server tried to reach outside of this machine, a line each."""
+    return tmp_path_factory.mktemp("studio") / "outbound"
+
+
+@pytest.fixture(scope="module")
+def url(data_dir: Path, outbound: Path) -> Iterator[str]:
+    folder = outbound.parent
+    (folder / "sitecustomize.py").write_text(GUARD.format(log=str(outbound)))
+    shutil.copy(ROOT / "langgraph.json", folder)
+    (folder / "graph").symlink_to(ROOT / "graph")
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    env = {key: value for key, value in os.environ.items() if not key.endswith("_API_KEY")} | {
+        "LANGGRAPH_CLI_NO_ANALYTICS": "1", "LANGGRAPH_NO_VERSION_CHECK": "true",
+        "LANGSMITH_TRACING": "false", "HUGGINGGRAPH_DATA_DIR": str(data_dir),
+        "HUGGINGGRAPH_ARTIFACTS_DIR": str(folder / "artifacts"),
+        "PYTHONPATH": f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
+    }  # fmt: skip
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen(
+            [str(Path(sys.executable).parent / "langgraph"), "dev", "--no-browser", "--no-reload",
+             "--port", str(port)],
+            cwd=folder, env=env, stdout=log, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        address = f"http://127.0.0.1:{port}"
+        try:
+            deadline = time.monotonic() + 120
+            while True:
+                assert server.poll() is None, (folder / "log").read_text()[-2000:]
+                assert time.monotonic() < deadline, (folder / "log").read_text()[-2000:]
+                try:
+                    if httpx.get(f"{address}/ok").status_code == 200:
+                        break
+                except httpx.TransportError:
+                    time.sleep(0.2)
+            yield address
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+async def test_a_thread_streams_is_kept_can_be_read_and_forked(url: str, outbound: Path) -> None:
+    client = langgraph_sdk.get_client(url=url)
+    thread: Any = await client.threads.create()
+    seen = []
+    given: Any = {"messages": [{"role": "user", "content": "hello"}]}
+    async for part in client.runs.stream(
+        thread["thread_id"], "hugginggraph", input=given, stream_mode=["updates"]
+    ):
+        if part.event == "updates":
+            seen += list(part.data)
+    assert seen == ["ingest", "plan", "respond"]
+    state = await client.threads.get_state(thread["thread_id"])
+    assert state["values"]["status"] == "done"
+    assert state["values"]["messages"][-1]["type"] == "ai"
+    history = await client.threads.get_history(thread["thread_id"])
+    (planned,) = [found for found in history if found["next"] == ["respond"]]
+    forked = await client.runs.wait(
+        thread["thread_id"], "hugginggraph", input=None, checkpoint=planned["checkpoint"]
+    )
+    assert forked["answer"] == state["values"]["answer"]
+    assert not outbound.exists(), outbound.read_text()
+
+
+async def test_a_plan_waits_for_approval_and_goes_on(url: str, outbound: Path) -> None:
+    client = langgraph_sdk.get_client(url=url)
+    thread: Any = await client.threads.create()
+    given: Any = {"request": "Count the objects.", "files": [str(ROOT / "examples" / "scene.png")]}
+    await client.runs.wait(
+        thread["thread_id"], "hugginggraph", input=given, context={"approve": True}
+    )
+    state: Any = await client.threads.get_state(thread["thread_id"])
+    assert state["next"] == ["approve_plan"] and state["interrupts"]
+    decision: Any = {"resume": {"decisions": [{"type": "approve"}]}}
+    done: Any = await client.runs.wait(thread["thread_id"], "hugginggraph", command=decision)
+    assert "5 objects" in done["answer"]
+    assert not outbound.exists(), outbound.read_text()
+
+
+async def test_the_fields_that_studio_offers_are_named(url: str) -> None:
+    client = langgraph_sdk.get_client(url=url)
+    (assistant,) = await client.assistants.search(graph_id="hugginggraph")
+    schemas: Any = await client.assistants.get_schemas(assistant["assistant_id"])
+    assert {"planner", "llm", "models", "approve", "budget"} <= set(
+        schemas["context_schema"]["properties"]
+    )
+
+
+def test_the_assistant_is_a_tool_for_mcp_clients(url: str) -> None:
+    """The protocol's own messages over its HTTP transport; no client package is needed."""
+    headers = {"accept": "application/json, text/event-stream"}
+
+    def call(number: int, method: str, **params: Any) -> Any:
+        body = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+        reply = httpx.post(f"{url}/mcp/", json=body, headers=headers, timeout=60)
+        assert reply.status_code == 200, reply.text
+        return reply.json()["result"]
+
+    about = {"protocolVersion": "2025-03-26", "capabilities": {}}
+    started = call(1, "initialize", **about, clientInfo={"name": "test", "version": "1"})
+    assert started["serverInfo"]
+    assert [tool["name"] for tool in call(2, "tools/list")["tools"]] == ["hugginggraph"]
+    said = call(3, "tools/call", name="hugginggraph", arguments={"request": "hello"})
+    assert "Hello" in said["content"][0]["text"]
