@@ -1,0 +1,1 @@
+from serve.page import *
