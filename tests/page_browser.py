@@ -74,7 +74,7 @@ def browser() -> Iterator[Any]:
 def watched(context: Any, address: str) -> tuple[Any, list[str]]:
     """A new tab at the address once the chat is ready, and what goes wrong in it."""
     tab, wrong = context.new_page(), list[str]()
-    tab.set_default_timeout(20_000)
+    tab.set_default_timeout(60_000)
     tab.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
     tab.on("pageerror", lambda error: wrong.append(str(error)))
     tab.on(
