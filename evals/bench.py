@@ -158,6 +158,7 @@ async def cost() -> list[Figure]:
     figures = [await each("own cost, ms a task", 1.0)]
     with tempfile.TemporaryDirectory() as folder:
         async with AsyncSqliteSaver.from_conn_string(f"{folder}/runs.sqlite") as saver:
+            await saver.conn.execute("PRAGMA synchronous=NORMAL")  # as the command line has it
             figures.append(await each("own cost with SQLite, ms a task", 2.0, saver))
     return figures
 

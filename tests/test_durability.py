@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from killed_runs import kept_in
 from test_execute import DIAMOND, Bench, given, graph_of
 
-from hugginggraph.registry import Settings, SettingsError
+from hugginggraph.registry import SettingsError
 from hugginggraph.serve.threads import keep_latest, open_saver, thread_names
 
 SCRIPT = Path(__file__).parent / "killed_runs.py"
@@ -108,8 +109,8 @@ def test_fifty_killed_runs_in_postgresql(tmp_path: Path, database: str) -> None:
 async def test_a_finished_thread_keeps_its_last_state_only(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    url = request.getfixturevalue("database") if kind == "postgres" else None
-    saver = await open_saver(Settings(data_dir=tmp_path, database_url=url))
+    url = request.getfixturevalue("database") if kind == "postgres" else ""
+    saver = await open_saver(kept_in(tmp_path, url))
     graph = graph_of(Bench(), saver)
     for name in ("a", "b"):
         config = {"configurable": {"thread_id": name}}
@@ -132,5 +133,5 @@ def test_a_database_that_is_not_there_is_named_without_its_password(tmp_path: Pa
     pytest.importorskip("psycopg", reason="the extra 'postgres' is not installed")
     url = "postgresql://me:secret@127.0.0.1:9/x"
     with pytest.raises(SettingsError, match="cannot be reached") as failed:
-        asyncio.run(open_saver(Settings(data_dir=tmp_path, database_url=url)))
+        asyncio.run(open_saver(kept_in(tmp_path, url)))
     assert "secret" not in str(failed.value)
