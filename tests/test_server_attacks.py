@@ -12,6 +12,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,11 @@ from http_app import Running, upload
 
 from hugginggraph.graph import gather
 from hugginggraph.registry import FileMissingError, Settings, SettingsError
-from hugginggraph.serve.server import fetch as fetching
 from hugginggraph.serve.server.guard import check_binding
 from hugginggraph.tools import reading_only
 
 pytestmark = pytest.mark.filterwarnings("ignore:Accessing the 'model_fields'")  # LangServe's own
+fetching = import_module("hugginggraph.serve.server.fetch")
 ROOT = Path(__file__).parents[1]
 SCENE = ROOT / "examples" / "scene.png"
 ALICE, BOB = "alice-" + "a" * 20, "bob-" + "b" * 20
@@ -360,7 +361,7 @@ def test_an_upload_beyond_the_bound_leaves_nothing(data_dir: Path, tmp_path: Pat
 def test_a_client_that_never_ends_its_head_is_let_go(
     head: bytes, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hugginggraph.serve.server import patience
+    patience = import_module("hugginggraph.serve.server.patience")
 
     monkeypatch.setattr(patience, "HEAD_SECONDS", 0.3)
     with Running(Settings(offline=True, data_dir=data_dir), http=patience.protocol()) as http:
@@ -465,12 +466,15 @@ def test_secrets_are_in_no_error_and_no_log(
 
 
 def test_no_option_of_a_run_names_another_llm_or_what_does_not_exist(alice: httpx.Client) -> None:
-    for options in ({"llm": "openai:gpt-4"}, {"folders": ["/"]}, {"planner": "evil"}):
+    wrong: tuple[dict[str, Any], ...] = (
+        {"llm": "openai:gpt-4"}, {"folders": ["/"]}, {"planner": "evil"},
+    )  # fmt: skip
+    for options in wrong:
         given = {"request": "hello", "options": options}
         refused(alice.post("/agent/events", json=given), 422)
         refused(alice.post("/agent/invoke", json={"input": given}), 422)
-    given = {"input": {"request": "hello"}, "config": {"configurable": {"thread_id": "x/y"}}}
-    assert alice.post("/agent/invoke", json=given).json()["output"]["thread_id"] == ""
+    named = {"input": {"request": "hello"}, "config": {"configurable": {"thread_id": "x/y"}}}
+    assert alice.post("/agent/invoke", json=named).json()["output"]["thread_id"] == ""
 
 
 def test_short_tokens_are_refused() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,7 @@ def test_a_generation_is_left_at_the_token_at_which_it_is_stopped(tmp_path: Path
 def test_a_long_diffusion_ends_within_two_seconds_of_being_stopped(
     painter: ModelCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hugginggraph.tools import diffusion
+    diffusion = import_module("hugginggraph.tools.diffusion")
 
     monkeypatch.setattr(diffusion, "PRESETS", (("", diffusion.Preset(100_000, 100_000)),))
     monkeypatch.setattr("diffusers.schedulers.scheduling_ddim.DDIMScheduler.set_timesteps", _many)

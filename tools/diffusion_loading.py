@@ -89,9 +89,9 @@ def _encoders(
     encoders: dict[str, Any] = {}
     for name, entry in index(checkpoint).items():
         library, kind = entry if isinstance(entry, list) and len(entry) == 2 else (None, None)
-        made = getattr(transformers, kind, None) if library == "transformers" and kind else None
+        made = getattr(transformers, kind or "", None) if library == "transformers" else None
         model = isinstance(made, type) and issubclass(made, transformers.PreTrainedModel)
-        if name in given or not model:
+        if name in given or not model or kind is None:
             continue
         encoders[name], report = from_pretrained(
             checkpoint, kind, subfolder=name, use_safetensors=True, output_loading_info=True,
