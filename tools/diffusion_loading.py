@@ -101,7 +101,7 @@ def _encoders(
         if name in given or not model:
             continue
         encoders[name], report = from_pretrained(
-            checkpoint, kind, subfolder=name, use_safetensors=True, output_loading_info=True,
+            checkpoint, str(kind), subfolder=name, use_safetensors=True, output_loading_info=True,
             **options,
         )  # fmt: skip
         refuse_random(checkpoint, report["missing_keys"], f"of its {name}")
