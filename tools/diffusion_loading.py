@@ -94,7 +94,7 @@ def _encoders(
         if name in given or not model or kind is None:
             continue
         encoders[name], report = from_pretrained(
-            checkpoint, kind, subfolder=name, use_safetensors=True, output_loading_info=True,
+            checkpoint, str(kind), subfolder=name, use_safetensors=True, output_loading_info=True,
             **options,
         )  # fmt: skip
         refuse_random(checkpoint, report["missing_keys"], f"of its {name}")
