@@ -155,3 +155,15 @@ def test_ranking_needs_no_machine(tmp_path: Path) -> None:
     assert {card.id for card, _ in found[-2:]} == {"acme/sprich", "acme/tiny-random-vit"}
     only = rank_cards(store, "birds", tasks=("text-to-speech",), only=True)
     assert {card.task for card, _ in only} == {"text-to-speech"}
+
+
+@pytest.mark.slow
+def test_the_cost_of_a_large_store_is_measured(tmp_path: Path) -> None:
+    from hugginggraph.evals import scale_report
+
+    queries = [("Read this aloud", "text-to-speech"), ("Which bird is it?", "image-classification")]
+    found = scale_report(300, tmp_path, queries)
+    assert found["disk_bytes"] > 300 * 384 * 4
+    assert 0 < found["query_p50_ms"] <= found["query_p99_ms"]
+    assert min(found["memory_peak_bytes"], found["memory_bytes"]) > found["disk_bytes"]
+    assert min(found["loaded_per_s"], found["embedded_per_s"]) > 0
