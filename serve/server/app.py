@@ -77,7 +77,7 @@ def create_app(settings: Settings, parts: Parts | None = None, *, page: bool = T
 
 def _add_page(app: FastAPI, runs: Runs) -> None:
     try:
-        from hugginggraph.serve.page import mount_page
+        from ..page import mount_page
     except ModuleNotFoundError as exc:
         if exc.name != "gradio":
             raise
