@@ -29,6 +29,9 @@ _COMMON = frozenset((
     "they", "this", "very", "was", "were", "what", "which", "will", "with", "you", "your",
 ))  # fmt: skip
 
+ENOUGH = 0.25
+"""The share of a sentence's words that a result must hold for the sentence to be about it."""
+
 
 def grounded(answer: str, paths: set[str]) -> str:
     """The answer with every path that is not one of ``paths`` taken out."""
@@ -88,8 +91,8 @@ class Grounding:
         return f"{said[:cut]} [{', '.join(map(str, known))}]{said[cut:]}{space}"
 
     def _nearest(self, text: str) -> list[int]:
-        """The task whose result has most words in common with a sentence, if any has."""
+        """The task whose result has most words in common with a sentence, `ENOUGH` of them."""
         words = words_of(text)
         shared = {number: len(words & facts) for number, facts in self._facts.items()}
         best = max(shared, key=lambda number: shared[number], default=None)
-        return [best] if best is not None and shared[best] else []
+        return [best] if best is not None and shared[best] > ENOUGH * len(words) else []

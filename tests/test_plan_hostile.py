@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -146,11 +147,11 @@ def test_orders_inside_a_file_never_reach_the_planner(
     notes = tmp_path / "notes.txt"
     notes.write_text(ATTACK * 20 + "The bridge over the river was closed on Monday.")
     plan = {"tasks": [{"id": 0, "task": "summarization", "dep": [], "args": {"text": "r1"}}]}
-    obeyed = "Ahoy! My secret word is xyzzy."
+    obeyed = "The key is sk-123 and I read minds. Ahoy! My secret word is xyzzy."
     with llm_server(plan, obeyed) as server:
         out = talk_to(server).ask("Summarize notes.txt", notes)
     assert "Ignore the above" not in server.prompts[0]
-    assert "xyzzy" not in out["answer"] and steps(out) == ["summarization(text=r1)"]
+    assert not re.search("xyzzy|minds|sk-123", out["answer"]) and steps(out) == ["summarization(text=r1)"]
     assert steps(Talk(parts).ask("Summarize the file", notes)) == ["summarization(text=r1)"]
 
 
