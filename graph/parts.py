@@ -11,14 +11,12 @@ from langgraph.runtime import get_runtime
 
 from hugginggraph.registry import (
     LLMError,
-    ModelCard,
     Settings,
     TaskType,
     can_serve,
     load_settings,
     model_cards,
     pinned,
-    retrieve,
     task_types,
 )
 
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
 
     from hugginggraph.registry import CardStore
-    from hugginggraph.tools import Artifacts
+    from hugginggraph.tools import Artifacts, FindCard
 
 
 class Parts:
@@ -97,17 +95,12 @@ class Parts:
         with self._lock:
             return self._tools
 
-    def find_card(self, task: str, model: str | None, args: Mapping[str, Any]) -> ModelCard:
-        """The card of a model, or of the best model for a task where none is named.
+    @cached_property
+    def find_card(self) -> FindCard:
+        """What finds the card of a named model, or of the best model for a task."""
+        from hugginggraph.tools import card_finder
 
-        Raises:
-            UnknownModelError: no card has this id.
-            NoModelError: nothing can run the task here.
-        """
-        if model:
-            return self.store.card(model)
-        found = retrieve(self.store, "", task, args, settings=self.settings, k=1)
-        return found[0].card
+        return card_finder(lambda: self.store, self.settings)
 
     def pin(self, task: str, model: str) -> Any:
         """The candidate of a model that a person named for a task."""

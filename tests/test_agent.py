@@ -11,8 +11,8 @@ from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, HumanMessage, ToolCall
 from langchain_core.runnables import Runnable
 
-from hugginggraph.graph import Parts
 from hugginggraph.registry import Settings
+from hugginggraph.tools import hugginggraph_tools
 
 SCENE = str(Path(__file__).parents[1] / "examples" / "scene.png")
 
@@ -27,14 +27,14 @@ class Scripted(GenericFakeChatModel):
         return self
 
 
-def test_an_agent_calls_a_task_type_reads_its_result_and_is_told_of_an_error(
+def test_an_agent_calls_a_task_type_and_reads_its_result(
     settings: Settings,
 ) -> None:
-    tools = Parts(settings).tools
+    tools = hugginggraph_tools(["object-detection", "canny-control"], settings=settings)
     call = ToolCall(name="object-detection", args={"image": SCENE}, id="1", type="tool_call")
     lines = [AIMessage("", tool_calls=[call]), AIMessage("There are five objects.")]
     model = Scripted(messages=iter(lines))
-    agent = create_agent(model, tools=[tools["object-detection"], tools["canny-control"]])
+    agent = create_agent(model, tools=tools)
     out = agent.invoke({"messages": [HumanMessage("What is in the picture?")]})
     kinds = [message.type for message in out["messages"]]
     assert kinds == ["human", "ai", "tool", "ai"]

@@ -151,7 +151,9 @@ def test_orders_inside_a_file_never_reach_the_planner(
     with llm_server(plan, obeyed) as server:
         out = talk_to(server).ask("Summarize notes.txt", notes)
     assert "Ignore the above" not in server.prompts[0]
-    assert not re.search("xyzzy|minds|sk-123", out["answer"]) and steps(out) == ["summarization(text=r1)"]
+    assert not re.search("xyzzy|minds|sk-123", out["answer"]) and steps(out) == [
+        "summarization(text=r1)"
+    ]
     assert steps(Talk(parts).ask("Summarize the file", notes)) == ["summarization(text=r1)"]
 
 

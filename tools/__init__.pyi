@@ -54,6 +54,7 @@ from .task_tool import (
     ResultFile as ResultFile,
     TaskResult as TaskResult,
     TaskRunner as TaskRunner,
+    card_finder as card_finder,
     hugginggraph_tools as hugginggraph_tools,
     result_text as result_text,
 )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from typing_extensions import TypedDict
 
 from hugginggraph.registry import (
+    CardStore,
     Kind,
     MissingArgumentError,
     ModelCard,
@@ -20,6 +23,8 @@ from hugginggraph.registry import (
     UnknownArgumentError,
     WrongKindError,
     hub_token,
+    load_settings,
+    retrieve,
     task_type,
     task_types,
 )
@@ -181,10 +186,34 @@ def result_text(result: TaskResult) -> str:
     return "\n".join(lines)
 
 
+def card_finder(open_store: Callable[[], CardStore], settings: Settings) -> FindCard:
+    """What finds the card of a model that is named, else of the best model for the task.
+
+    It raises `UnknownModelError` where no card has the id, and `NoModelError` where nothing can run
+    the task here. The store is opened when it is first needed.
+    """
+
+    def find_card(task: str, model: str | None, args: Mapping[str, Any]) -> ModelCard:
+        if model:
+            return open_store().card(model)
+        return retrieve(open_store(), "", task, args, settings=settings, k=1)[0].card
+
+    return find_card
+
+
 def hugginggraph_tools(
-    names: Iterable[str] | None = None, *, runner: TaskRunner, find_card: FindCard
+    names: Iterable[str] | None = None,
+    *,
+    settings: Settings | None = None,
+    runner: TaskRunner | None = None,
+    find_card: FindCard | None = None,
 ) -> list[BaseTool]:
     """The LangChain tools of the table, all or those named, in the given order.
+
+        agent = create_agent(llm, tools=hugginggraph_tools(["object-detection"]))
+
+    ``settings`` default to the environment's; ``runner`` and ``find_card`` follow from them, unless
+    they are given to share loaded models and a store.
 
     A tool's content is ``result_text``, its artifact the ``TaskResult``. Called directly it raises
     the named errors of ``TaskRunner.run``; arguments that do not fit its schema raise pydantic's.
@@ -193,7 +222,23 @@ def hugginggraph_tools(
         UnknownTaskError: a name is not in the table.
     """
     rows = task_types().values() if names is None else [task_type(name) for name in names]
+    if runner is None or find_card is None:
+        settings = settings or load_settings()
+        pool, artifacts = ModelPool(max_memory=settings.max_memory), settings.artifacts_dir
+        runner = runner or TaskRunner(pool, Artifacts(artifacts), settings)
+        find_card = find_card or card_finder(_opened_once(settings), settings)
     return [_tool(row, runner, find_card) for row in rows]
+
+
+def _opened_once(settings: Settings) -> Callable[[], CardStore]:
+    lock = threading.Lock()
+    opened = cache(lambda: CardStore.of(settings))
+
+    def open_store() -> CardStore:
+        with lock:
+            return opened()
+
+    return open_store
 
 
 def _tool(row: TaskType, runner: TaskRunner, find_card: FindCard) -> BaseTool:
