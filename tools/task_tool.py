@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 from typing_extensions import TypedDict
 
 from hugginggraph.registry import (
-    CardStore,
     Kind,
     MissingArgumentError,
     ModelCard,
@@ -24,7 +23,6 @@ from hugginggraph.registry import (
     WrongKindError,
     hub_token,
     load_settings,
-    retrieve,
     task_type,
     task_types,
 )
@@ -39,6 +37,8 @@ from .values import as_text
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
+
+    from hugginggraph.registry import CardStore
 
 _OPENERS: Mapping[Kind, Callable[[str | Path], Any]] = {
     "image": open_image,
@@ -194,6 +194,8 @@ def card_finder(open_store: Callable[[], CardStore], settings: Settings) -> Find
     """
 
     def find_card(task: str, model: str | None, args: Mapping[str, Any]) -> ModelCard:
+        from hugginggraph.registry import retrieve  # a heavy import
+
         if model:
             return open_store().card(model)
         return retrieve(open_store(), "", task, args, settings=settings, k=1)[0].card
@@ -232,7 +234,12 @@ def hugginggraph_tools(
 
 def _opened_once(settings: Settings) -> Callable[[], CardStore]:
     lock = threading.Lock()
-    opened = cache(lambda: CardStore.of(settings))
+
+    @cache
+    def opened() -> CardStore:
+        from hugginggraph.registry import CardStore
+
+        return CardStore.of(settings)
 
     def open_store() -> CardStore:
         with lock:
