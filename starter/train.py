@@ -12,6 +12,7 @@ MODELS = {
     "classifier": ".train_classifier",
     "detector": ".train_detector",
     "captioner": ".train_captioner",
+    "listener": ".train_listener",
 }
 
 
