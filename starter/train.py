@@ -12,6 +12,8 @@ MODELS = {
     "classifier": ".train_classifier",
     "detector": ".train_detector",
     "captioner": ".train_captioner",
+    "segmenter": ".train_segmenter",
+    "depth": ".train_depth",
     "listener": ".train_listener",
 }
 
