@@ -9,12 +9,16 @@ from pathlib import Path
 from .training import Run
 
 MODELS = {
-    "classifier": ".train_classifier",
-    "detector": ".train_detector",
-    "captioner": ".train_captioner",
-    "segmenter": ".train_segmenter",
-    "depth": ".train_depth",
-    "listener": ".train_listener",
+    "classifier": ".train_classifier:train",
+    "detector": ".train_detector:train",
+    "captioner": ".train_captioner:train",
+    "segmenter": ".train_segmenter:train",
+    "depth": ".train_depth:train",
+    "listener": ".train_listener:train",
+    "translator-en-fr": ".train_texts:train_english_to_french",
+    "translator-fr-en": ".train_texts:train_french_to_english",
+    "intents": ".train_texts:train_intents",
+    "parts": ".train_texts:train_parts",
 }
 
 
@@ -30,8 +34,8 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, help="how many training scenes are rendered")
     parser.add_argument("--start", type=Path, help="go on from this checkpoint, at half the rate")
     given = vars(parser.parse_args())
-    module = import_module(MODELS[given.pop("model")], __package__)
-    module.train(Run(**given))
+    module, _, function = MODELS[given.pop("model")].partition(":")
+    getattr(import_module(module, __package__), function)(Run(**given))
 
 
 if __name__ == "__main__":
