@@ -15,6 +15,7 @@ MODELS = {
     "segmenter": ".train_segmenter:train",
     "depth": ".train_depth:train",
     "listener": ".train_listener:train",
+    "sounds": ".train_sounds:train",
     "speaker": ".train_speaker:train",
     "translator-en-fr": ".train_texts:train_english_to_french",
     "translator-fr-en": ".train_texts:train_french_to_english",
