@@ -14,6 +14,7 @@ MODELS = {
     "captioner": ".train_captioner:train",
     "segmenter": ".train_segmenter:train",
     "depth": ".train_depth:train",
+    "answerer": ".train_answerer:train",
     "listener": ".train_listener:train",
     "sounds": ".train_sounds:train",
     "speaker": ".train_speaker:train",
