@@ -1,4 +1,4 @@
-"""The commands ``hugginggraph starter …``: what works here from the start, measured and retrained."""
+"""The commands ``hugginggraph starter …``: what works from the start, measured and retrained."""
 
 from __future__ import annotations
 

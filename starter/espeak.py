@@ -90,8 +90,8 @@ def speak(text: str, voice: str, *, speed: int = 160, pitch: int = 50, lively: i
 
     def hear(samples: ctypes._Pointer[ctypes.c_short], count: int, events: object) -> int:
         if count > 0 and samples:
-            block = np.ctypeslib.as_array(samples, (count,)).astype(np.float32)
-            blocks.append(block / 32768)
+            block = np.ctypeslib.as_array(samples, (count,)) / 32768
+            blocks.append(block.astype(np.float32))
         place = 0
         while (event := events[place]).type != _END:  # type: ignore[index]
             if event.type == _PHONEME:

@@ -62,7 +62,9 @@ def _ask(rng: np.random.Generator, scene: Scene, kind: str) -> Question | None:
         if len(digits) != 1:
             return None
         return Question("which digit is there?", digits[0].shape, kind)
-    alone = [each for each in scene.objects if sum(each.label == x.label for x in scene.objects) == 1]
+    alone = [
+        each for each in scene.objects if sum(each.label == x.label for x in scene.objects) == 1
+    ]
     if not alone:
         return None
     it = alone[int(rng.integers(len(alone)))]

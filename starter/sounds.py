@@ -28,7 +28,7 @@ class Sound:
 
 
 def sound(seed: int, kind: str = "") -> Sound:
-    """The sound of a seed over faint noise; without a kind the seed decides. Speech needs eSpeak."""
+    """The sound of a seed over faint noise, of this kind or the seed's. Speech needs eSpeak NG."""
     rng = np.random.default_rng((seed, 8))
     kind = kind or str(rng.choice(SOUNDS))
     seconds = rng.uniform(1, 3)

@@ -1,7 +1,9 @@
 """Seeded spoken sentences about the world, with noise: the sound half of the closed world.
 
 One seed gives one clip; the split of the seed (`world.seeds`) also decides the voices, so that
-recognition is always measured on voices that no training run heard. Needs eSpeak NG.
+recognition is always measured on voices that no training run heard. Needs eSpeak NG, whose voices
+flutter a little differently each time: a seed gives the same words, voice and noise, not the same
+samples.
 """
 
 from __future__ import annotations
@@ -106,7 +108,8 @@ def noise(rng: np.random.Generator, length: int) -> Samples:
     elif kind == 2:
         hum = 2 * np.pi * rng.uniform(45, 130) / HERTZ * np.arange(length)
         made = 0.4 * made + sum(np.sin(hum * n) / n for n in range(1, 5))
-    return (made / np.sqrt(np.mean(made**2))).astype(np.float32)
+    level: Samples = (made / np.sqrt(np.mean(made**2))).astype(np.float32)
+    return level
 
 
 def clip(seed: int, *, noisy: bool = True) -> Clip:

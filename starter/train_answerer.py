@@ -36,7 +36,7 @@ TEMPLATE = (
     "{% if part['type'] == 'image' %}<image>{% else %}{{ part['text'] }}{% endif %}"
     "{% endfor %}{% endfor %}[ANSWER]"
 )
-SEEN_PER_SCENE = 4
+SEEN_PER_SCENE = 8
 
 
 def questions_tokenizer() -> PreTrainedTokenizerFast:
@@ -102,7 +102,7 @@ def train(run: Run) -> None:
     image = tokenizer.convert_tokens_to_ids(IMAGE)
 
     features, texts = [], []
-    drawn = list(seeds("train", run.seed, run.scenes or 10_000))
+    drawn = list(seeds("train", run.seed, run.scenes or 3_000))
     with torch.no_grad():
         for start in range(0, len(drawn), 32):
             scenes = [draw_scene(seed, size=(192, 144)) for seed in drawn[start : start + 32]]
@@ -115,7 +115,9 @@ def train(run: Run) -> None:
                     texts.append((asked.text, asked.answer))
     cells = torch.cat(features)
     say(f"saw {len(cells)} scenes, {len(texts)} questions")
-    prompts = [tokenizer(text + hint)["input_ids"] for text, _ in texts for hint in ("", " " + HINT)]
+    prompts = [
+        tokenizer(text + hint)["input_ids"] for text, _ in texts for hint in ("", " " + HINT)
+    ]
     answers = [[*tokenizer(answer)["input_ids"], tokenizer.sep_token_id] for _, answer in texts]
     start_id = tokenizer.convert_tokens_to_ids(ANSWER)
     model.model.language_model.train()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from transformers import GLPNConfig, GLPNForDepthEstimation, DPTImageProcessorPil
+from transformers import DPTImageProcessorPil, GLPNConfig, GLPNForDepthEstimation
 
 from .training import Run, fit, maps, say
 

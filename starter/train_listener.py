@@ -93,15 +93,17 @@ def train(run: Run) -> None:
     """Trains and saves the recogniser and its processor into `run.out`."""
     torch.manual_seed(run.seed)
     tokenizer = new_tokenizer()
-    model = new_model(len(tokenizer)).to(run.device).train()
+    known = run.start and Wav2Vec2BertForCTC.from_pretrained(run.start)
+    model = (known or new_model(len(tokenizer))).to(run.device).train()
     say(f"{sum(each.numel() for each in model.parameters()):,} parameters")
     heard = clips("train", run.seed, run.scenes or 5_000)
     rng, size = np.random.default_rng(run.seed), 16
-    steps = run.steps or 2_400
+    steps, lr = run.steps or 2_400, 7e-4 if run.start else 1e-3
 
     def loss_at(progress: float) -> Tensor:
-        known = len(heard) if progress > 0.15 else len(heard) // 3  # short clips first
-        start = int(rng.integers(max(1, known - size)))
+        short = progress < 0.15 and not run.start  # short clips first
+        most = len(heard) // 3 if short else len(heard)
+        start = int(rng.integers(max(1, most - size)))
         batch = heard[start : start + size]
         frames = pad_sequence([each[0].float() for each in batch], batch_first=True)
         mask = pad_sequence([torch.ones(len(each[0])) for each in batch], batch_first=True)
@@ -110,12 +112,10 @@ def train(run: Run) -> None:
         frames = frames + 0.1 * torch.randn_like(frames)
         inputs = (frames, mask.long(), ids)
         features, attention, targets = (each.to(run.device) for each in inputs)
-        loss: Tensor = model(
-            input_features=features, attention_mask=attention, labels=targets
-        ).loss
+        loss: Tensor = model(input_features=features, attention_mask=attention, labels=targets).loss
         return loss
 
-    seconds = fit([model], loss_at, steps=steps, lr=1e-3, minutes=run.minutes)
+    seconds = fit([model], loss_at, steps=steps, lr=lr, minutes=run.minutes)
     say(f"trained in {seconds:.0f} s")
     model.eval().save_pretrained(run.out)
     Wav2Vec2BertProcessor(new_extractor(), tokenizer).save_pretrained(run.out)

@@ -49,7 +49,8 @@ def new_model() -> UperNetForSemanticSegmentation:
 def train(run: Run) -> None:
     """Trains and saves the segmenter and its image processor into `run.out`."""
     torch.manual_seed(run.seed)
-    model = new_model().to(run.device).train()
+    known = run.start and UperNetForSemanticSegmentation.from_pretrained(run.start)
+    model = (known or new_model()).to(run.device).train()
     say(f"{sum(each.numel() for each in model.parameters()):,} parameters")
     drawn = maps("train", run.seed, run.scenes or 12_000, SIDE, relief=False)
     weight = torch.ones(len(CLASSES), device=run.device)
@@ -63,7 +64,13 @@ def train(run: Run) -> None:
         logits = model(pixel_values=pixels).logits
         return functional.cross_entropy(logits, truth, weight)
 
-    seconds = fit([model], loss_at, steps=run.steps or 1_800, lr=2e-3, minutes=run.minutes)
+    seconds = fit(
+        [model],
+        loss_at,
+        steps=run.steps or 1_800,
+        lr=1e-3 if run.start else 2e-3,
+        minutes=run.minutes,
+    )
     say(f"trained in {seconds:.0f} s")
     model.eval().save_pretrained(run.out)
     ViTImageProcessorPil(size={"height": SIDE, "width": SIDE}).save_pretrained(run.out)

@@ -53,9 +53,7 @@ def train(run: Run) -> None:
     """Trains and saves the classifier and its feature extractor into `run.out`."""
     torch.manual_seed(run.seed)
     with ProcessPoolExecutor(2) as workers:
-        heard = list(
-            workers.map(hear, seeds("train", run.seed, run.scenes or 4_000), chunksize=32)
-        )
+        heard = list(workers.map(hear, seeds("train", run.seed, run.scenes or 4_000), chunksize=32))
     model = new_model().to(run.device).train()
     say(f"{sum(each.numel() for each in model.parameters()):,} parameters")
 

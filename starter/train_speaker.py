@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -35,7 +36,7 @@ VOICE, SPEED = "en-us", 150
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 PAUSE = ""
 FIRST_SYMBOL = 0xE000
-"""Each phoneme is one character of Unicode's private use area, so that no letter is taken for it."""
+"""Each phoneme is a character of Unicode's private use area, so no letter is taken for it."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def read_aloud(text: str) -> Read:
     edges = np.minimum(np.round([*starts, len(mel)]).astype(int), len(mel))
     edges[0], edges[-1] = 0, len(mel)
     pitch = _pitch(samples, extractor.sample_stride, len(mel))
-    parts = [slice(a, max(b, a + 1)) for a, b in zip(edges, edges[1:], strict=False)]
+    parts = [slice(a, max(b, a + 1)) for a, b in pairwise(edges)]
     words = text.replace(",", "").split()
     spoken = []
     if len(words) == len(heard.words):
@@ -130,8 +131,8 @@ def new_tokenizer(read: list[Read]) -> PreTrainedTokenizerFast:
     said: dict[str, Counter[tuple[str, ...]]] = defaultdict(Counter)
     for each in read:
         letters = all(len(word) == 1 for word, _ in each.spoken)
-        for word, phonemes in each.spoken:
-            said[f"({word})" if letters else word][phonemes] += 1
+        for word, sounds in each.spoken:
+            said[f"({word})" if letters else word][sounds] += 1
     phonemes = sorted({name for each in read for name in each.phonemes} - {PAUSE})
     symbols = {name: chr(FIRST_SYMBOL + i) for i, name in enumerate((PAUSE, *phonemes))}
 
@@ -191,7 +192,12 @@ def train(run: Run) -> None:
         drawn = seeds("train", run.seed, run.scenes or 2_500)
         read = list(workers.map(read_seed, drawn, chunksize=32))
     tokenizer = new_tokenizer(read)
-    vocabulary = {name: i for i, name in enumerate((PAUSE, *sorted({n for x in read for n in x.phonemes} - {PAUSE})), 1)}
+    vocabulary = {
+        name: i
+        for i, name in enumerate(
+            (PAUSE, *sorted({n for x in read for n in x.phonemes} - {PAUSE})), 1
+        )
+    }
     model = new_model(len(vocabulary) + 1).to(run.device).train()
     say(f"{sum(each.numel() for each in model.parameters()):,} parameters")
     read.sort(key=lambda each: len(each.mel))

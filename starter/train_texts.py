@@ -39,7 +39,11 @@ def new_tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
     tokenizer.pre_tokenizer = split
     tokenizer.decoder = decoders.Sequence(
-        [decoders.WordPiece(prefix="##", cleanup=True), decoders.Fuse(), decoders.Replace(" ' ", "'")]
+        [
+            decoders.WordPiece(prefix="##", cleanup=True),
+            decoders.Fuse(),
+            decoders.Replace(" ' ", "'"),
+        ]
     )
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{START} $A {END}",
@@ -102,7 +106,7 @@ def _translator(run: Run, *, reverse: bool) -> None:
             with_unknown(each, shapes[i]) if i < len(shapes) else each
             for each, i in zip(batch, strange, strict=True)
         ]
-        pairs = [(each.french, each.english) if reverse else (each.english, each.french) for each in batch]
+        pairs = [(each.english, each.french)[:: -1 if reverse else 1] for each in batch]
         read = tokenizer([pair[0] for pair in pairs], padding=True, return_tensors="pt")
         written = tokenizer([pair[1] for pair in pairs], padding=True, return_tensors="pt")
         labels = written["input_ids"][:, 1:]

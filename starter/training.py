@@ -117,7 +117,9 @@ def render_map(seed: int, side: int, relief: bool) -> Map:
     return np.asarray(image), np.asarray(nearest)
 
 
-def maps(split: str, run: int, count: int, side: int, *, relief: bool) -> list[tuple[Tensor, Tensor]]:
+def maps(
+    split: str, run: int, count: int, side: int, *, relief: bool
+) -> list[tuple[Tensor, Tensor]]:
     """Pictures, uint8 (3, side, side), each with its truth (side, side)."""
     with ProcessPoolExecutor(2) as workers:
         drawn = list(

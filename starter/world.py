@@ -161,8 +161,8 @@ class Scene:
     @property
     def depth(self) -> np.ndarray:
         """The distance of each point, float32 (height, width)."""
-        distances = [GROUND, *(each.distance for each in self.objects)]
-        return np.array(distances, np.float32)[self.segments]
+        distances = np.array([GROUND, *(each.distance for each in self.objects)], np.float32)
+        return np.take(distances, self.segments)
 
 
 def label_of(colour: str, shape: str) -> str:
