@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from hugginggraph.starter.checks import Ask
+    from hugginggraph.registry import ModelCard
+    from hugginggraph.starter import Ask
     from hugginggraph.tools import Output
 
 starter = typer.Typer(help="The models that work without a network.", no_args_is_help=True)
@@ -24,13 +25,19 @@ def _group() -> None:
     """The models that work without a network."""
 
 
+def _pack() -> dict[str, ModelCard]:
+    """The cards of the pack by their short names."""
+    from hugginggraph.registry import model_cards
+
+    return {card.id.rpartition("/")[2]: card for card in model_cards() if card.source == "starter"}
+
+
 def ask_with_runners() -> Ask:
     """Runs the starter's checkpoints as a request would, each loaded once."""
     from hugginggraph.registry import task_type
-    from hugginggraph.starter.cards import cards
     from hugginggraph.tools import ModelPool, Recording, locate
 
-    known = {card.id.rpartition("/")[2]: card for card in cards()}
+    known = _pack()
     pool = ModelPool()
 
     def ask(name: str, args: Mapping[str, Any]) -> Output:
@@ -50,12 +57,10 @@ def listed() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from hugginggraph.starter.cards import cards
-
     table = Table("model", "task", "MB", "knows")
-    for card in cards():
+    for name, card in _pack().items():
         size = f"{(card.size_bytes or 0) / 1e6:.1f}"
-        table.add_row(card.id.rpartition("/")[2], card.task, size, card.world or "any input")
+        table.add_row(name, card.task, size, card.world or "any input")
     Console().print(table)
 
 
@@ -66,10 +71,9 @@ def check(
     count: Annotated[int, typer.Option(help="How many examples for each model.")] = EXAMPLES,
 ) -> None:
     """Measure the models again, on examples that no training saw. Exit code 1: a target missed."""
-    from hugginggraph.starter.cards import cards
-    from hugginggraph.starter.checks import CHECKS
+    from hugginggraph.starter import CHECKS
 
-    here = {card.id.rpartition("/")[2] for card in cards()}
+    here = _pack()
     missing = sorted({*(names or [])} - {each.name for each in CHECKS})
     if missing:
         known = ", ".join(each.name for each in CHECKS)
@@ -97,7 +101,7 @@ def train(
     context: typer.Context, name: Annotated[str, typer.Argument(help="Which: see --help of it.")]
 ) -> None:
     """Train a model again, from random weights: `train NAME --out FOLDER [--minutes M]`."""
-    from hugginggraph.starter.train import main
+    from hugginggraph.starter import train_model
 
     sys.argv = ["hugginggraph starter train", name, *context.args]
-    main()
+    train_model()

@@ -1,3 +1,4 @@
+from .checks import CHECKS as CHECKS, Ask as Ask, Check as Check
 from .measure import (
     mean_average_precision as mean_average_precision,
     measure_captioner as measure_captioner,
@@ -6,6 +7,7 @@ from .measure import (
     scenes_of as scenes_of,
     singles_of as singles_of,
 )
+from .train import train_model as train_model
 from .world import (
     CHECKPOINTS as CHECKPOINTS,
     LABELS as LABELS,

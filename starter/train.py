@@ -25,7 +25,7 @@ MODELS = {
 }
 
 
-def main() -> None:
+def train_model() -> None:
     """Reads the command line and trains."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", choices=MODELS)
@@ -42,4 +42,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    train_model()

@@ -8,9 +8,8 @@ from typer.testing import CliRunner
 
 from hugginggraph.serve.cli import app
 from hugginggraph.serve.starter import ask_with_runners
-from hugginggraph.starter import LABELS, draw_scene, seeds
+from hugginggraph.starter import CHECKS, LABELS, draw_scene, seeds
 from hugginggraph.starter.cards import cards
-from hugginggraph.starter.checks import CHECKS
 from hugginggraph.starter.espeak import available
 from hugginggraph.starter.questions import question
 from hugginggraph.starter.scores import bleu, mean_iou, si_sdr, word_error_rate
