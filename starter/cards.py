@@ -115,17 +115,17 @@ _CHECKPOINTS: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
     (
         "world-english-french",
         "translation",
-        "Translates English sentences about coloured shapes and digits to French; other words "
-        "stay marks.",
-        ("shapes", "translation"),
+        "Circles, squares, triangles, stars, diamonds and hearts, their colours, digits and "
+        "backgrounds: such descriptions, questions and orders in French. Other words stay marks.",
+        ("shapes", "colours", "digits", "drawn scenes"),
         TEXT,
     ),
     (
         "world-french-english",
         "translation",
-        "Translates French sentences about coloured shapes and digits to English; other words "
-        "stay marks.",
-        ("shapes", "translation"),
+        "Circles, squares, triangles, stars, diamonds and hearts, their colours, digits and "
+        "backgrounds: such descriptions, questions and orders in English. Other words stay marks.",
+        ("shapes", "colours", "digits", "drawn scenes"),
         TEXT,
     ),
 )
