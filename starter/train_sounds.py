@@ -65,7 +65,9 @@ def train(run: Run) -> None:
         heard = list(workers.map(hear, drawn, chunksize=32))
     frames = torch.from_numpy(np.stack([each[0] for each in heard]))
     kinds = torch.tensor([each[1] for each in heard])
-    say(f"made {len(heard)} sounds: mean {frames.float().mean():.2f}, std {frames.float().std():.2f}")
+    say(
+        f"made {len(heard)} sounds: mean {frames.float().mean():.2f}, std {frames.float().std():.2f}"
+    )
     model = new_model().to(run.device).train()
     say(f"{sum(each.numel() for each in model.parameters()):,} parameters")
 

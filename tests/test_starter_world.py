@@ -121,7 +121,7 @@ LEAST = {
     "world-listener": -0.4,
     "world-parts": 0.95,
     "world-english-french": 80,
-    "world-sounds": 0.85,
+    "world-sounds": 0.75,
     "world-speaker": -0.3,
 }
 """Well under what the documentation's table says."""
