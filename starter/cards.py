@@ -65,14 +65,6 @@ _CHECKPOINTS: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
         WORLD,
     ),
     (
-        "shapes-matcher",
-        "zero-shot-image-classification",
-        "Chooses among given labels the one that fits a drawn picture of a coloured shape or a "
-        "digit. Small and quick on any CPU.",
-        ("shapes", "colours", "digits"),
-        WORLD,
-    ),
-    (
         "world-listener",
         "automatic-speech-recognition",
         "Writes down spoken English sentences about coloured shapes, digits and numbers. Small "

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from .scores import bleu, mean_iou, si_sdr, word_error_rate
-from .world import CHECKPOINTS, LABELS, SHAPES, Scene, draw_relief, draw_scene, draw_single, seeds
+from .world import CHECKPOINTS, LABELS, Scene, draw_relief, draw_scene, seeds
 
 Figures = dict[str, float]
 SIZES = ((480, 360), (256, 256), (320, 240))
@@ -125,20 +125,6 @@ def _answerer(ask: Ask, seed: int, count: int) -> Figures:
     return {"right": float(np.mean(every)), **kinds}
 
 
-def _matcher(ask: Ask, seed: int, count: int) -> Figures:
-    right, shapes = [], []
-    for each in seeds("measure", seed, count):
-        scene = draw_single(each)
-        it = scene.objects[0]
-        args = {"image": scene.image, "candidate_labels": list(LABELS)}
-        right.append(ask("shapes-matcher", args).value[0]["label"] == it.label)
-        if it.shape in SHAPES:
-            names = [f"a {shape}" for shape in SHAPES]
-            found = ask("shapes-matcher", {"image": scene.image, "candidate_labels": names})
-            shapes.append(found.value[0]["label"] == f"a {it.shape}")
-    return {"top_1": float(np.mean(right)), "among_shapes": float(np.mean(shapes))}
-
-
 def _listener(ask: Ask, seed: int, count: int) -> Figures:
     from .speech import HERTZ, clips_of
 
@@ -245,7 +231,6 @@ def _parts(ask: Ask, seed: int, count: int) -> Figures:
 
 CHECKS = (
     Check("shapes-classifier", "image-classification", "top_1", 0.97, _classifier),
-    Check("shapes-matcher", "zero-shot-image-classification", "top_1", 0.90, _matcher),
     Check("shapes-detector", "object-detection", "map_50", 0.97, _detector),
     Check("shapes-captioner", "image-to-text", "exact", 0.85, _captioner),
     Check("shapes-segmenter", "image-segmentation", "mean_iou", 0.85, _segmenter),

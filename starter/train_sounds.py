@@ -1,5 +1,4 @@
-"""Trains `world-sounds`: a tiny Audio Spectrogram Transformer that names a sound's kind, from random
-weights.
+"""Trains `world-sounds`: a tiny Audio Spectrogram Transformer that names a sound's kind.
 
 It hears the first five seconds. Its extractor scales all bands alike: one that scales each band for
 itself, as the recogniser's does, makes a steady tone and noise look the same (top-1 0.73).
@@ -65,9 +64,7 @@ def train(run: Run) -> None:
         heard = list(workers.map(hear, drawn, chunksize=32))
     frames = torch.from_numpy(np.stack([each[0] for each in heard]))
     kinds = torch.tensor([each[1] for each in heard])
-    say(
-        f"made {len(heard)} sounds: mean {frames.float().mean():.2f}, std {frames.float().std():.2f}"
-    )
+    say(f"made {len(heard)} sounds")
     model = new_model().to(run.device).train()
     say(f"{sum(each.numel() for each in model.parameters()):,} parameters")
 
