@@ -128,6 +128,7 @@ LEAST = {
 """Well under what the documentation's table says."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LEAST)
 def test_a_checkpoint_does_its_task_on_fresh_examples(name: str) -> None:
     if name in ("world-listener", "world-sounds") and not available():
