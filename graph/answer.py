@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hugginggraph.registry import Kind, task_types
+from hugginggraph.registry import Kind, model_cards, task_types
 from hugginggraph.tools import as_text
 
 from .references import REFERENCE, whole_reference
@@ -115,9 +115,12 @@ def _noun(source: int, plan: Plan) -> str:
 
 
 def _models(tasks: list[Task], results: Mapping[str, Result]) -> str:
-    """Which model did what, on one line; the same model and task are named once."""
+    """Which model did what, and of which small world it knows, each named once."""
     done = [(task["task"], results[str(task["id"])].get("model", "")) for task in tasks]
-    return f"Models: {', '.join(f'{task} by {model}' for task, model in dict.fromkeys(done))}."
+    line = f"Models: {', '.join(f'{task} by {model}' for task, model in dict.fromkeys(done))}."
+    used = {model for _, model in done}
+    small = [card for card in model_cards() if card.world and card.id in used]
+    return " ".join([line, *(f"{card.id} knows only {card.world}." for card in small)])
 
 
 def _failure(task: Task, result: Result) -> str:

@@ -21,6 +21,7 @@ from .cache import cache
 from .evaluate import evaluate
 from .models import models
 from .server import listen
+from .starter import starter
 
 if TYPE_CHECKING:
     from hugginggraph.graph import Context
@@ -38,6 +39,7 @@ app.add_typer(models, name="models")
 app.add_typer(cache, name="cache")
 app.add_typer(evaluate, name="eval")
 app.command("serve")(listen)
+app.add_typer(starter, name="starter")
 
 Request = Annotated[str, typer.Argument(help='What you want, in plain words; "-" reads stdin.')]
 Files = Annotated[

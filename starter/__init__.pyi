@@ -1,3 +1,4 @@
+from .checks import CHECKS as CHECKS, Ask as Ask, Check as Check
 from .measure import (
     mean_average_precision as mean_average_precision,
     measure_captioner as measure_captioner,
@@ -6,18 +7,12 @@ from .measure import (
     scenes_of as scenes_of,
     singles_of as singles_of,
 )
-from .measure_text import (
-    bleu as bleu,
-    measure_mood as measure_mood,
-    measure_table as measure_table,
-    measure_tagger as measure_tagger,
-    measure_translator as measure_translator,
-)
 from .sentences import (
     Sentence as Sentence,
     draw_opinion as draw_opinion,
     draw_sentence as draw_sentence,
 )
+from .train import train_model as train_model
 from .world import (
     CHECKPOINTS as CHECKPOINTS,
     LABELS as LABELS,

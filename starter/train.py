@@ -9,18 +9,24 @@ from pathlib import Path
 from .training import Run
 
 MODELS = {
-    "classifier": ".train_classifier",
-    "detector": ".train_detector",
-    "captioner": ".train_captioner",
+    "classifier": ".train_classifier:train",
+    "detector": ".train_detector:train",
+    "captioner": ".train_captioner:train",
+    "segmenter": ".train_segmenter:train",
+    "depth": ".train_depth:train",
+    "answerer": ".train_answerer:train",
+    "listener": ".train_listener:train",
+    "sounds": ".train_sounds:train",
+    "speaker": ".train_speaker:train",
     "mood": ".train_text:train_mood",
     "tagger": ".train_text:train_tagger",
-    "en-fr": ".train_text:train_to_french",
-    "fr-en": ".train_text:train_to_english",
-    "table": ".train_tabular",
+    "english-french": ".train_text:train_to_french",
+    "french-english": ".train_text:train_to_english",
+    "table": ".train_tabular:train",
 }
 
 
-def main() -> None:
+def train_model() -> None:
     """Reads the command line and trains."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", choices=MODELS)
@@ -33,8 +39,8 @@ def main() -> None:
     parser.add_argument("--start", type=Path, help="go on from this checkpoint, at half the rate")
     given = vars(parser.parse_args())
     module, _, function = MODELS[given.pop("model")].partition(":")
-    getattr(import_module(module, __package__), function or "train")(Run(**given))
+    getattr(import_module(module, __package__), function)(Run(**given))
 
 
 if __name__ == "__main__":
-    main()
+    train_model()

@@ -102,7 +102,7 @@ def _learn(
 
 
 def train_mood(run: Run) -> None:
-    """Trains `shapes-mood`: the mood of a sentence."""
+    """Trains `world-mood`: the mood of a sentence."""
     torch.manual_seed(run.seed)
     rows = [draw_opinion(seed) for seed in seeds("train", run.seed, run.scenes or 30_000)]
     texts, wanted = [text for text, _ in rows], [MOODS.index(mood) for _, mood in rows]
@@ -136,7 +136,7 @@ def piece_labels(sentence: Sentence, offsets: Sequence[tuple[int, int]]) -> list
 
 
 def train_tagger(run: Run) -> None:
-    """Trains `shapes-tagger`: names, places, colours, shapes and counts in a sentence."""
+    """Trains `world-tagger`: names, places, colours, shapes and counts in a sentence."""
     torch.manual_seed(run.seed)
     rows = [draw_sentence(seed) for seed in seeds("train", run.seed, run.scenes or 30_000)]
     tokenizer = new_tokenizer([row.english for row in rows], start=True)
@@ -203,10 +203,10 @@ def _pairs(run: Run) -> list[tuple[str, str]]:
 
 
 def train_to_french(run: Run) -> None:
-    """Trains `shapes-en-fr`."""
+    """Trains `world-english-french`."""
     _train_translator(run, _pairs(run))
 
 
 def train_to_english(run: Run) -> None:
-    """Trains `shapes-fr-en`."""
+    """Trains `world-french-english`."""
     _train_translator(run, [(french, english) for english, french in _pairs(run)])

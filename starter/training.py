@@ -20,7 +20,7 @@ import torch
 from PIL import Image, ImageFilter
 from torch import Tensor, nn
 
-from .world import BACKGROUNDS, LABELS, draw_scene, draw_single, seeds
+from .world import BACKGROUNDS, LABELS, draw_relief, draw_scene, draw_single, seeds
 
 ASPECTS = ((1.0, 1.0), (1.33, 1.0), (1.5, 1.0), (1.0, 1.33))
 
@@ -98,6 +98,41 @@ def pool(split: str, run: int, count: int, side: int, *, single: bool = False) -
             )
     say(f"rendered {count} {split} pictures in {time.monotonic() - started:.0f} s")
     return examples
+
+
+Map = tuple[np.ndarray, np.ndarray]
+
+
+def render_map(seed: int, side: int, relief: bool) -> Map:
+    """A picture (side, side, 3) and its truth (side, side): class numbers, or distances."""
+    rng = np.random.default_rng((seed, 5))
+    wide, high = ASPECTS[int(rng.integers(len(ASPECTS)))]
+    short = rng.uniform(96, 256)
+    size = (round(short * wide), round(short * high))
+    scene = draw_relief(seed, size=size) if relief else draw_scene(seed, size=size)
+    image = scene.image.resize((side, side), Image.Resampling.BILINEAR)
+    classes = np.array([0, *(1 + LABELS.index(each.label) for each in scene.objects)], np.uint8)
+    truth = scene.depth if relief else classes[scene.segments]
+    nearest = Image.fromarray(truth).resize((side, side), Image.Resampling.NEAREST)
+    return np.asarray(image), np.asarray(nearest)
+
+
+def maps(
+    split: str, run: int, count: int, side: int, *, relief: bool
+) -> list[tuple[Tensor, Tensor]]:
+    """Pictures, uint8 (3, side, side), each with its truth (side, side)."""
+    with ProcessPoolExecutor(2) as workers:
+        drawn = list(
+            workers.map(
+                partial(render_map, side=side, relief=relief),
+                seeds(split, run, count),
+                chunksize=64,
+            )
+        )
+    say(f"rendered {count} {split} pictures")
+    return [
+        (torch.from_numpy(a.copy()).permute(2, 0, 1), torch.from_numpy(b.copy())) for a, b in drawn
+    ]
 
 
 def say(line: str) -> None:

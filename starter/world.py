@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
@@ -129,6 +129,12 @@ def seeds(split: str, run: int, count: int) -> range:
     return range(start, start + count)
 
 
+GROUND, NEAREST = 4.0, 1.5
+"""Distances in a relief; the shadow's way is in proportion to the height over the ground."""
+SHADOW = 0.16
+"""How far the shadow of the nearest object falls, as a share of the picture's short side."""
+
+
 @dataclass(frozen=True)
 class SceneObject:
     """One object: box in pixels (xmin, ymin, xmax, ymax), origin top left, max exclusive."""
@@ -137,6 +143,8 @@ class SceneObject:
     colour: str
     shape: str
     box: Box
+    distance: float = GROUND
+    """From the eye, in widths of a hand: the ground is at 4, what casts a shadow is nearer."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +155,14 @@ class Scene:
     objects: tuple[SceneObject, ...]
     caption: str
     background: str
+    segments: np.ndarray = field(compare=False, repr=False)
+    """Which object is seen: uint8 (height, width), 0 the ground, n the n-th of `objects`."""
+
+    @property
+    def depth(self) -> np.ndarray:
+        """The distance of each point, float32 (height, width)."""
+        distances = np.array([GROUND, *(each.distance for each in self.objects)], np.float32)
+        return np.take(distances, self.segments)
 
 
 def label_of(colour: str, shape: str) -> str:
@@ -233,13 +249,18 @@ def _draw(
     kinds: list[tuple[str, str]],
     extent: tuple[float, float],
     pattern: str | None,
+    distances: list[float] | None = None,
 ) -> Scene:
-    """Draws (colour, shape) kinds at free places, each `extent` of the short side large."""
+    """Draws (colour, shape) kinds at free places, each `extent` of the short side large.
+
+    With `distances` each object floats that far from the eye and casts its shadow.
+    """
     background = str(rng.choice(list(BACKGROUNDS)))
     pattern = pattern or str(rng.choice(list(PATTERNS)))
     image = _background(rng, size, background, pattern)
     objects: list[SceneObject] = []
-    for colour, shape in kinds:
+    covers: list[Image.Image] = []
+    for number, (colour, shape) in enumerate(kinds):
         scale = rng.uniform(*extent)
         while True:
             side = scale * min(size)
@@ -254,12 +275,23 @@ def _draw(
             scale *= 0.985
         rgb = np.clip(np.array(COLOURS[colour]) + rng.integers(-12, 13, size=3), 0, 255)
         inner = _mask(shape, side, angle, 0.1)
+        distance = distances[number] if distances else GROUND
+        if distances:
+            way = round(SHADOW * min(size) * (GROUND - distance) / (GROUND - NEAREST))
+            shade = Image.new("RGB", whole.size, (12, 12, 16))
+            image.paste(shade, (x + way, y + way), whole.point(lambda v: v * 0.6))
         image.paste(tuple((rgb * 0.7).astype(int).tolist()), (x, y), whole)
         image.paste(tuple(rgb.tolist()), (x, y), inner)
-        objects.append(SceneObject(label_of(colour, shape), colour, shape, box))
-    objects.sort(key=lambda each: LABELS.index(each.label))
-    caption = caption_of([each.label for each in objects], background)
-    return Scene(image, tuple(objects), caption, background)
+        objects.append(SceneObject(label_of(colour, shape), colour, shape, box, distance))
+        cover = Image.new("L", size)
+        cover.paste(255, (x, y), whole)
+        covers.append(cover)
+    order = sorted(range(len(objects)), key=lambda i: LABELS.index(objects[i].label))
+    segments = np.zeros((size[1], size[0]), np.uint8)
+    for i, cover in enumerate(covers):
+        segments[np.asarray(cover) > 127] = order.index(i) + 1
+    caption = caption_of([objects[i].label for i in order], background)
+    return Scene(image, tuple(objects[i] for i in order), caption, background, segments)
 
 
 def _kinds(rng: np.random.Generator, count: int) -> list[tuple[str, str]]:
@@ -302,6 +334,17 @@ def draw_scene(
     rng = np.random.default_rng((seed, 0))
     count = n_objects or int(rng.integers(1, MOST_OBJECTS + 1))
     return _draw(rng, size, _kinds(rng, count), (0.24, 0.48 - 0.03 * count), pattern)
+
+
+def draw_relief(seed: int, *, size: tuple[int, int] = (480, 360)) -> Scene:
+    """Draws 1 to 4 objects that float over the ground and cast shadows to the lower right.
+
+    The nearer to the eye, the farther its shadow falls, and the nearest is drawn last.
+    """
+    rng = np.random.default_rng((seed, 4))
+    count = int(rng.integers(1, 5))
+    distances = sorted(rng.uniform(NEAREST, 0.9 * GROUND, count).tolist(), reverse=True)
+    return _draw(rng, size, _kinds(rng, count), (0.24, 0.48 - 0.03 * count), None, distances)
 
 
 def draw_single(

@@ -23,6 +23,7 @@ from hugginggraph.registry import (
 
 from .audio import windows
 from .download import fetch
+from .griffin_lim import griffin_lim
 from .loading import load_config, load_feature_extractor, load_model, load_tokenizer
 from .runner import Checkpoint, Output, Run
 from .sentences import split_sentences
@@ -228,10 +229,26 @@ def _fastspeech2(checkpoint: Checkpoint) -> Run:
     )
 
 
+def _fastspeech2_alone(checkpoint: Checkpoint) -> Run:
+    """FastSpeech2 without a vocoder, whose spectrograms become sound by guessed phases."""
+    import torch
+
+    tokenizer = load_tokenizer(checkpoint)
+    model = load_model(checkpoint, "FastSpeech2ConformerModel")
+    extractor = load_feature_extractor(checkpoint)
+
+    def say(inputs: Any) -> Any:
+        made = model(inputs["input_ids"], return_dict=True).spectrogram[0]
+        return torch.from_numpy(griffin_lim(made.float().cpu().numpy(), extractor))
+
+    return _reader(checkpoint, tokenizer, extractor.sampling_rate, say)
+
+
 _VOICES: Mapping[str, Callable[[Checkpoint], Run]] = {
     "vits": _vits,
     "speecht5": _speecht5,
     "bark": _bark,
+    "fastspeech2_conformer": _fastspeech2_alone,
     "fastspeech2_conformer_with_hifigan": _fastspeech2,
 }
 

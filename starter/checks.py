@@ -1,0 +1,261 @@
+"""What every checkpoint of the pack must reach, and how that is measured on fresh seeds.
+
+The models run as they do for a user: `Ask` is the task's own runner, given by the caller, as this
+room knows none. Speech needs eSpeak NG. `hugginggraph starter check --seed N` prints the figures.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from PIL import Image
+
+from .scores import bleu, mean_iou, si_sdr, word_error_rate
+from .world import CHECKPOINTS, LABELS, Scene, draw_relief, draw_scene, seeds
+
+Figures = dict[str, float]
+SIZES = ((480, 360), (256, 256), (320, 240))
+
+
+class Ask(Protocol):
+    """Runs a checkpoint, by its name, on arguments by slot; sounds are (samples, rate)."""
+
+    def __call__(self, name: str, args: Mapping[str, Any]) -> Any:
+        """An output with a `value` and `media`, each with its `data`."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A checkpoint, what is measured (the first figure counts), and what it must reach.
+
+    A target below zero is an upper limit: a word error rate of 0.05 at most is -0.05.
+    """
+
+    name: str
+    task: str
+    figure: str
+    target: float
+    measure: Callable[[Ask, int, int], Figures]
+
+    def reached(self, figures: Figures) -> bool:
+        """Whether the figures are good enough."""
+        value = figures[self.figure]
+        return value <= -self.target if self.target < 0 else value >= self.target
+
+
+def _scenes(seed: int, count: int) -> list[tuple[int, Scene]]:
+    drawn = seeds("measure", seed, count)
+    return [(each, draw_scene(each, size=SIZES[each % len(SIZES)])) for each in drawn]
+
+
+def _classifier(ask: Ask, seed: int, count: int) -> Figures:
+    from .measure import measure_classifier, singles_of
+
+    return measure_classifier(CHECKPOINTS / "shapes-classifier", singles_of("measure", seed, count))
+
+
+def _detector(ask: Ask, seed: int, count: int) -> Figures:
+    from .measure import measure_detector, scenes_of
+
+    return measure_detector(CHECKPOINTS / "shapes-detector", scenes_of("measure", seed, count))
+
+
+def _captioner(ask: Ask, seed: int, count: int) -> Figures:
+    from .measure import measure_captioner, scenes_of
+
+    return measure_captioner(CHECKPOINTS / "shapes-captioner", scenes_of("measure", seed, count))
+
+
+def _segmenter(ask: Ask, seed: int, count: int) -> Figures:
+    said, truth = [], []
+    for _, scene in _scenes(seed, count):
+        made = ask("shapes-segmenter", {"image": scene.image})
+        found = np.zeros(scene.segments.shape, np.uint8)
+        for each, mask in zip(made.value, made.media[1:], strict=True):
+            if each["label"] != "background":
+                where = np.asarray(Image.open(io.BytesIO(mask.data)).convert("L")) > 127
+                found[where] = 1 + LABELS.index(each["label"])
+        classes = [0, *(1 + LABELS.index(each.label) for each in scene.objects)]
+        said.append(found)
+        truth.append(np.array(classes, np.uint8)[scene.segments])
+    return {"mean_iou": mean_iou(said, truth)}
+
+
+def _depth(ask: Ask, seed: int, count: int) -> Figures:
+    """Straight from the model: the runner's picture says what is nearer, not how far it is.
+
+    Counted is the share of δ < 1.25 on objects: calling everything ground has 0.9 of all points.
+    """
+    import torch
+    from transformers import AutoImageProcessor, GLPNForDepthEstimation
+
+    folder = CHECKPOINTS / "shapes-depth"
+    processor = AutoImageProcessor.from_pretrained(folder)
+    model = GLPNForDepthEstimation.from_pretrained(folder).eval()
+    near, near_there = 0, 0
+    means = []
+    for each in seeds("measure", seed, count):
+        scene = draw_relief(each, size=SIZES[each % len(SIZES)])
+        with torch.no_grad():
+            outputs = model(**processor(images=scene.image, return_tensors="pt"))
+        sizes = [(scene.image.height, scene.image.width)]
+        found = processor.post_process_depth_estimation(outputs, sizes)
+        said, truth = found[0]["predicted_depth"].numpy().clip(0.01), scene.depth
+        right = np.maximum(said / truth, truth / said) < 1.25
+        means.append(right.mean())
+        near += int(right[scene.segments > 0].sum())
+        near_there += int((scene.segments > 0).sum())
+    return {"delta_1.25": float(np.mean(means)), "on_objects": near / near_there}
+
+
+def _answerer(ask: Ask, seed: int, count: int) -> Figures:
+    from .questions import ASKED, question
+
+    right: dict[str, list[bool]] = {kind: [] for kind in ASKED}
+    for each, scene in _scenes(seed, count):
+        asked = question(each, scene)
+        said = ask("shapes-answerer", {"image": scene.image, "question": asked.text}).value
+        right[asked.kind].append(said == asked.answer)
+    every = [ok for many in right.values() for ok in many]
+    kinds = {kind: float(np.mean(many)) for kind, many in right.items() if many}
+    return {"right": float(np.mean(every)), **kinds}
+
+
+def _listener(ask: Ask, seed: int, count: int) -> Figures:
+    from .speech import HERTZ, clips_of
+
+    clips = clips_of("measure", seed, count)
+    said = [ask("world-listener", {"audio": (clip.samples, HERTZ)}).value for clip in clips]
+    return {"word_errors": word_error_rate(said, [clip.text for clip in clips])}
+
+
+def _speaker(ask: Ask, seed: int, count: int) -> Figures:
+    """By the recogniser: how much worse than eSpeak NG's own voice, reading the same texts."""
+    import soundfile
+    from scipy.signal import resample_poly
+
+    from .espeak import speak
+    from .speech import HERTZ, sentence
+    from .train_speaker import SPEED, VOICE
+
+    texts = [sentence(np.random.default_rng((each, 7))) for each in seeds("measure", seed, count)]
+    said, own = [], []
+    for text in texts:
+        made = ask("world-speaker", {"text": text}).media[0].data
+        said.append(
+            ask(
+                "world-listener", {"audio": soundfile.read(io.BytesIO(made), dtype="float32")}
+            ).value
+        )
+        real = speak(text, VOICE, speed=SPEED)
+        samples = resample_poly(real.samples, HERTZ, real.rate).astype(np.float32)
+        own.append(ask("world-listener", {"audio": (samples, HERTZ)}).value)
+    errors, real_errors = word_error_rate(said, texts), word_error_rate(own, texts)
+    return {
+        "errors_above_own": errors - real_errors,
+        "word_errors": errors,
+        "word_errors_of_espeak": real_errors,
+    }
+
+
+def _sounds(ask: Ask, seed: int, count: int) -> Figures:
+    from .sounds import sound
+    from .speech import HERTZ
+
+    made = [sound(each) for each in seeds("measure", seed, count)]
+    heard = [ask("world-sounds", {"audio": (each.samples, HERTZ)}).value for each in made]
+    right = [labels[0]["label"] == each.kind for labels, each in zip(heard, made, strict=True)]
+    return {"top_1": float(np.mean(right))}
+
+
+def _noise(ask: Ask, seed: int, count: int) -> Figures:
+    import soundfile
+
+    from .speech import HERTZ, clips_of
+
+    gains = []
+    for clip in clips_of("measure", seed, count):
+        made = ask("noise-reduction", {"audio": (clip.samples, HERTZ)}).media[0].data
+        cleaned, _ = soundfile.read(io.BytesIO(made), dtype="float32")
+        gains.append(si_sdr(cleaned, clip.clean) - si_sdr(clip.samples, clip.clean))
+    return {"gain_db": float(np.mean(gains))}
+
+
+def _translator(name: str, source: str, target: str) -> Callable[[Ask, int, int], Figures]:
+    def measure(ask: Ask, seed: int, count: int) -> Figures:
+        from .sentences import draw_sentence
+
+        said = [draw_sentence(each) for each in seeds("measure", seed, count)]
+        languages = {"source_language": source, "target_language": target}
+        pairs = [(x.english, x.french) if source == "en" else (x.french, x.english) for x in said]
+        made = [ask(name, {"text": text, **languages}).value for text, _ in pairs]
+        exact = [a == b for a, (_, b) in zip(made, pairs, strict=True)]
+        return {"bleu": bleu(made, [b for _, b in pairs]), "exact": float(np.mean(exact))}
+
+    return measure
+
+
+def _mood(ask: Ask, seed: int, count: int) -> Figures:
+    from .sentences import draw_opinion
+
+    said = [draw_opinion(each) for each in seeds("measure", seed, count)]
+    right = [ask("world-mood", {"text": text}).value[0]["label"] == mood for text, mood in said]
+    return {"top_1": float(np.mean(right))}
+
+
+def _tagger(ask: Ask, seed: int, count: int) -> Figures:
+    """F1 of pieces of which tag, start and end are right; and of names and places alone."""
+    from .sentences import draw_sentence
+
+    wanted, found = Counter[tuple[int, str, int, int]](), Counter[tuple[int, str, int, int]]()
+    for each in seeds("measure", seed, count):
+        sentence = draw_sentence(each)
+        wanted.update((each, *piece) for piece in sentence.pieces)
+        pieces = ask("world-tagger", {"text": sentence.english}).value
+        found.update((each, piece["label"], piece["start"], piece["end"]) for piece in pieces)
+
+    def f1(tags: Collection[str]) -> float:
+        a, b = (
+            Counter({key: n for key, n in many.items() if key[1] in tags})
+            for many in (wanted, found)
+        )
+        return 2 * (a & b).total() / max(a.total() + b.total(), 1)
+
+    return {"f1": f1({key[1] for key in wanted | found}), "f1_names": f1(("PER", "LOC"))}
+
+
+def _table(ask: Ask, seed: int, count: int) -> Figures:
+    from .train_tabular import COLUMNS, measures
+
+    drawn = [measures(each) for each in seeds("measure", seed, count)]
+    table = {"columns": list(COLUMNS), "rows": [row for row, _ in drawn]}
+    said = ask("shapes-table", {"table": table}).value
+    right = [each["label"] == shape for each, (_, shape) in zip(said, drawn, strict=True)]
+    return {"top_1": float(np.mean(right))}
+
+
+CHECKS = (
+    Check("shapes-classifier", "image-classification", "top_1", 0.97, _classifier),
+    Check("shapes-detector", "object-detection", "map_50", 0.97, _detector),
+    Check("shapes-captioner", "image-to-text", "exact", 0.85, _captioner),
+    Check("shapes-segmenter", "image-segmentation", "mean_iou", 0.85, _segmenter),
+    Check("shapes-depth", "depth-estimation", "on_objects", 0.90, _depth),
+    Check("shapes-answerer", "visual-question-answering", "right", 0.90, _answerer),
+    Check("world-listener", "automatic-speech-recognition", "word_errors", -0.05, _listener),
+    Check("world-speaker", "text-to-speech", "errors_above_own", -0.05, _speaker),
+    Check("world-sounds", "audio-classification", "top_1", 0.95, _sounds),
+    Check("noise-reduction", "audio-to-audio", "gain_db", 6, _noise),
+    Check("world-mood", "text-classification", "top_1", 0.95, _mood),
+    Check("world-tagger", "token-classification", "f1", 0.95, _tagger),
+    Check("shapes-table", "tabular-classification", "top_1", 0.95, _table),
+    Check("world-english-french", "translation", "bleu", 80,
+          _translator("world-english-french", "en", "fr")),
+    Check("world-french-english", "translation", "bleu", 80,
+          _translator("world-french-english", "fr", "en")),
+)  # fmt: skip
+"""In the order of the documentation's table."""

@@ -1,0 +1,137 @@
+"""The starter's world beyond pictures of objects: maps, questions, sentences, speech, sounds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from hugginggraph.serve.cli import app
+from hugginggraph.serve.starter import ask_with_runners
+from hugginggraph.starter import CHECKS, LABELS, draw_scene, seeds
+from hugginggraph.starter.cards import cards
+from hugginggraph.starter.espeak import available
+from hugginggraph.starter.questions import question
+from hugginggraph.starter.scores import bleu, mean_iou, si_sdr, word_error_rate
+from hugginggraph.starter.sounds import SOUNDS, sound
+from hugginggraph.starter.speech import HELD_OUT_VOICES, VOICES, clip
+from hugginggraph.starter.world import GROUND, draw_relief
+
+needs_espeak = pytest.mark.skipif(not available(), reason="eSpeak NG is not installed")
+
+
+def test_the_scores_are_right_on_cases_done_by_hand() -> None:
+    assert word_error_rate(["a b d", "x"], ["a b c", "x y"]) == pytest.approx(2 / 5)
+    assert bleu(["a b c d e"], ["a b c d e"]) == pytest.approx(100)
+    assert bleu(["a b c d"], ["e f g h"]) == 0
+    assert bleu(["a b c d"], ["a b c d e"]) == pytest.approx(100 * np.exp(-0.25))
+    truth = np.sin(np.arange(1000) / 7)
+    wrong = np.cos(np.arange(1000) / 7)
+    assert si_sdr(5 * truth + 0.5 * wrong, truth) == pytest.approx(20, abs=0.5)
+    a, b = np.array([[0, 0, 1, 1]]), np.array([[0, 1, 1, 1]])
+    assert mean_iou([a], [b]) == pytest.approx((1 / 2 + 2 / 3) / 2)
+
+
+def test_a_segment_lies_in_the_box_of_its_object() -> None:
+    for seed in seeds("test", 3, 20):
+        scene = draw_scene(seed, n_objects=4)
+        for number, each in enumerate(scene.objects, 1):
+            rows, columns = np.nonzero(scene.segments == number)
+            left, top, right, bottom = each.box
+            assert columns.min() >= left
+            assert rows.min() >= top
+            assert columns.max() < right
+            assert rows.max() < bottom
+            assert len(rows) > 0.2 * (right - left) * (bottom - top)
+
+
+def test_what_casts_a_shadow_is_nearer_than_the_ground() -> None:
+    for seed in seeds("test", 4, 10):
+        scene = draw_relief(seed)
+        assert scene.depth[scene.segments == 0] == pytest.approx(GROUND)
+        assert scene.depth[scene.segments > 0].max() < GROUND
+
+
+def test_the_answer_to_a_question_is_what_the_scene_holds() -> None:
+    kinds = set()
+    for seed in seeds("test", 5, 120):
+        scene = draw_scene(seed)
+        asked = question(seed, scene)
+        kinds.add(asked.kind)
+        words = asked.text.rstrip("?").split()
+        labels = [each.label for each in scene.objects]
+        if asked.kind == "existence":
+            assert (asked.answer == "yes") == (" ".join(words[-2:]) in labels)
+        elif asked.kind == "count":
+            said = " ".join(words[2:-2]).removesuffix("s")
+            count = sum(label.endswith(said) for label in labels)
+            assert asked.answer == ("zero", "one", "two", "three", "four", "five", "six")[count]
+        elif asked.kind == "color":
+            assert f"{asked.answer} {words[-1]}" in labels
+        elif asked.kind == "digit":
+            assert f"digit {asked.answer}" in labels
+    assert len(kinds) == 5
+
+
+@needs_espeak
+def test_one_seed_speaks_one_sentence_and_fresh_clips_have_unheard_voices() -> None:
+    fresh = seeds("test", 0, 8)
+    first, again = clip(fresh[0]), clip(fresh[0])
+    assert (first.text, first.voice) == (again.text, again.voice)
+    assert abs(len(first.samples) - len(again.samples)) < 1600
+    assert np.isfinite(first.samples).all()
+    assert {clip(seed).voice.split("+")[1] for seed in fresh} <= {*HELD_OUT_VOICES}
+    assert clip(5).voice.split("+")[1] in VOICES
+    assert not {*VOICES} & {*HELD_OUT_VOICES}
+
+
+@pytest.mark.parametrize("kind", [each for each in SOUNDS if each != "speech"])
+def test_every_kind_of_sound_is_heard(kind: str) -> None:
+    made = sound(12_000_001, kind)
+    assert made.samples.dtype == np.float32
+    assert 0.05 < np.abs(made.samples).max() <= 1.3
+    assert len(made.samples) >= 16_000
+
+
+LEAST = {
+    "shapes-segmenter": 0.5,
+    "shapes-answerer": 0.55,
+    "world-listener": -0.4,
+    "world-tagger": 0.95,
+    "world-english-french": 80,
+    "world-french-english": 80,
+    "world-mood": 0.95,
+    "shapes-table": 0.97,
+    "world-sounds": 0.75,
+}
+"""Well under what the documentation's table says."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LEAST)
+def test_a_checkpoint_does_its_task_on_fresh_examples(name: str) -> None:
+    if name in ("world-listener", "world-sounds") and not available():
+        pytest.skip("eSpeak NG is not installed")
+    check = next(each for each in CHECKS if each.name == name)
+    value = check.measure(ask_with_runners(), 9, 32)[check.figure]
+    assert value <= -LEAST[name] if LEAST[name] < 0 else value >= LEAST[name]
+
+
+def test_every_card_of_the_pack_has_files_that_say_its_limits() -> None:
+    for card in cards():
+        if card.world and card.path:
+            about = (card.path / "README.md").read_text()
+            assert "knows nothing beyond" in " ".join(about.split())
+            assert "license: apache-2.0" in about
+            assert (card.size_bytes or 0) < 8_000_000
+
+
+def test_the_command_lists_and_checks_the_pack() -> None:
+    listed = CliRunner().invoke(app, ["starter", "list"])
+    assert "world-tagger" in listed.output
+    checked = CliRunner().invoke(app, ["starter", "check", "world-tagger", "--count", "20"])
+    assert checked.exit_code == 0
+    assert checked.output.startswith("reached")
+    wrong = CliRunner().invoke(app, ["starter", "check", "no-such"])
+    assert wrong.exit_code == 2
+    assert len(LABELS) == 46
