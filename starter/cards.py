@@ -99,9 +99,9 @@ _CHECKPOINTS: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
     (
         "world-tagger",
         "token-classification",
-        "Finds what is named in an English sentence about coloured shapes: first names of persons, "
-        "places, colours, shapes and numbers.",
-        ("shapes", "names", "named entities"),
+        "Marks colours, circles, squares, triangles, stars, diamonds, hearts and their numbers in a "
+        "sentence about drawn shapes, and who draws them where: first names, towns.",
+        ("shapes", "colours", "drawn scenes"),
         TEXT,
     ),
     (

@@ -225,11 +225,11 @@ def test_a_run_that_is_killed_is_resumed_from_the_command_line(cli: Cli, folder:
     victim.kill()
     victim.wait()
     assert "killed" in cli("threads").stdout
-    gone = cli("threads", "--delete", "nobody")
-    assert gone.returncode == 2 and "no thread 'nobody'" in gone.stderr
-    assert "killed" not in cli("threads", "--delete", "killed").stdout
     done = cli("resume")
     assert done.returncode == 0 and "5 objects" in done.stdout
     assert "No run is left unfinished" in cli("resume").stdout
     assert "5 objects" in cli("resume", "killed").stdout
     assert cli("resume", "nobody").returncode == 2
+    gone = cli("threads", "--delete", "nobody")
+    assert gone.returncode == 2 and "no thread 'nobody'" in gone.stderr
+    assert "killed" not in cli("threads", "--delete", "killed").stdout
