@@ -119,8 +119,17 @@ def _models(tasks: list[Task], results: Mapping[str, Result]) -> str:
     done = [(task["task"], results[str(task["id"])].get("model", "")) for task in tasks]
     line = f"Models: {', '.join(f'{task} by {model}' for task, model in dict.fromkeys(done))}."
     used = {model for _, model in done}
-    small = [card for card in model_cards() if card.world and card.id in used]
-    return " ".join([line, *(f"{card.id} knows only {card.world}." for card in small)])
+    worlds: dict[str, list[str]] = {}
+    for card in model_cards():
+        if card.world and card.id in used:
+            worlds.setdefault(card.world, []).append(card.id.rpartition("/")[2])
+    limits = [
+        f"{names[0]} knows only {world}."
+        if len(names) == 1
+        else f"{', '.join(names[:-1])} and {names[-1]} know only {world}."
+        for world, names in worlds.items()
+    ]
+    return " ".join([line, *limits])
 
 
 def _failure(task: Task, result: Result) -> str:
