@@ -1,8 +1,8 @@
 """What a store of many cards costs: load rate, disk, memory and the time of a query.
 
 The cards are made: facts of the packaged catalogue under new names, with words of other cards mixed
-in. Their vectors are made too unless asked otherwise, those of the catalogue with noise, because
-embedding a million texts takes an hour; the rate of embedding is measured on some of them. Query
+in. Their vectors are made too, each that of the card it was made from with noise, so that cards of a
+task lie together as real ones do, because embedding a million texts takes hours; the rate of embedding is measured on some of them. Query
 times are of the ranking after the query is embedded; queries are fetched in a fixed random order,
 the first of each kind not counted.
 
@@ -50,18 +50,21 @@ def made_cards(count: int) -> Iterator[ModelCard]:
 
 
 class Noisy(Embedder):
-    """Vectors of the catalogue's cards with noise, for documents; MiniLM's for queries."""
+    """For made cards the vector of the one each was made from, with noise; MiniLM's for queries."""
 
     name, dimension = MiniLM.name, MiniLM.dimension
 
     def __init__(self) -> None:
         self._minilm, self._chance = MiniLM(), np.random.default_rng(11)
-        self._known = np.array(self._minilm.embed_documents([c.document for c in model_cards()]))
+        known = model_cards()
+        vectors = np.array(self._minilm.embed_documents([card.document for card in known]))
+        names = [card.id.rpartition("/")[2] for card in known]
+        self._known = dict(zip(names, vectors, strict=True))
         self._queries: dict[str, list[float]] = {}
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        """A vector of length 1 per text, near one of the catalogue's."""
-        near = self._known[self._chance.integers(len(self._known), size=len(texts))]
+        """A vector of length 1 per document of a made card."""
+        near = np.array([self._known[text.partition(":")[0].rpartition("-")[0]] for text in texts])
         found = near + self._chance.normal(0, NOISE, (len(texts), self.dimension))
         vectors: list[list[float]] = (found / np.linalg.norm(found, axis=1, keepdims=True)).tolist()
         return vectors

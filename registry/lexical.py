@@ -199,3 +199,10 @@ class Lexical:
         k = min(k, len(scores))
         first: Any = np.argpartition(-scores, k - 1)[:k] if k else []
         return [self.ids[int(row)] for row in first if scores[row] > 0]
+
+    def of_task(self, task: str, scores: NDArray[np.float32], k: int) -> list[str]:
+        """The ids of a task's texts; where there are more than k, the k with the highest scores."""
+        rows = np.flatnonzero(self._tasks == self._names.get(task, -1))
+        if len(rows) > k:
+            rows = rows[np.argpartition(-scores[rows], k - 1)[:k]]
+        return [self.ids[int(row)] for row in rows]

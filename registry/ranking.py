@@ -46,7 +46,10 @@ NEAREST = 200
 SMALL_STORE = 5_000
 NEAREST_WORDS = 50
 ENOUGH = 20
-"""Cards of a task among the nearest that make a search with a filter superfluous."""
+"""Cards of a task among the nearest that make another search among its cards superfluous."""
+
+MOST_OF_TASK = 4_000
+"""Cards of a task that such a search looks at, the best by words where there are more."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +198,7 @@ def _near(
     """Cards and their similarity: the nearest by meaning and by words, and those of the tasks.
 
     In a small store these are all of the tasks. In a large one, where a filter makes Chroma slow,
-    they are the nearest by words, and with the filter only where that finds few.
+    they are the nearest by words, and the nearest of the task's ids where that finds few.
     """
     near = store.search(vector, NEAREST)
     yield from near
@@ -208,7 +211,8 @@ def _near(
         more += store.lexical.best(by_word, NEAREST_WORDS, tasks)
         for task in sorted(tasks):
             if sum(card.task == task for card, _ in near) < ENOUGH:
-                yield from store.search(vector, NEAREST, {"task": task})
+                among = store.lexical.of_task(task, by_word, MOST_OF_TASK)
+                yield from store.search(vector, NEAREST_WORDS, among=among)
     close = store.similarities(vector, list(dict.fromkeys(more)))
     yield from ((card, close[i]) for i, card in store.cards(close).items())
 
