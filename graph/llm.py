@@ -96,6 +96,7 @@ class LLM:
         self.model = model
         self._local = local
         self._methods = ["text"] if local else ["function_calling", "json_mode", "text"]
+        self._tools: dict[type[BaseModel], Any] = {}
 
     async def write(
         self, messages: Sequence[BaseMessage], tell: Callable[[str], None] | None = None
@@ -152,7 +153,10 @@ class LLM:
 
     def _bound(self, schema: type[BaseModel], method: str) -> Any:
         if method == "function_calling":
-            return self.model.bind_tools([schema], tool_choice=schema.__name__)
+            if schema not in self._tools:  # a schema takes milliseconds to write
+                tool = self.model.bind_tools([schema], tool_choice=schema.__name__)
+                self._tools[schema] = tool
+            return self._tools[schema]
         if method == "json_mode":
             return self.model.bind(response_format={"type": "json_object"})
         return self.model
