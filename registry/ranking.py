@@ -184,12 +184,13 @@ def ranked(
     *,
     planned: Collection[str] = (),
     installed: bool = True,
+    others: bool = True,
     seen: Mapping[str, Seen] | None = None,
 ) -> list[Scored]:
     """The nearest cards of the store and every card of the task, best first, unwanted ones last.
 
     ``planned`` are more tasks that a plan names. Without ``installed`` it does not matter what is
-    on this machine. ``seen`` is what was observed of models here, by id.
+    on this machine. Without ``others`` only cards that serve the task are given. ``seen`` is what was observed of models here, by id.
     """
     named = {name for name in (task, *planned) if name is not None}
     wanted = {served for name in named for served in served_by(name)}
@@ -200,6 +201,8 @@ def ranked(
     by_words = _places({i: float(found.by_word[row]) for i, row in rows.items()})
     scored = []
     for card, similarity in hits.values():
+        if not others and card.task not in wanted:
+            continue
         word, piece = float(found.words[rows[card.id]]), float(found.pieces[rows[card.id]])
         local = installed and found.local(card)
         parts = {

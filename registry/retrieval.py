@@ -74,10 +74,12 @@ def explain(
     args: Mapping[str, Any],
     *,
     settings: Settings,
+    others: bool = True,
 ) -> Ranking:
     """Everything that was weighed for a task: usable models, best first, and the rejected ones.
 
-    `Lookups` of a store, given for all tasks of a request, look up the request only once.
+    `Lookups` of a store, given for all tasks of a request, look up the request only once. Without
+    ``others`` the cards made for other tasks are not among the rejected ones.
 
     Raises:
         UnknownTaskError: there is no such task type.
@@ -91,7 +93,7 @@ def explain(
     there: list[Scored] = []
     rejected: list[Rejected] = []
     lookups = store if isinstance(store, Lookups) else Lookups(store)
-    for item in ranked(lookups, query, task, seen=seen):
+    for item in ranked(lookups, query, task, others=others, seen=seen):
         route = conditions.route(item.card, task, item.local)
         if isinstance(route, tuple):
             rejected.append(Rejected(item.card.id, *route))
@@ -141,7 +143,7 @@ def retrieve(
     if pin := settings.pinned_models.get(task):
         cards = store.store if isinstance(store, Lookups) else store
         return [pinned(cards, pin, task, settings=settings)]
-    ranking = explain(store, request, task, args, settings=settings)
+    ranking = explain(store, request, task, args, settings=settings, others=False)
     here = [c for c in ranking.candidates if c.route == "local"][:k]
     there = [c for c in ranking.candidates if c.route == "remote"][: max(k - len(here), 1)]
     found = [*here, *there, *_by_llm(task, llm)]
