@@ -95,6 +95,7 @@ class LLM:
     def __init__(self, model: BaseChatModel, *, local: bool = False) -> None:
         self.model = model
         self._local = local
+        self._streams = not local
         self._methods = ["text"] if local else ["function_calling", "json_mode", "text"]
         self._tools: dict[type[BaseModel], Any] = {}
 
@@ -103,21 +104,23 @@ class LLM:
     ) -> Reply:
         """The model's reply as text; ``tell`` gets its pieces as they come.
 
-        A server that does not stream is asked again for the whole. What is longer than
-        ``LONGEST_REPLY`` characters is cut.
+        A server that does not stream is asked again for the whole, and from then on only for that.
+        What is longer than ``LONGEST_REPLY`` characters is cut.
 
         Raises:
             LLMError: it could not be reached, refused, or said nothing.
         """
         calls, message = 1, None
-        if tell and not self._local:
+        if tell and self._streams:
             try:
                 message = await self._stream(messages, tell)
+                calls += not (message and text_of(message))
+                self._streams = message is not None
             except LLMError as exc:
                 if not _refuses(exc):
                     raise
+                self._streams = False
         if message is None or not text_of(message):
-            calls += message is not None
             message = await self._ask(self.model, messages)
             if tell:
                 tell(text_of(message)[:LONGEST_REPLY])
