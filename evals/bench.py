@@ -230,7 +230,8 @@ async def ask_all(
     for plan in PLANS:
         walls, calls = [], 0
         for number in range(times + 1):
-            asked: Any = {"request": f"Look at it [plan:{plan}]", "files": [str(picture)]}
+            words = f"Look at it, time {number} [plan:{plan}]"  # never the same: vectors are kept
+            asked: Any = {"request": words, "files": [str(picture)]}
             began = time.perf_counter()
             out = await graph.ainvoke(asked)
             if number:

@@ -93,6 +93,19 @@ def llm_reply(body: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _events(reply: dict[str, Any]) -> bytes:
+    """A reply as a stream of server-sent events: its text in two pieces, then what it cost."""
+    text = reply["choices"][0]["message"]["content"]
+    pieces = [{"role": "assistant", "content": text[:8]}, {"content": text[8:]}]
+    last = {"index": 0, "delta": {}, "finish_reason": "stop"}
+    said = [[{"index": 0, "delta": piece, "finish_reason": None}] for piece in pieces]
+    kind = {**reply, "object": "chat.completion.chunk", "usage": None}
+    chunks = [*({**kind, "choices": choices} for choices in (*said, [last])),
+              {**kind, "choices": [], "usage": reply["usage"]}]  # fmt: skip
+    lines = [*(json.dumps(chunk) for chunk in chunks), "[DONE]"]
+    return "".join(f"data: {line}\n\n" for line in lines).encode()
+
+
 def model_reply(task: str) -> bytes | list[dict[str, Any]]:
     """What a model of a task answers."""
     if task == "image-to-image":
@@ -120,8 +133,12 @@ def serve(llm_ms: float, model_ms: float) -> None:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             if self.path.startswith("/v1/"):
-                reply: Any = llm_reply(json.loads(body))
+                asked = json.loads(body)
+                reply: Any = llm_reply(asked)
                 time.sleep(llm_ms / 1000)
+                if asked.get("stream"):
+                    self._send(_events(reply), "text/event-stream")
+                    return
             else:
                 reply = model_reply(tasks.get(unquote(self.path.removeprefix("/models/")), ""))
                 time.sleep(model_ms / 1000)

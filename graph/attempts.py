@@ -17,7 +17,8 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.messages import HumanMessage, SystemMessage, ToolMessage
@@ -25,6 +26,7 @@ from langchain_core.tools import BaseTool
 
 from hugginggraph.prompts import fill
 from hugginggraph.registry import (
+    Attempt,
     CancelledRunError,
     HuggingGraphError,
     LLMError,
@@ -73,7 +75,8 @@ class TaskFailed(Exception):
 class Work:
     """What the tasks of one run share. ``tell`` hears of a task's progress, from any thread.
 
-    ``tools`` are those of the parts, made by the first task that needs one.
+    ``tools`` are those of the parts, made by the first task that needs one. ``observed`` are
+    attempts that are still to be written down.
     """
 
     parts: Parts
@@ -81,6 +84,7 @@ class Work:
     budget: Budget
     tell: Callable[[int, Progress], None]
     tools: Mapping[str, BaseTool] | None = None
+    observed: deque[Attempt] = field(default_factory=deque)
 
     async def tool(self, task: str) -> BaseTool:
         """The LangChain tool of a task type."""
@@ -118,7 +122,7 @@ async def attempt(
         model, route = queue.popleft()
         if route == "remote" and closed:
             continue
-        before = await asyncio.to_thread(memory_used)
+        before = memory_used()
         began = time.monotonic()
         try:
             made = await _kept_or_made(work, task, args, model, route)
@@ -167,14 +171,21 @@ def _observe(
     )
     if tried["route"] == "llm" or "reused" in tried or not_its:
         return
-    asyncio.get_running_loop().run_in_executor(None, _record, work, task, dict(tried), before)
-
-
-def _record(work: Work, task: Task, tried: Mapping[str, Any], before: int) -> None:
-    Observations(work.parts.settings.observed_path).record(
-        task["task"], tried["model"], "error" not in tried, tried["seconds"],
+    seen = Attempt(
+        task["task"], tried["model"], error is None, tried["seconds"],
         memory_used() - before, tried["route"],
     )  # fmt: skip
+    work.observed.append(seen)
+    if len(work.observed) == 1:  # else a thread is about to write down all of them
+        asyncio.get_running_loop().run_in_executor(None, _write_observed, work)
+
+
+def _write_observed(work: Work) -> None:
+    waiting = []
+    with suppress(IndexError):
+        while True:
+            waiting.append(work.observed.popleft())
+    Observations(work.parts.settings.observed_path).record_all(waiting)
 
 
 async def _resolved(

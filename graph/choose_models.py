@@ -10,7 +10,7 @@ from langchain_core.messages import HumanMessage
 from pydantic import BaseModel, Field
 
 from hugginggraph.prompts import fill
-from hugginggraph.registry import HuggingGraphError, LLMError, clear_winner, retrieve
+from hugginggraph.registry import HuggingGraphError, LLMError, Lookups, clear_winner, retrieve
 
 from .budget import llm_allowed
 from .llm import LLM
@@ -78,13 +78,15 @@ def _candidates(
 ) -> dict[str, list[Candidate] | HuggingGraphError]:
     pins, llm = context.get("models") or {}, parts.llm_name(context)
     out: dict[str, list[Candidate] | HuggingGraphError] = {}
+    lookups: Lookups | None = None
     for task in tasks:
         try:
             if task["task"] in pins:
                 out[str(task["id"])] = [parts.pin(task["task"], pins[task["task"]])]
             else:
+                lookups = lookups or Lookups(parts.store)
                 out[str(task["id"])] = retrieve(
-                    parts.store,
+                    lookups,
                     request,
                     task["task"],
                     task["args"],

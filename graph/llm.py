@@ -95,28 +95,32 @@ class LLM:
     def __init__(self, model: BaseChatModel, *, local: bool = False) -> None:
         self.model = model
         self._local = local
+        self._streams = not local
         self._methods = ["text"] if local else ["function_calling", "json_mode", "text"]
+        self._tools: dict[type[BaseModel], Any] = {}
 
     async def write(
         self, messages: Sequence[BaseMessage], tell: Callable[[str], None] | None = None
     ) -> Reply:
         """The model's reply as text; ``tell`` gets its pieces as they come.
 
-        A server that does not stream is asked again for the whole. What is longer than
-        ``LONGEST_REPLY`` characters is cut.
+        A server that does not stream is asked again for the whole, and from then on only for that.
+        What is longer than ``LONGEST_REPLY`` characters is cut.
 
         Raises:
             LLMError: it could not be reached, refused, or said nothing.
         """
         calls, message = 1, None
-        if tell and not self._local:
+        if tell and self._streams:
             try:
                 message = await self._stream(messages, tell)
+                calls += not (message and text_of(message))
+                self._streams = message is not None
             except LLMError as exc:
                 if not _refuses(exc):
                     raise
+                self._streams = False
         if message is None or not text_of(message):
-            calls += message is not None
             message = await self._ask(self.model, messages)
             if tell:
                 tell(text_of(message)[:LONGEST_REPLY])
@@ -152,7 +156,10 @@ class LLM:
 
     def _bound(self, schema: type[BaseModel], method: str) -> Any:
         if method == "function_calling":
-            return self.model.bind_tools([schema], tool_choice=schema.__name__)
+            if schema not in self._tools:  # a schema takes milliseconds to write
+                tool = self.model.bind_tools([schema], tool_choice=schema.__name__)
+                self._tools[schema] = tool
+            return self._tools[schema]
         if method == "json_mode":
             return self.model.bind(response_format={"type": "json_object"})
         return self.model

@@ -147,6 +147,10 @@ class Parts:
         first: list[Planner] = [LLMPlanner(llm)] if llm else []
         return first if wanted == "llm" else [*first, BuiltinPlanner(self._rows(context))]
 
+    @cached_property
+    def _installed(self) -> list[ModelCard]:
+        return model_cards()
+
     def _rows(self, context: Context) -> dict[str, TaskType]:
         """The table without rows that nothing can serve now and that have a stand-in.
 
@@ -155,7 +159,7 @@ class Parts:
         """
         from .builtin_planner import TRAITS
 
-        rows, cards, llm = dict(task_types()), model_cards(), self.llm_name(context)
+        rows, cards, llm = dict(task_types()), self._installed, self.llm_name(context)
         for task, trait in TRAITS.items():
             if (
                 trait.instead

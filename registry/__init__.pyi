@@ -63,8 +63,13 @@ from .machine import (
     missing_parts as missing_parts,
     readable_size as readable_size,
 )
-from .observed import Observations as Observations, Seen as Seen, memory_used as memory_used
-from .ranking import rank_cards as rank_cards, unwanted as unwanted
+from .observed import (
+    Attempt as Attempt,
+    Observations as Observations,
+    Seen as Seen,
+    memory_used as memory_used,
+)
+from .ranking import Lookups as Lookups, rank_cards as rank_cards, unwanted as unwanted
 from .reading import card_from_words as card_from_words
 from .retrieval import (
     Candidate as Candidate,

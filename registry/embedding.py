@@ -7,7 +7,7 @@ cost every command that searches three seconds more. A test holds it to Transfor
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -49,8 +49,8 @@ class MiniLM(Embedder):
         return vectors
 
     def embed_query(self, text: str) -> list[float]:
-        """The vector of one text."""
-        return _encoder().encode([text])[0]
+        """The vector of one text; the last ones are remembered, as nodes of a run ask the same."""
+        return [*_query(text)]
 
 
 class _Encoder:
@@ -133,6 +133,11 @@ class _Encoder:
 
         weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
         return layer_norm(x, (self.width,), weight, bias, self.epsilon)
+
+
+@lru_cache(maxsize=64)
+def _query(text: str) -> tuple[float, ...]:
+    return tuple(_encoder().encode([text])[0])
 
 
 @cache

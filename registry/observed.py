@@ -11,10 +11,11 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 log = logging.getLogger("hugginggraph")
 
@@ -44,6 +45,17 @@ class Seen:
 NOTHING_SEEN = Seen()
 
 
+class Attempt(NamedTuple):
+    """One attempt of a model at a task: whether it went well, and what it took."""
+
+    task: str
+    model: str
+    ok: bool
+    seconds: float
+    memory_bytes: int = 0
+    route: str = "local"
+
+
 def memory_used() -> int:
     """The bytes of memory that this process holds."""
     import psutil
@@ -68,15 +80,20 @@ class Observations:
         route: str = "local",
     ) -> None:
         """Add one attempt; ``memory_bytes`` is what the process grew by."""
+        self.record_all([Attempt(task, model, ok, seconds, memory_bytes, route)])
+
+    def record_all(self, attempts: Iterable[Attempt]) -> None:
+        """Add attempts, in one transaction."""
 
         def write(db: sqlite3.Connection) -> None:
             db.execute("begin immediate")
-            before = self._row(db, task, model, route)
-            many = before.done + before.failed
-            mean = (before.seconds * many + max(0.0, seconds)) / (many + 1)
-            memory = max(before.memory_bytes, float(max(0, memory_bytes)))
-            counts = before.done + ok, before.failed + (not ok)
-            db.execute(_UPSERT, [task, model, route, *counts, mean, memory, self._clock()])
+            for task, model, ok, seconds, memory_bytes, route in attempts:
+                before = self._row(db, task, model, route)
+                many = before.done + before.failed
+                mean = (before.seconds * many + max(0.0, seconds)) / (many + 1)
+                memory = max(before.memory_bytes, float(max(0, memory_bytes)))
+                counts = before.done + ok, before.failed + (not ok)
+                db.execute(_UPSERT, [task, model, route, *counts, mean, memory, self._clock()])
             db.commit()
 
         self._do(write)

@@ -43,6 +43,9 @@ HEAVY = -0.01  # times log10 of the gigabytes that an attempt took here
 NEAREST = 200
 """Cards looked at beside those of the planned task."""
 
+LOOKED_AT_WHOLE = 500
+"""In a store of no more cards one search gives what is near and all of each task."""
+
 SMALL_STORE = 5_000
 NEAREST_WORDS = 50
 ENOUGH = 20
@@ -140,6 +143,37 @@ class Scored:
         return self.parts["meaning"]
 
 
+class Found:
+    """What a store finds for one text, whatever the task: looked up once for a whole request."""
+
+    def __init__(self, store: CardStore, text: str) -> None:
+        self.vector = store.embedder.embed_query(text)
+        self.words, self.pieces = store.lexical.scores(text)
+        self.by_word: NDArray[np.float32] = WORDS * self.words + PIECES * self.pieces
+        whole = len(store) <= LOOKED_AT_WHOLE
+        self.near = store.search(self.vector, len(store) if whole else NEAREST)
+        self.likely = likely_tasks(self.vector, store.embedder.name)
+        self._local: dict[str, bool] = {}
+
+    def local(self, card: ModelCard) -> bool:
+        """Whether the model is on this machine."""
+        if card.id not in self._local:
+            self._local[card.id] = machine.is_local(card)
+        return self._local[card.id]
+
+
+class Lookups(dict[str, Found]):
+    """What a store finds for each text, for as long as a request is at work."""
+
+    def __init__(self, store: CardStore) -> None:
+        super().__init__()
+        self.store = store
+
+    def __missing__(self, text: str) -> Found:
+        found = self[text] = Found(self.store, text)
+        return found
+
+
 def served_by(task: str) -> tuple[str, ...]:
     """The tasks whose models can run a task; itself only where the table has no row of it."""
     row = task_types().get(task)
@@ -147,39 +181,38 @@ def served_by(task: str) -> tuple[str, ...]:
 
 
 def ranked(
-    store: CardStore,
+    lookups: Lookups,
     query: Query,
     task: str | None,
     *,
     planned: Collection[str] = (),
     installed: bool = True,
+    others: bool = True,
     seen: Mapping[str, Seen] | None = None,
 ) -> list[Scored]:
     """The nearest cards of the store and every card of the task, best first, unwanted ones last.
 
     ``planned`` are more tasks that a plan names. Without ``installed`` it does not matter what is
-    on this machine. ``seen`` is what was observed of models here, by id.
+    on this machine. Without ``others`` only cards that serve the task are given. ``seen`` is what was observed of models here, by id.
     """
     named = {name for name in (task, *planned) if name is not None}
     wanted = {served for name in named for served in served_by(name)}
-    vector = store.embedder.embed_query(query.text)
-    lexical = store.lexical
-    words, pieces = lexical.scores(query.text)
-    by_word = WORDS * words + PIECES * pieces
-    hits = {card.id: (card, near) for card, near in _near(store, vector, by_word, wanted)}
-    likely = likely_tasks(vector, store.embedder.name)
+    store, found = lookups.store, lookups[query.text]
+    hits = {card.id: (card, near) for card, near in _near(store, found, wanted)}
     by_meaning = _places({i: similarity for i, (_, similarity) in hits.items()})
-    rows = {i: lexical.rows[i] for i in hits}
-    by_words = _places({i: float(by_word[row]) for i, row in rows.items()})
-    found = []
+    rows = {i: store.lexical.rows[i] for i in hits}
+    by_words = _places({i: float(found.by_word[row]) for i, row in rows.items()})
+    scored = []
     for card, similarity in hits.values():
-        word, piece = float(words[rows[card.id]]), float(pieces[rows[card.id]])
-        local = installed and machine.is_local(card)
+        if not others and card.task not in wanted:
+            continue
+        word, piece = float(found.words[rows[card.id]]), float(found.pieces[rows[card.id]])
+        local = installed and found.local(card)
         parts = {
             "meaning": similarity,
             "words": WORDS * word,
             "pieces": PIECES * piece,
-            "task": LIKELY_TASK * likely(card.task) + PLANNED_TASK * (card.task in wanted),
+            "task": LIKELY_TASK * found.likely(card.task) + PLANNED_TASK * (card.task in wanted),
             "language": query.language(card),
             "on this machine": LOCAL * local,
             "small world": SMALL_WORLD * bool(card.world),
@@ -188,27 +221,30 @@ def ranked(
             "observed": _observed((seen or {}).get(card.id, NOTHING_SEEN)),
         }
         places = by_meaning[card.id], by_words[card.id] if word or piece else 0
-        found.append(Scored(card, parts, local, *places))
-    return sorted(found, key=lambda i: (query.unwanted(i.card), -i.score, i.card.id))
+        scored.append(Scored(card, parts, local, *places))
+    return sorted(scored, key=lambda i: (query.unwanted(i.card), -i.score, i.card.id))
 
 
 def _near(
-    store: CardStore, vector: list[float], by_word: NDArray[np.float32], tasks: Collection[str]
+    store: CardStore, found: Found, tasks: Collection[str]
 ) -> Iterator[tuple[ModelCard, float]]:
     """Cards and their similarity: the nearest by meaning and by words, and those of the tasks.
 
     In a small store these are all of the tasks. In a large one, where a filter makes Chroma slow,
     they are the nearest by words, and the nearest of the task's ids where that finds few.
     """
-    near = store.search(vector, NEAREST)
-    yield from near
+    near, vector = found.near, found.vector
+    yield from near[:NEAREST]
+    if len(near) == len(store):
+        yield from (hit for hit in near[NEAREST:] if hit[0].task in tasks)
+        return
     if len(store) <= SMALL_STORE:
         for task in sorted(tasks):
             yield from store.search(vector, len(store), {"task": task})
         return
-    more = [*store.lexical.best(by_word, NEAREST_WORDS)]
+    more = [*store.lexical.best(found.by_word, NEAREST_WORDS)]
     if tasks:
-        more += store.lexical.best(by_word, NEAREST_WORDS, tasks)
+        more += store.lexical.best(found.by_word, NEAREST_WORDS, tasks)
         for task in sorted(tasks):
             if sum(card.task == task for card, _ in near) < ENOUGH:
                 among = store.lexical.of_task(task, by_word, MOST_OF_TASK)
@@ -251,7 +287,7 @@ def rank_cards(
         RegistryError: the store cannot be read.
     """
     wanted = Query.of(query, None, {})
-    found = ranked(store, wanted, None, planned=tasks, installed=False)
+    found = ranked(Lookups(store), wanted, None, planned=tasks, installed=False)
     return [(i.card, i.score) for i in found if not only or i.card.task in tasks]
 
 

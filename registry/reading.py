@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from . import languages
@@ -63,6 +64,7 @@ _BARE_BESIDE = frozenset(_BESIDE_WORDS.split())
 _CLASSIFIERS = re.compile(r"^(?:deit|vit|beit)[-_].*(?:224|384|512)$", re.IGNORECASE)
 
 
+@lru_cache(maxsize=20_000)
 def is_stub(model_id: str, text: str = "") -> bool:
     """Whether a checkpoint exists only for tests: random weights, or a toy's name."""
     return bool(_STUB.search(model_id) or _STUB_WORDS.search(text))

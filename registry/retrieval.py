@@ -23,7 +23,7 @@ from .conditions import FREE, WAYS_OUT, Conditions, Rejected, no_model, policy_e
 from .errors import NoModelError
 from .machine import readable_size
 from .observed import Observations, Seen
-from .ranking import Query, Scored, ranked, served_by
+from .ranking import Lookups, Query, Scored, ranked, served_by
 from .rerank import READ, relevance
 from .routes import Route
 from .settings import Settings, load_settings
@@ -68,9 +68,18 @@ class Ranking:
 
 
 def explain(
-    store: CardStore, request: str, task: str, args: Mapping[str, Any], *, settings: Settings
+    store: CardStore | Lookups,
+    request: str,
+    task: str,
+    args: Mapping[str, Any],
+    *,
+    settings: Settings,
+    others: bool = True,
 ) -> Ranking:
     """Everything that was weighed for a task: usable models, best first, and the rejected ones.
+
+    `Lookups` of a store, given for all tasks of a request, look up the request only once. Without
+    ``others`` the cards made for other tasks are not among the rejected ones.
 
     Raises:
         UnknownTaskError: there is no such task type.
@@ -83,7 +92,8 @@ def explain(
     here: list[Scored] = []
     there: list[Scored] = []
     rejected: list[Rejected] = []
-    for item in ranked(store, query, task, seen=seen):
+    lookups = store if isinstance(store, Lookups) else Lookups(store)
+    for item in ranked(lookups, query, task, others=others, seen=seen):
         route = conditions.route(item.card, task, item.local)
         if isinstance(route, tuple):
             rejected.append(Rejected(item.card.id, *route))
@@ -108,7 +118,7 @@ def explain(
 
 
 def retrieve(
-    store: CardStore,
+    store: CardStore | Lookups,
     request: str,
     task: str,
     args: Mapping[str, Any],
@@ -131,8 +141,9 @@ def retrieve(
         RegistryError: the store cannot be read.
     """
     if pin := settings.pinned_models.get(task):
-        return [pinned(store, pin, task, settings=settings)]
-    ranking = explain(store, request, task, args, settings=settings)
+        cards = store.store if isinstance(store, Lookups) else store
+        return [pinned(cards, pin, task, settings=settings)]
+    ranking = explain(store, request, task, args, settings=settings, others=False)
     here = [c for c in ranking.candidates if c.route == "local"][:k]
     there = [c for c in ranking.candidates if c.route == "remote"][: max(k - len(here), 1)]
     found = [*here, *there, *_by_llm(task, llm)]
@@ -159,7 +170,7 @@ def _seen(task: str, settings: Settings) -> dict[str, Seen]:
 
 
 def _nothing(
-    store: CardStore,
+    store: CardStore | Lookups,
     request: str,
     task: str,
     args: Mapping[str, Any],
@@ -235,7 +246,7 @@ def search(
         raise unknown_task(task, known)
     wanted = Query.of(query, task, {})
     conditions = Conditions(settings or load_settings(), wanted)
-    found = [i for i in ranked(store, wanted, task) if task is None or i.card.task == task]
+    found = [i for i in ranked(Lookups(store), wanted, task) if task is None or i.card.task == task]
     out = []
     for rank, item in enumerate(found[:k], 1):
         route = conditions.route(item.card, item.card.task, item.local)
