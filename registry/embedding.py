@@ -7,7 +7,7 @@ cost every command that searches three seconds more. A test holds it to Transfor
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -49,8 +49,13 @@ class MiniLM(Embedder):
         return vectors
 
     def embed_query(self, text: str) -> list[float]:
-        """The vector of one text."""
-        return _encoder().encode([text])[0]
+        """The vector of one text; kept for a while, as the tasks of a plan ask with the same."""
+        return list(_query_vector(text))
+
+
+@lru_cache(256)
+def _query_vector(text: str) -> tuple[float, ...]:
+    return tuple(_encoder().encode([text])[0])
 
 
 class _Encoder:
