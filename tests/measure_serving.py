@@ -47,8 +47,7 @@ class StubPlanner:
     async def plan(self, request: PlanRequest) -> Draft:
         task = CHOSEN if request.text.startswith("choose") else PINNED
         tasks = [
-            {"id": n, "task": task, "dep": [], "args": {"text": request.text}}
-            for n in range(2)
+            {"id": n, "task": task, "dep": [], "args": {"text": request.text}} for n in range(2)
         ]
         return Draft(tasks, confidence=1.0)
 
@@ -61,7 +60,7 @@ class StubTool:
 
     async def ainvoke(self, call: Any) -> ToolMessage:
         if str(call["args"]["text"]).startswith("wait"):
-            await asyncio.sleep(8)
+            await asyncio.sleep(30)  # until the last of 500 is open, on a busy machine too
         made = {"kind": "text", "value": "a summary", "files": [], "model": "stub", "seconds": 0.0}
         return ToolMessage("a summary", tool_call_id=call["id"], artifact=made)
 
