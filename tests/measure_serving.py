@@ -29,7 +29,6 @@ from hugginggraph.graph import Draft, Parts, PlanRequest
 from hugginggraph.registry import Settings
 from hugginggraph.serve.server import create_app
 
-
 PINNED, CHOSEN = "summarization", "text-classification"
 """The task with a pinned model, and the one whose model is retrieved for each request."""
 SECONDS = 15.0
@@ -130,7 +129,7 @@ async def load(
 
 def _busy(process: psutil.Process) -> float:
     spent = process.cpu_times()
-    return spent.user + spent.system
+    return float(spent.user + spent.system)
 
 
 async def streams(http: httpx.AsyncClient, count: int) -> int:

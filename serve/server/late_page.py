@@ -1,4 +1,4 @@
-"""The web page behind the server: its framework takes seconds to import, so it comes after ready."""
+"""The web page behind the server; its framework is imported only once the server is ready."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class LatePage:
         self._stack = AsyncExitStack()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer from the page."""
         await (await self.open())(scope, receive, send)
 
     async def open(self) -> FastAPI:
