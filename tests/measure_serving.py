@@ -78,7 +78,7 @@ class StubParts(Parts):
 def serve(folder: str, port: int) -> None:
     settings = Settings(
         offline=True, data_dir=Path(folder), artifacts_dir=Path(folder) / "artifacts",
-        server_requests_per_minute=0, server_runs=2000,
+        server_requests_per_minute=0, server_runs=2000, cache_bytes=0,
         pinned_models={PINNED: "hugginggraph/minilm-summarizer"},
     )  # fmt: skip
     app = create_app(settings, StubParts(settings), page=False)

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +77,13 @@ def url(data_dir: Path, outbound: Path) -> Iterator[str]:
             server.wait(30)
 
 
-async def test_a_thread_streams_is_kept_can_be_read_and_forked(url: str, outbound: Path) -> None:
-    client = langgraph_sdk.get_client(url=url)
+@pytest.fixture
+async def client(url: str) -> AsyncIterator[Any]:
+    async with langgraph_sdk.get_client(url=url) as client:
+        yield client
+
+
+async def test_a_thread_streams_is_kept_can_be_read_and_forked(client: Any, outbound: Path) -> None:
     thread: Any = await client.threads.create()
     seen = []
     given: Any = {"messages": [{"role": "user", "content": "hello"}]}
@@ -100,8 +105,7 @@ async def test_a_thread_streams_is_kept_can_be_read_and_forked(url: str, outboun
     assert not outbound.exists(), outbound.read_text()
 
 
-async def test_a_plan_waits_for_approval_and_goes_on(url: str, outbound: Path) -> None:
-    client = langgraph_sdk.get_client(url=url)
+async def test_a_plan_waits_for_approval_and_goes_on(client: Any, outbound: Path) -> None:
     thread: Any = await client.threads.create()
     given: Any = {"request": "Count the objects.", "files": [str(ROOT / "examples" / "scene.png")]}
     await client.runs.wait(
@@ -115,8 +119,7 @@ async def test_a_plan_waits_for_approval_and_goes_on(url: str, outbound: Path) -
     assert not outbound.exists(), outbound.read_text()
 
 
-async def test_the_fields_that_studio_offers_are_named(url: str) -> None:
-    client = langgraph_sdk.get_client(url=url)
+async def test_the_fields_that_studio_offers_are_named(client: Any) -> None:
     (assistant,) = await client.assistants.search(graph_id="hugginggraph")
     schemas: Any = await client.assistants.get_schemas(assistant["assistant_id"])
     assert {"planner", "llm", "models", "approve", "budget"} <= set(
