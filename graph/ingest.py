@@ -20,6 +20,7 @@ from hugginggraph.registry import (
 )
 from hugginggraph.tools import is_readable_file, sniff
 
+from .attachments import has_files, spool, without_files
 from .parts import Parts, run_context
 from .state import Resource, State
 
@@ -65,11 +66,19 @@ def make_ingest(parts: Parts) -> Any:
         request = (asked if asked is not None else state.get("request") or "").strip()
         if asked is None and request:
             fresh["messages"] = [HumanMessage(request)]
+        attached = messages[-1] if asked is not None and has_files(messages[-1]) else None
+        if attached is not None:
+            fresh["messages"] = [without_files(attached)]
         try:
             _check(request, parts.settings.max_request_chars)
-            fresh["resources"] = gather(
-                request, state.get("files") or [], state.get("resources") or {}
+            names = spool(attached, parts.artifacts) if attached is not None else {}
+            found = gather(
+                request, [*(state.get("files") or []), *names], state.get("resources") or {}
             )
+            fresh["resources"] = {
+                key: Resource(**{**res, "name": names.get(res["path"], res["name"])})
+                for key, res in found.items()
+            }
         except HuggingGraphError as exc:
             fresh["error"] = exc.as_json()
         return {**fresh, "request": request}

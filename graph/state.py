@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, NotRequired
 
 from langchain_core.messages import AnyMessage
 from langgraph.graph.message import add_messages
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from hugginggraph.registry import Kind
@@ -123,21 +124,47 @@ class Limits(TypedDict, total=False):
     download_bytes: int
 
 
+def _of(node: str, *nodes: str) -> Any:
+    """Where Studio offers a field of the context: at these nodes."""
+    return {"langgraph_nodes": [node, *nodes]}
+
+
 class Context(TypedDict, total=False):
-    """What a caller can set for one run; unset fields follow the settings.
+    """What a caller can set for one run; unset fields follow the settings."""
 
-    ``planner`` (node ``plan``): auto, llm or builtin. ``llm`` (``plan``, ``choose_models``,
-    ``respond``): the controller as provider:model. ``models`` (``choose_models``): a model id for
-    a task type, ``{"object-detection": "facebook/detr-resnet-50"}``. ``approve``
-    (``approve_plan``): stop for a person's decision before anything runs.
-    ``budget`` (``execute``): what the run may use up, ``{"seconds": 60, "remote_requests": 5}``.
-    """
-
-    planner: Literal["auto", "llm", "builtin"]
-    llm: str
-    models: dict[str, str]
-    approve: bool
-    budget: Limits
+    planner: Annotated[
+        Literal["auto", "llm", "builtin"],
+        Field(description="Which planner makes the plan.", json_schema_extra=_of("plan")),
+    ]
+    llm: Annotated[
+        str,
+        Field(
+            description="The controller LLM as provider:model.",
+            json_schema_extra=_of("plan", "choose_models", "respond"),
+        ),
+    ]
+    models: Annotated[
+        dict[str, str],
+        Field(
+            description='A model id for a task type: {"object-detection": "facebook/detr-resnet-50"'
+            "}.",
+            json_schema_extra=_of("choose_models"),
+        ),
+    ]
+    approve: Annotated[
+        bool,
+        Field(
+            description="Stop for a person's decision on the plan before anything runs.",
+            json_schema_extra=_of("approve_plan"),
+        ),
+    ]
+    budget: Annotated[
+        Limits,
+        Field(
+            description='What the run may use up: {"seconds": 60, "remote_requests": 5}.',
+            json_schema_extra=_of("execute"),
+        ),
+    ]
 
 
 def merge(old: dict[str, Any] | None, new: dict[str, Any] | None) -> dict[str, Any]:

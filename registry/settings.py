@@ -195,7 +195,9 @@ class Settings(BaseSettings):
     )
     server_runs: int = Field(64, ge=1, description="Runs at the same time, for all tokens.")
     server_upload_bytes: int = Field(
-        2_000_000_000, gt=0, description="The largest file that the server takes, in bytes."
+        2_000_000_000,
+        gt=0,
+        description="The largest file that the server and the web page take, in bytes.",
     )
     server_database: SecretStr | None = Field(
         None,

@@ -17,8 +17,8 @@ from hugginggraph.serve.server import create_app
 class Running(uvicorn.Server):
     """The app on a free port of this machine, in a thread."""
 
-    def __init__(self, settings: Settings, **options: Any) -> None:
-        self.app = create_app(settings, page=False)
+    def __init__(self, settings: Settings, *, page: bool = False, **options: Any) -> None:
+        self.app = create_app(settings, page=page)
         super().__init__(uvicorn.Config(self.app, port=0, log_level="critical", **options))
         self.thread = threading.Thread(target=self.run)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +79,13 @@ def url(data_dir: Path, outbound: Path) -> Iterator[str]:
             server.wait(30)
 
 
-async def test_a_thread_streams_is_kept_can_be_read_and_forked(url: str, outbound: Path) -> None:
-    client = langgraph_sdk.get_client(url=url)
+@pytest.fixture
+async def client(url: str) -> AsyncIterator[Any]:
+    async with langgraph_sdk.get_client(url=url) as client:
+        yield client
+
+
+async def test_a_thread_streams_is_kept_can_be_read_and_forked(client: Any, outbound: Path) -> None:
     thread: Any = await client.threads.create()
     seen = []
     given: Any = {"messages": [{"role": "user", "content": "hello"}]}
@@ -100,8 +107,7 @@ async def test_a_thread_streams_is_kept_can_be_read_and_forked(url: str, outboun
     assert not outbound.exists(), outbound.read_text()
 
 
-async def test_a_plan_waits_for_approval_and_goes_on(url: str, outbound: Path) -> None:
-    client = langgraph_sdk.get_client(url=url)
+async def test_a_plan_waits_for_approval_and_goes_on(client: Any, outbound: Path) -> None:
     thread: Any = await client.threads.create()
     given: Any = {"request": "Count the objects.", "files": [str(ROOT / "examples" / "scene.png")]}
     await client.runs.wait(
@@ -115,13 +121,31 @@ async def test_a_plan_waits_for_approval_and_goes_on(url: str, outbound: Path) -
     assert not outbound.exists(), outbound.read_text()
 
 
-async def test_the_fields_that_studio_offers_are_named(url: str) -> None:
-    client = langgraph_sdk.get_client(url=url)
+async def test_the_fields_that_studio_offers_are_named(client: Any) -> None:
     (assistant,) = await client.assistants.search(graph_id="hugginggraph")
     schemas: Any = await client.assistants.get_schemas(assistant["assistant_id"])
-    assert {"planner", "llm", "models", "approve", "budget"} <= set(
-        schemas["context_schema"]["properties"]
-    )
+    fields = schemas["context_schema"]["properties"]
+    assert set(fields) == {"planner", "llm", "models", "approve", "budget"}
+    assert all(field["description"] for field in fields.values())
+    assert fields["llm"]["langgraph_nodes"] == ["plan", "choose_models", "respond"]
+
+
+async def test_a_picture_in_a_message_is_put_on_disk_and_looked_at(client: Any) -> None:
+    thread = await client.threads.create()
+    data = base64.b64encode((ROOT / "examples" / "scene.png").read_bytes()).decode()
+    content = [
+        {"type": "text", "text": "Count the objects in the picture."},
+        {"type": "image", "source_type": "base64", "mime_type": "image/png", "data": data,
+         "metadata": {"name": "scene.png"}},
+    ]  # fmt: skip
+    given = {"messages": [{"role": "user", "content": content}]}
+    done = await client.runs.wait(thread["thread_id"], "hugginggraph", input=given)
+    assert "In scene.png I found 5 objects" in done["answer"]
+    state = await client.threads.get_state(thread["thread_id"])
+    assert data[:100] not in json.dumps(state["values"])
+    content[1]["data"] = "no base64"
+    refused = await client.runs.wait(thread["thread_id"], "hugginggraph", input=given)
+    assert refused["status"] == "failed" and "'scene.png' is not base64" in refused["answer"]
 
 
 def test_the_assistant_is_a_tool_for_mcp_clients(url: str) -> None:
@@ -130,7 +154,7 @@ def test_the_assistant_is_a_tool_for_mcp_clients(url: str) -> None:
 
     def call(number: int, method: str, **params: Any) -> Any:
         body = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
-        reply = httpx.post(f"{url}/mcp/", json=body, headers=headers, timeout=60)
+        reply = httpx.post(f"{url}/mcp", json=body, headers=headers, timeout=60)
         assert reply.status_code == 200, reply.text
         return reply.json()["result"]
 

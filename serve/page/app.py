@@ -20,18 +20,14 @@ import gradio as gr
 from hugginggraph.graph import Parts
 from hugginggraph.registry import HuggingGraphError
 
-from .chats import Chats
+from .chats import SAMPLES, Chats
 from .render import Example, conversation
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
-MAX_UPLOAD = "200mb"
-"""The largest file that the page takes."""
-
 _HERE = Path(__file__).resolve().parent
-_SAMPLES = _HERE.parents[1] / "examples"
 _EXAMPLES: tuple[Example, ...] = (
     ("Describe this picture and find the objects in it", ["scene.png"]),
     ("Count the objects", ["crowd.png"]),
@@ -50,7 +46,7 @@ _UNSAID = {
 
 def examples() -> list[Example]:
     """The requests to click; those with files only where the files came along."""
-    found = [(request, [str(_SAMPLES / name) for name in names]) for request, names in _EXAMPLES]
+    found = [(request, [str(SAMPLES / name) for name in names]) for request, names in _EXAMPLES]
     return [each for each in found if all(Path(path).is_file() for path in each[1])]
 
 
@@ -83,8 +79,8 @@ def mount_page(
         app,
         build_page(chats),
         path=path,
-        allowed_paths=[str(artifacts), str(_SAMPLES)],
-        max_file_size=MAX_UPLOAD,
+        allowed_paths=[str(artifacts), str(SAMPLES)],
+        max_file_size=parts.settings.server_upload_bytes,
         css=(_HERE / "style.css").read_text(encoding="utf-8"),
         head=f"<script>{(_HERE / 'page.js').read_text(encoding='utf-8')}</script>",
         theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace"]),
@@ -212,6 +208,7 @@ def build_page(chats: Chats) -> Any:
         talk.click(act, [browser, first], out, **free)
         head.click(act, [browser, first], out, **free)
     page.queue(default_concurrency_limit=None)
+    page.has_launched = True  # of a page that has not, Gradio takes any path for an upload
     return page
 
 

@@ -1,6 +1,8 @@
 """The conversations of a page: each a thread of the graph, its run independent of any browser.
 
 A run belongs to the server: a page that is reloaded or narrowed to a telephone follows it again.
+Whatever a request names, a run reads the files of its own chat, the shipped examples and what runs
+made; the chat's files are those that the page itself took in.
 """
 
 from __future__ import annotations
@@ -8,15 +10,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langgraph.types import Command
 
 from hugginggraph.graph import Context, Parts, build_graph, task_states
 from hugginggraph.registry import HuggingGraphError, RequestError
+from hugginggraph.tools import reading_only
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
+
+SAMPLES = Path(__file__).resolve().parents[2] / "examples"
+"""The files of the shipped examples."""
 
 STAGES = {
     "ingest": "Planning",
@@ -174,9 +181,13 @@ class Chats:
         ``decision`` is on the plan that waits: approve, edit with ``edited_action``, or reject.
         """
         if not self.running(thread):
-            values = (await (await self.graph()).aget_state(_config(thread))).values
+            values = await self._state(thread)
             given: Any = Command(resume={"decisions": [decision]}) if decision else None
             self._begin(thread, Turn(dict(values), "running"), given, Context())
+
+    async def _state(self, thread: str) -> dict[str, Any]:
+        state: dict[str, Any] = (await (await self.graph()).aget_state(_config(thread))).values
+        return state
 
     def _begin(self, thread: str, turn: Turn, given: Any, context: Context) -> None:
         run = self._runs[thread] = Run(turn)
@@ -186,14 +197,15 @@ class Chats:
         turn = run.turn
         try:
             graph = await self.graph()
-            async for mode, part in graph.astream(
-                given,
-                _config(thread),
-                context=context,
-                stream_mode=["updates", "custom", "values"],
-            ):
-                turn.take(mode, part)
-                run.tell()
+            with reading_only(*self._readable(turn, await self._state(thread))):
+                async for mode, part in graph.astream(
+                    given,
+                    _config(thread),
+                    context=context,
+                    stream_mode=["updates", "custom", "values"],
+                ):
+                    turn.take(mode, part)
+                    run.tell()
             snapshot = await graph.aget_state(_config(thread))
             if snapshot.next:
                 turn.pause(snapshot.interrupts)
@@ -208,6 +220,12 @@ class Chats:
                 turn.end("failed", "Something went wrong here. The server's log says what.")
             run.over = True
             run.tell()
+
+    def _readable(self, turn: Turn, state: dict[str, Any]) -> list[Path]:
+        """What a run may read: a file here stands for itself, a folder for all below it."""
+        given = [Path(path) for path in turn.state.get("files") or []]
+        known = [Path(each["path"]) for each in (state.get("resources") or {}).values()]
+        return [self.parts.settings.artifacts_dir, SAMPLES, *given, *known]
 
     async def stop(self, thread: str) -> None:
         """Stop the thread's run; what is done stays."""

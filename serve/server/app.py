@@ -26,6 +26,7 @@ from hugginggraph.registry import Settings
 from .files import content_type
 from .guard import Guard, owner_of, tokens_of
 from .langserve_routes import routes as langserve_routes
+from .late_page import LatePage, has_page
 from .original import routes as original_routes
 from .refusals import add_handlers
 from .runs import Runs, failure
@@ -43,15 +44,25 @@ def create_app(settings: Settings, parts: Parts | None = None, *, page: bool = T
         SettingsError: a token is too short.
     """
     runs = Runs(settings, parts)
+    shown = page and not tokens_of(settings) and has_page()
+    late = LatePage(runs.parts) if shown else None
+
+    async def warm() -> None:
+        await asyncio.to_thread(runs.parts.open_store)
+        if late is not None:
+            await late.open()
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
         await runs.open()
-        warming = asyncio.create_task(asyncio.to_thread(runs.parts.open_store))
+        warming = asyncio.create_task(warm())
         warming.add_done_callback(lambda task: task.cancelled() or task.exception())
         try:
             yield
         finally:
+            warming.cancel()
+            if late is not None:
+                await late.close()
             await runs.close()
 
     app = FastAPI(title="HuggingGraph", lifespan=life)
@@ -62,8 +73,8 @@ def create_app(settings: Settings, parts: Parts | None = None, *, page: bool = T
     _add_runs(app, runs)
     app.include_router(langserve_routes(runs))
     app.include_router(original_routes(runs))
-    if page and not tokens_of(settings):
-        _add_page(app, runs)
+    if late is not None:
+        app.mount("/", late)
     if settings.server_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -73,16 +84,6 @@ def create_app(settings: Settings, parts: Parts | None = None, *, page: bool = T
         )
     app.add_middleware(Guard, settings=settings)
     return app
-
-
-def _add_page(app: FastAPI, runs: Runs) -> None:
-    try:
-        from ..page import mount_page
-    except ModuleNotFoundError as exc:
-        if exc.name != "gradio":
-            raise
-        return
-    mount_page(app, runs.parts)
 
 
 def _add_health(app: FastAPI, runs: Runs) -> None:

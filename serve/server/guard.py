@@ -28,6 +28,8 @@ from .refusals import Refusal, reply
 
 log = logging.getLogger("hugginggraph.server")
 
+UPLOADS = {"/files", "/gradio_api/upload"}
+"""Paths that take files: the server's own, and the web page's."""
 OPEN = {"/healthz", "/readyz"}
 """Paths that need no token."""
 BODY_BYTES = 2_000_000
@@ -212,7 +214,7 @@ class Guard:
 
     def _bounded(self, scope: Scope, headers: Mapping[str, str], receive: Receive) -> Receive:
         """The body up to its limit, from a client that keeps sending."""
-        upload = scope["path"] == "/files"
+        upload = scope["path"] in UPLOADS
         limit = self._settings.server_upload_bytes + FORM_BYTES if upload else BODY_BYTES
         too_large = Refusal(413, f"The body is larger than {limit:,} bytes.", "Send less.")
         length = headers.get("content-length", "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any
 
 import typer
@@ -44,4 +43,4 @@ def listen(
                 shown = f"[{host}]" if ":" in host else host
                 typer.echo(f"HuggingGraph is ready at http://{shown}:{number}", err=True)
 
-    asyncio.run(Server(config).serve())
+    Server(config).run()
