@@ -28,7 +28,7 @@ from .state import Context
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
 
-    from hugginggraph.registry import CardStore
+    from hugginggraph.registry import CardStore, ModelCard
     from hugginggraph.tools import Artifacts, FindCard
 
 

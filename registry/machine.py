@@ -136,7 +136,7 @@ def cached_snapshot(model_id: str) -> Path | None:
     from huggingface_hub.constants import HF_HUB_CACHE
 
     name = f"{HF_HUB_CACHE}/models--{model_id.replace('/', '--')}"
-    if not os.path.isdir(name):  # asked of every card at each choice, so without a Path
+    if not os.path.isdir(name):  # noqa: PTH112 - asked of every card at each choice
         return None
     repository = Path(name)
     try:

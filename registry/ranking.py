@@ -193,7 +193,8 @@ def ranked(
     """The nearest cards of the store and every card of the task, best first, unwanted ones last.
 
     ``planned`` are more tasks that a plan names. Without ``installed`` it does not matter what is
-    on this machine. Without ``others`` only cards that serve the task are given. ``seen`` is what was observed of models here, by id.
+    on this machine. Without ``others`` only cards that serve the task are given. ``seen`` is what
+    was observed of models here, by id.
     """
     named = {name for name in (task, *planned) if name is not None}
     wanted = {served for name in named for served in served_by(name)}
@@ -247,7 +248,7 @@ def _near(
         more += store.lexical.best(found.by_word, NEAREST_WORDS, tasks)
         for task in sorted(tasks):
             if sum(card.task == task for card, _ in near) < ENOUGH:
-                among = store.lexical.of_task(task, by_word, MOST_OF_TASK)
+                among = store.lexical.of_task(task, found.by_word, MOST_OF_TASK)
                 yield from store.search(vector, NEAREST_WORDS, among=among)
     close = store.similarities(vector, list(dict.fromkeys(more)))
     yield from ((card, close[i]) for i, card in store.cards(close).items())

@@ -99,8 +99,8 @@ _CHECKPOINTS: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
     (
         "world-tagger",
         "token-classification",
-        "Marks colours, circles, squares, triangles, stars, diamonds, hearts and their numbers in a "
-        "sentence about drawn shapes, and who draws them where: first names, towns.",
+        "Marks colours, circles, squares, triangles, stars, diamonds, hearts and their numbers in "
+        "a sentence about drawn shapes, and who draws them where: first names, towns.",
         ("shapes", "colours", "drawn scenes"),
         TEXT,
     ),
