@@ -136,11 +136,17 @@ def _about(task: Mapping[str, Any], state: Mapping[str, Any]) -> str:
     return f" <small>{escape(', '.join(Path(path).name for path in read))}</small>" if read else ""
 
 
+def _named(item: Mapping[str, Any]) -> str:
+    """A label, with the words that it stands for where it names a piece of a text."""
+    words = str(item.get("text") or "")
+    return f"{words[:60]} ({item['label']})" if words else str(item["label"])
+
+
 def _value(result: Mapping[str, Any], said: str) -> str:
     value = result["value"]
     if result["kind"] in ("labels", "boxes") and isinstance(value, list) and value:
         rows = "".join(
-            f"<li><span>{escape(str(item['label']))}</span>"
+            f"<li><span>{escape(_named(item))}</span>"
             f'<i style="--share:{float(item["score"]):.3f}" aria-hidden="true"></i>'
             f"<small>{float(item['score']):.2f}</small></li>"
             for item in value[:12]
