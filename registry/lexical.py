@@ -191,18 +191,26 @@ class Lexical:
         """The scores of words and of pieces by row (`ids`), each 0 to 1."""
         return self._words.scores(words(query)), self._pieces.scores(pieces(query))
 
-    def best(self, scores: NDArray[np.float32], k: int, tasks: Iterable[str] = ()) -> list[str]:
+    def best(
+        self, scores: NDArray[np.float32], k: int, tasks: Iterable[str] | None = None
+    ) -> list[str]:
         """At most k ids with the highest scores above 0, of these tasks where some are named."""
-        codes = [self._names.get(task, -1) for task in tasks]
-        if codes:
-            scores = np.where(np.isin(self._tasks, codes), scores, 0)
-        k = min(k, len(scores))
-        first: Any = np.argpartition(-scores, k - 1)[:k] if k else []
-        return [self.ids[int(row)] for row in first if scores[row] > 0]
+        rows = np.flatnonzero(scores) if tasks is None else self._rows_of(tasks)
+        rows = self._first(rows, scores, k)
+        return [self.ids[int(row)] for row in rows[scores[rows] > 0]]
 
     def of_task(self, task: str, scores: NDArray[np.float32], k: int) -> list[str]:
         """The ids of a task's texts; where there are more than k, the k with the highest scores."""
-        rows = np.flatnonzero(self._tasks == self._names.get(task, -1))
-        if len(rows) > k:
-            rows = rows[np.argpartition(-scores[rows], k - 1)[:k]]
-        return [self.ids[int(row)] for row in rows]
+        return [self.ids[int(row)] for row in self._first(self._rows_of([task]), scores, k)]
+
+    def _rows_of(self, tasks: Iterable[str]) -> NDArray[np.intp]:
+        codes = [self._names.get(task, -1) for task in tasks]
+        return np.flatnonzero(np.isin(self._tasks, codes))
+
+    def _first(
+        self, rows: NDArray[np.intp], scores: NDArray[np.float32], k: int
+    ) -> NDArray[np.intp]:
+        if len(rows) <= k:
+            return rows
+        first: NDArray[np.intp] = rows[np.argpartition(-scores[rows], k - 1)[:k]]
+        return first

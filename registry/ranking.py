@@ -250,7 +250,8 @@ def _near(
             if sum(card.task == task for card, _ in near) < ENOUGH:
                 among = store.lexical.of_task(task, found.by_word, MOST_OF_TASK)
                 yield from store.search(vector, NEAREST_WORDS, among=among)
-    close = store.similarities(vector, list(dict.fromkeys(more)))
+    known = {card.id for card, _ in near}
+    close = store.similarities(vector, [i for i in dict.fromkeys(more) if i not in known])
     yield from ((card, close[i]) for i, card in store.cards(close).items())
 
 
