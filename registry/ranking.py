@@ -190,7 +190,8 @@ def ranked(
     """The nearest cards of the store and every card of the task, best first, unwanted ones last.
 
     ``planned`` are more tasks that a plan names. Without ``installed`` it does not matter what is
-    on this machine. Without ``others`` only cards that serve the task are given. ``seen`` is what was observed of models here, by id.
+    on this machine. Without ``others`` only cards that serve the task are given. ``seen`` is what
+    was observed of models here, by id.
     """
     named = {name for name in (task, *planned) if name is not None}
     wanted = {served for name in named for served in served_by(name)}
