@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
 import time
 from pathlib import Path
@@ -135,10 +134,9 @@ def cached_snapshot(model_id: str) -> Path | None:
     """The folder of the model's main revision in the Hugging Face cache, where there is one."""
     from huggingface_hub.constants import HF_HUB_CACHE
 
-    name = f"{HF_HUB_CACHE}/models--{model_id.replace('/', '--')}"
-    if not os.path.isdir(name):  # noqa: PTH112 - asked of every card at each choice
+    repository = Path(f"{HF_HUB_CACHE}/models--{model_id.replace('/', '--')}")
+    if not repository.is_dir():  # asked of many cards at each choice, and a failed open is slow
         return None
-    repository = Path(name)
     try:
         revision = (repository / "refs" / "main").read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError):

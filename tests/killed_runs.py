@@ -4,8 +4,9 @@
 
 Prints one JSON line a round: ``kills``, ``safe`` (how many tasks' results were in the store when a
 kill came, or had been finished for `LATE` seconds), ``repeated`` (those of them that ran again all
-the same), and ``right`` (whether the end was as undisturbed). Processes are forked from this one,
-which has no threads.
+the same), ``again`` (every second run of a task, also of those that ended too late for the store;
+nothing here is kept by content), and ``right`` (whether the end was as undisturbed). Processes are
+forked from this one, which has no threads.
 """
 
 from __future__ import annotations
@@ -130,6 +131,7 @@ def one_round(
     return {
         "kills": kills,
         "safe": len(safe),
+        "again": sum(times.values()) - len(TASKS),
         "repeated": sorted(name for name in safe if times[name] != 1),
         "right": ended == 0 and out.exists() and json.loads(out.read_text()) == WHOLE,
     }

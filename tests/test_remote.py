@@ -500,7 +500,7 @@ def failing(reply: Any, task: str = "text-classification", **given: Any) -> Remo
         (403, RemoteError, "may not use the remote model 'acme/model'"),
         (404, RemoteError, "serves the model 'acme/model' for this: as ordered."),
         (422, RemoteError, "did not accept the request (422)"),
-        (500, RemoteError, "failed (500): as ordered."),
+        (500, RemoteBusyError, "failed (500): as ordered."),
         (504, RemoteError, "took too long for its service (504)"),
     ],
 )
@@ -749,7 +749,7 @@ async def test_a_local_model_that_fails_is_followed_by_a_remote_one_and_that_by_
         out = await run(settings, STORY)
     choice, result = only(out)
     routes = [route for route, _ in ways(result)]
-    assert routes == ["local", "local", "remote", "llm"]
+    assert routes == ["local", "local", "remote", "remote", "remote", "llm"]  # a 500 may pass
     assert result["status"] == "done" and result["value"] == "Once there was a fox."
     assert choice["candidates"][-1]["route"] == "llm" == routes[-1]
     asked = [p for p in llm.prompts if "One Task" in p]

@@ -44,6 +44,9 @@ the arguments by slot name: pictures as ``PIL.Image.Image``, sounds, videos and 
 BUSY_SECONDS = 2.0
 """The wait before asking again, where the service names none."""
 
+FAILED_SECONDS = 0.5
+"""The same where it failed (500) instead of being busy: often that is one bad machine of many."""
+
 LOADING_SECONDS = 10.0
 """The longest wait for a model that loads; its estimate is no demand, so it may be asked sooner."""
 
@@ -211,9 +214,14 @@ def _of_status(response: Any, model: str, settings: Settings) -> RemoteError:
             f"The remote model '{model}' took too long for its service ({status}).",
             "Try again with less, or choose another model.",
         )
-    what = "failed" if status >= 500 else "did not accept the request"
+    if status >= 500:
+        return RemoteBusyError(
+            _sentence(f"The remote model '{model}' failed ({status})", detail),
+            "Try again, or choose another model.",
+            retry_after=FAILED_SECONDS,
+        )
     return RemoteError(
-        _sentence(f"The remote model '{model}' {what} ({status})", detail),
+        _sentence(f"The remote model '{model}' did not accept the request ({status})", detail),
         "Try another model or another input.",
     )
 
