@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -38,6 +38,7 @@ from .bench_fakes import PLANS
 
 LONGEST = {"one": 1, "ind4": 1, "chain4": 4, "dag6": 4}
 LLM_SECONDS, MODEL_SECONDS = 0.3, 0.5
+CAPTIONER = "Salesforce/blip-image-captioning-base"
 CANDIDATES = ("first", "second", "third")
 
 
@@ -198,6 +199,11 @@ async def requests() -> list[Figure]:
         with fakes(0, 0) as url:
             for plan, wall, _ in await ask_all(url, Path(folder), 9):
                 figures.append(Figure(f"{plan}: ms with no latency", wall * 1000, 60))
+            pins = {task["task"]: CAPTIONER for task in PLANS["one"]}
+            more: dict[str, Any] = {"pinned_models": pins, "budget_llm_calls": 1}
+            [(_, _, calls)] = await ask_all(url, Path(folder), 1, plans=("one",), **more)
+            name = "LLM calls, every choice clear and the answer composed"
+            figures.append(Figure(name, calls, 1))
     return figures
 
 
@@ -214,9 +220,17 @@ def fakes(llm_ms: float, model_ms: float) -> Iterator[str]:
 
 
 async def ask_all(
-    url: str, folder: Path, times: int, data_dir: Path | None = None
+    url: str,
+    folder: Path,
+    times: int,
+    data_dir: Path | None = None,
+    plans: Iterable[str] = PLANS,
+    **more: Any,
 ) -> list[tuple[str, float, int]]:
-    """For each plan the median seconds and the LLM calls of a request, after one to warm up."""
+    """For each plan the median seconds and the LLM calls of a request, after one to warm up.
+
+    ``more`` are further settings.
+    """
     from PIL import Image
 
     picture = folder / "scene.png"
@@ -224,10 +238,11 @@ async def ask_all(
     settings = Settings(
         mode="remote", hf_base_url=url, hf_token=None, llm="openai:fake", llm_base_url=f"{url}/v1",
         data_dir=data_dir or folder / "data", artifacts_dir=folder / "artifacts", cache_bytes=0,
+        **more,
     )  # fmt: skip
     graph = build_graph(parts=Parts(settings))
     found = []
-    for plan in PLANS:
+    for plan in plans:
         walls, calls = [], 0
         for number in range(times + 1):
             words = f"Look at it, time {number} [plan:{plan}]"  # never the same: vectors are kept
