@@ -133,7 +133,7 @@ async def test_the_fields_that_studio_offers_are_named(client: Any) -> None:
 async def test_a_picture_in_a_message_is_put_on_disk_and_looked_at(client: Any) -> None:
     thread = await client.threads.create()
     data = base64.b64encode((ROOT / "examples" / "scene.png").read_bytes()).decode()
-    content = [
+    content: list[Any] = [
         {"type": "text", "text": "Count the objects in the picture."},
         {"type": "image", "source_type": "base64", "mime_type": "image/png", "data": data,
          "metadata": {"name": "scene.png"}},
