@@ -199,10 +199,6 @@ class Settings(BaseSettings):
         gt=0,
         description="The largest file that the server and the web page take, in bytes.",
     )
-    server_database: SecretStr | None = Field(
-        None,
-        description="Where the server keeps its threads: `postgresql://…`, else a SQLite file.",
-    )
 
     @property
     def registry_dir(self) -> Path:

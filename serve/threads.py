@@ -6,6 +6,7 @@ killed and resumed, and would otherwise grow without end.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hugginggraph.registry import MissingExtraError, Settings, SettingsError
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 Saver: TypeAlias = "AsyncSqliteSaver | AsyncPostgresSaver"
 
 
-async def open_saver(settings: Settings) -> Saver:
-    """The checkpointer of ``database_url``, or of the file ``threads.sqlite`` in the data folder.
+async def open_saver(settings: Settings, path: Path | None = None) -> Saver:
+    """The checkpointer of ``database_url``, else of a file: ``path``, or the command line's own.
 
     Close its ``conn`` in the end.
 
@@ -27,16 +28,17 @@ async def open_saver(settings: Settings) -> Saver:
         MissingExtraError: the extra ``postgres`` is not installed.
     """
     url = settings.database_url.get_secret_value() if settings.database_url else ""
-    saver: Saver = await (_postgres(url) if url else _sqlite(settings))
+    saver: Saver = await (
+        _postgres(url) if url else _sqlite(path or settings.data_dir / "threads.sqlite")
+    )
     await saver.setup()
     return saver
 
 
-async def _sqlite(settings: Settings) -> AsyncSqliteSaver:
+async def _sqlite(path: Path) -> AsyncSqliteSaver:
     import aiosqlite
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-    path = settings.data_dir / "threads.sqlite"
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = await aiosqlite.connect(path, timeout=30)
     # With the write-ahead log, which the saver switches on, a killed process loses nothing that

@@ -134,7 +134,7 @@ def _busy(process: psutil.Process) -> float:
 
 async def streams(http: httpx.AsyncClient, count: int) -> int:
     """How many event streams were open at the same time, each having told its first event."""
-    open_now, most, all_open = 0, 0, asyncio.Event()
+    open_now, most = 0, 0
 
     async def one() -> None:
         nonlocal open_now, most
@@ -144,13 +144,11 @@ async def streams(http: httpx.AsyncClient, count: int) -> int:
                 if line.startswith("event: started"):
                     open_now += 1
                     most = max(most, open_now)
-                if open_now == count:
-                    all_open.set()
                 if line.startswith("event: done"):
                     break
         open_now -= 1
 
-    await asyncio.gather(*(one() for _ in range(count)), return_exceptions=False)
+    await asyncio.gather(*(one() for _ in range(count)))
     return most
 
 

@@ -34,6 +34,7 @@ def page_server(
     environment = os.environ | {
         "HUGGINGGRAPH_DATA_DIR": str(data_dir), "HUGGINGGRAPH_ARTIFACTS_DIR": str(artifacts),
         "GRADIO_TEMP_DIR": str(artifacts.parent / "uploads"),
+        "HUGGINGGRAPH_SERVER_UPLOAD_BYTES": "200000000",
     }  # fmt: skip
     log = artifacts.parent / "page.log"
     with log.open("wb") as out:

@@ -244,7 +244,7 @@ def test_ctrl_c_ends_a_plain_run_long_before_its_work_is_done() -> None:
         run.send_signal(signal.SIGINT)
         began = time.monotonic()
         assert run.stdout.read().strip().endswith("stopped")
-        assert time.monotonic() - began < 15  # it takes two seconds at most, undisturbed 30
+        assert time.monotonic() - began < 15  # measured 6 to 8 s; undisturbed 30
         assert run.wait(30) == 0
 
 

@@ -16,6 +16,7 @@ from hugginggraph.graph import Parts, build_graph
 from hugginggraph.registry import HuggingGraphError, Settings
 from hugginggraph.tools import reading_only
 
+from ..threads import open_saver
 from .fetch import fetch
 from .files import LINK, Files
 from .refusals import Refusal
@@ -23,7 +24,6 @@ from .reply import Reply
 from .shapes import ResumeInput, RunInput, RunOutput
 
 if TYPE_CHECKING:
-    from langgraph.checkpoint.base import BaseCheckpointSaver
 
 log = logging.getLogger("hugginggraph.server")
 
@@ -64,33 +64,14 @@ class Runs:
     async def open(self) -> None:
         """Open the store of threads and build the graph; no model is loaded."""
         self._forgetful = build_graph(parts=self.parts)
-        self.graph = build_graph(await self._saver(), parts=self.parts)
+        self._database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        saver = await open_saver(self.settings, self._database)
+        self._open.push_async_callback(saver.conn.close)
+        self.graph = build_graph(saver, parts=self.parts)
 
     async def close(self) -> None:
         """Let go of the store."""
         await self._open.aclose()
-
-    async def _saver(self) -> BaseCheckpointSaver[Any]:
-        if self.settings.server_database is not None:
-            from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
-
-            address = self.settings.server_database.get_secret_value()
-            postgres = await self._open.enter_async_context(
-                AsyncPostgresSaver.from_conn_string(address)
-            )
-            await postgres.setup()
-            return postgres
-        import aiosqlite
-        from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-
-        self._database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        connection = await self._open.enter_async_context(
-            aiosqlite.connect(self._database, timeout=30)
-        )
-        await connection.execute("PRAGMA synchronous=NORMAL")
-        saver = AsyncSqliteSaver(connection)
-        await saver.setup()
-        return saver
 
     async def run(self, owner: str, given: RunInput, *, before: str = "") -> RunOutput:
         """What comes out of a run; ``before`` names a node before which it stops.
