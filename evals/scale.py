@@ -1,11 +1,10 @@
 """What a store of many cards costs: load rate, disk, memory and the time of a query.
 
 The cards are made: facts of the packaged catalogue under new names, with words of other cards mixed
-in. Their vectors are made too, because embedding a million texts takes hours: each is that of the
-card it was made from with noise, so that cards of a task lie together as real ones do. The rate of
-embedding is measured on some of them. Query
-times are of the ranking after the query is embedded; queries are fetched in a fixed random order,
-the first of each kind not counted.
+in. Their vectors are made too, each that of the card it was made from with noise, so that cards of
+a task lie together as real ones do: embedding a million texts takes hours. The rate of embedding is
+measured on some of them. Query times are of the ranking after the query is embedded; queries are
+fetched in a fixed random order, the first of each kind not counted.
 
 Not covered: how good the ranking is, and queries of several processes at a time.
 """

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hugginggraph.graph import Parts, build_graph
 from hugginggraph.registry import HuggingGraphError, Settings
@@ -22,8 +22,6 @@ from .files import LINK, Files
 from .refusals import Refusal
 from .reply import Reply
 from .shapes import ResumeInput, RunInput, RunOutput
-
-if TYPE_CHECKING:
 
 log = logging.getLogger("hugginggraph.server")
 
