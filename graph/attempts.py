@@ -122,7 +122,7 @@ async def attempt(
         model, route = queue.popleft()
         if route == "remote" and closed:
             continue
-        before = memory_used()
+        before = await asyncio.to_thread(memory_used)  # it reads a file of the system
         began = time.monotonic()
         try:
             made = await _kept_or_made(work, task, args, model, route)
@@ -130,7 +130,7 @@ async def attempt(
             last = exc
             log.debug("task %s failed on %s (%s)", task["id"], model, route, exc_info=exc)
             attempts.append(_attempt(model, route, began, exc))
-            _observe(work, task, attempts[-1], before, exc)
+            await _observe(work, task, attempts[-1], before, exc)
             if exc.exit_code != 1 or isinstance(exc, CancelledRunError):
                 break  # the input is at fault, so another model will not help
             closed = closed or isinstance(exc, RemoteAccountError)
@@ -146,7 +146,7 @@ async def attempt(
             _attempt(model, route, began, None)
             | {name: made[name] for name in ("usage", "reused") if name in made}
         )
-        _observe(work, task, attempts[-1], before, None)
+        await _observe(work, task, attempts[-1], before, None)
         return Result(
             status="done",
             kind=made["kind"],
@@ -159,7 +159,7 @@ async def attempt(
     raise TaskFailed(last, attempts) from last
 
 
-def _observe(
+async def _observe(
     work: Work, task: Task, tried: dict[str, Any], before: int, error: HuggingGraphError | None
 ) -> None:
     """Keep, beside the run, how an attempt went; a fault of the input or an account is no model's.
@@ -171,10 +171,10 @@ def _observe(
     )
     if tried["route"] == "llm" or "reused" in tried or not_its:
         return
+    grown = await asyncio.to_thread(memory_used) - before
     seen = Attempt(
-        task["task"], tried["model"], error is None, tried["seconds"],
-        memory_used() - before, tried["route"],
-    )  # fmt: skip
+        task["task"], tried["model"], error is None, tried["seconds"], grown, tried["route"]
+    )
     work.observed.append(seen)
     if len(work.observed) == 1:  # else a thread is about to write down all of them
         asyncio.get_running_loop().run_in_executor(None, _write_observed, work)
