@@ -290,7 +290,7 @@ def test_a_sound_is_sent_as_its_file(
         assert ask(task, server, files).value == value
     (call,) = server.calls
     sound = Path(files["audio"]).read_bytes()
-    sent = call.body if call.headers["content-type"] == "audio/x-wav" else b""
+    sent = call.body if call.headers["content-type"] in ("audio/wav", "audio/x-wav") else b""
     assert (sent or base64.b64decode(call.json["inputs"])) == sound
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from hugginggraph.registry import model_cards, task_type
 from hugginggraph.tools import ModelPool, Output, locate, open_image
@@ -28,4 +31,14 @@ def test_models_that_are_loaded_at_the_same_moment_come_out_whole() -> None:
     pool = ModelPool()
     with ThreadPoolExecutor(len(JOBS)) as threads:
         at_once = list(threads.map(lambda model: run(pool, model), JOBS))
-    assert [output.value for output in at_once] == [output.value for output in one_by_one]
+    for together, alone in zip(at_once, one_by_one, strict=True):
+        assert close(together.value, alone.value)
+
+
+def close(a: Any, b: Any) -> bool:
+    """Equal but for the last digits, which depend on how many threads torch had."""
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(close(a[key], b[key]) for key in a)
+    if isinstance(a, list):
+        return len(a) == len(b) and all(map(close, a, b))
+    return bool(a == pytest.approx(b, rel=1e-3)) if isinstance(a, float) else bool(a == b)
