@@ -114,8 +114,10 @@ def undisturbed(folder: Path, url: str) -> float:
 def one_round(
     folder: Path, number: int, url: str, dice: random.Random, whole: float
 ) -> dict[str, Any]:
-    thread, log, kills, safe = f"round{number}", folder / f"round{number}.log", 0, set[str]()
+    thread, log, kills = f"round{number}", folder / f"round{number}.log", 0
+    safe = dict[str, int]()  # how often a task had ended when it was sure to be kept
     for _ in range(dice.randint(1, 3)):
+        began = time.time()
         child = start(folder, thread, url)
         time.sleep(dice.uniform(0.02, whole))
         killed = time.time()
@@ -123,17 +125,19 @@ def one_round(
         status = os.waitpid(child, 0)[1]
         if os.WIFSIGNALED(status):
             kills += 1
-        safe |= {name for name, at in logged(log) if at < killed - LATE}
-        safe |= asyncio.run(stored(folder, thread, url))
-    ended = os.waitpid(start(folder, thread, url), 0)[1]
+        kept = {name for name, at in logged(log) if began < at < killed - LATE}
+        kept |= asyncio.run(stored(folder, thread, url))
+        ended_so_far = Counter(name for name, _ in logged(log))
+        safe = {name: ended_so_far[name] for name in kept} | safe
+    status = os.waitpid(start(folder, thread, url), 0)[1]
     times = Counter(name for name, _ in logged(log))
     out = folder / f"{thread}.json"
     return {
         "kills": kills,
         "safe": len(safe),
         "again": sum(times.values()) - len(TASKS),
-        "repeated": sorted(name for name in safe if times[name] != 1),
-        "right": ended == 0 and out.exists() and json.loads(out.read_text()) == WHOLE,
+        "repeated": sorted(name for name, ended in safe.items() if times[name] != ended),
+        "right": status == 0 and out.exists() and json.loads(out.read_text()) == WHOLE,
     }
 
 
