@@ -93,7 +93,7 @@ def speak(text: str, voice: str, *, speed: int = 160, pitch: int = 50, lively: i
             block = np.ctypeslib.as_array(samples, (count,)) / 32768
             blocks.append(block.astype(np.float32))
         place = 0
-        while (event := events[place]).type != _END:  # type: ignore[index]
+        while (event := events[place]).type != _END:  # type: ignore[index]  # a C array
             if event.type == _PHONEME:
                 phonemes.append((event.id.text.decode("utf-8", "ignore"), event.sample))
             elif event.type == _WORD:

@@ -35,7 +35,7 @@ def make_row(monkeypatch: pytest.MonkeyPatch) -> Callable[..., TaskType]:
     return row
 
 
-class Machine(Memory):  # type: ignore[misc]
+class Machine(Memory):  # type: ignore[misc]  # from an inner module, untyped from outside
     """So much memory on each device, taken by what is loaded with `holding`."""
 
     def __init__(self, **devices: int) -> None:

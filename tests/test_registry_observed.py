@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import subprocess
 import sys
@@ -9,10 +10,12 @@ import time
 from pathlib import Path
 
 import pytest
+from test_execute import Bench, given, graph_of, step
 
 from hugginggraph.registry import (
     CardStore,
     ModelCard,
+    ModelRunError,
     Observations,
     Settings,
     explain,
@@ -131,3 +134,15 @@ def test_a_model_that_was_seen_to_need_more_memory_than_is_free_is_left_out(
     Observations(settings.observed_path).record(TASK, "acme/flowers", True, 1.0, 10**15)
     found = retrieve(store, "flowers", TASK, {}, settings=settings)
     assert [c.card.id for c in found] == ["acme/plants"]
+
+
+async def test_a_run_writes_down_how_its_models_did(tmp_path: Path) -> None:
+    parts = Bench(failing={"m": ModelRunError("It broke.")})
+    parts.settings.__dict__["data_dir"] = tmp_path
+    out = await graph_of(parts).ainvoke(given([step(0, 0)]))
+    assert out["results"]["0"]["status"] == "failed"
+    seen, deadline = Observations(parts.settings.observed_path), time.monotonic() + 10
+    while not seen.seen("summarization") and time.monotonic() < deadline:
+        await asyncio.sleep(0.02)
+    found = seen.seen("summarization")["m"]
+    assert found.failed == pytest.approx(1) and found.done == 0

@@ -198,7 +198,7 @@ def seg_control(checkpoint: Checkpoint) -> Run:
 def _annotator(detector: str, network: str, note: str, checkpoint: Checkpoint) -> Run:
     """A runner of controlnet_aux: a detector's class around a network with the model's weights."""
     try:
-        import controlnet_aux  # type: ignore[import-not-found, unused-ignore]
+        import controlnet_aux  # type: ignore[import-not-found, unused-ignore]  # an extra
     except ImportError as exc:
         raise MissingExtraError(
             f"{checkpoint.card.task} needs the library controlnet_aux: {exc}.",

@@ -131,7 +131,7 @@ def _fetch_blob(
     huggingface_hub itself goes on within one call only: what it has is lost with the process.
     """
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
-    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # there, but not in its __all__
 
     url = hf_hub_url(model_id, name, revision=revision)
     facts = get_hf_file_metadata(url, token=token)
@@ -155,7 +155,7 @@ def _stream(url: str, headers: Mapping[str, str], part: Path, bar: Callable[...,
     """Adds to the file what it lacks, also after breaks, until a few bring nothing new."""
     import httpx
     from huggingface_hub import get_session
-    from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined]
+    from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined]  # there, but not in its __all__
 
     with part.open("ab") as opened:
         tries = TRIES

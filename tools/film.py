@@ -205,7 +205,7 @@ def encode_film(
             )
             for image in frames:
                 picture = image.convert("RGB").crop((0, 0, width, height))
-                frame = av.VideoFrame.from_image(picture)  # type: ignore[no-untyped-call]
+                frame = av.VideoFrame.from_image(picture)  # type: ignore[no-untyped-call]  # PyAV's stubs lack it
                 container.mux(stream.encode(frame))
             container.mux(stream.encode())
             if sound:

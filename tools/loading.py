@@ -39,7 +39,7 @@ def quiet() -> None:
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    hub_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    hub_logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # untyped there
     disable_progress_bars()
     warnings.filterwarnings("ignore", module=r"(transformers|torch|huggingface_hub)\b")
 

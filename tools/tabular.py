@@ -128,7 +128,7 @@ def tabular_classification(checkpoint: Checkpoint) -> Run:
     def run(args: Mapping[str, Any]) -> Output:
         inputs = _inputs(checkpoint, model, columns, args["table"])
         if hasattr(model, "predict_proba"):
-            shares = [list(zip(model.classes_, row)) for row in model.predict_proba(inputs)]  # noqa: B905
+            shares = [list(zip(model.classes_, row)) for row in model.predict_proba(inputs)]  # noqa: B905 - equal by construction
         else:
             shares = [[(name, 1.0)] for name in model.predict(inputs)]
         ranked: list[list[Label]] = [
