@@ -8,9 +8,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 from torch.nn import functional
-from transformers import HGNetV2Config, HGNetV2ForImageClassification
+from transformers import HGNetV2ForImageClassification
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
+from .backbone import small_hgnet
 from .training import Batches, Run, fit, pool, say
 from .world import LABELS
 
@@ -20,18 +21,7 @@ SIDE = 64
 
 def new_model() -> HGNetV2ForImageClassification:
     """A classifier of about 120,000 parameters that knows nothing yet."""
-    widths = [32, 64, 96, 128]
-    config = HGNetV2Config(
-        stem_channels=[3, 16, 24],
-        stage_in_channels=[24, 32, 64, 96],
-        stage_mid_channels=[16, 16, 24, 32],
-        stage_out_channels=widths,
-        hidden_sizes=widths,
-        stage_num_blocks=[1, 1, 1, 1],
-        stage_numb_of_layers=[2, 2, 2, 2],
-        stage_downsample=[False, True, True, True],
-        stage_light_block=[False, False, False, False],
-        stage_kernel_size=[3, 3, 3, 3],
+    config = small_hgnet(
         id2label=dict(enumerate(LABELS)),
         label2id={label: i for i, label in enumerate(LABELS)},
     )

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from transformers import DFineConfig, DFineForObjectDetection, HGNetV2Config
+from transformers import DFineConfig, DFineForObjectDetection
 from transformers.models.rt_detr.image_processing_pil_rt_detr import RTDetrImageProcessorPil
 
+from .backbone import WIDTHS, small_hgnet
 from .training import Batches, Example, Run, fit, pool, say
 from .world import LABELS
 
@@ -28,25 +29,14 @@ sure answer an object, so the scores take most of the loss and the denoising que
 
 def new_model() -> DFineForObjectDetection:
     """A detector of about half a million parameters that knows nothing yet."""
-    widths = [32, 64, 96, 128]
-    backbone = HGNetV2Config(
-        stem_channels=[3, 16, 24],
-        stage_in_channels=[24, 32, 64, 96],
-        stage_mid_channels=[16, 16, 24, 32],
-        stage_out_channels=widths,
-        hidden_sizes=widths,
-        stage_num_blocks=[1, 1, 1, 1],
-        stage_numb_of_layers=[2, 2, 2, 2],
-        stage_downsample=[False, True, True, True],
-        stage_light_block=[False, False, True, True],
-        stage_kernel_size=[3, 3, 3, 3],
-        out_features=["stage2", "stage3", "stage4"],
+    backbone = small_hgnet(
+        light=(False, False, True, True), out_features=["stage2", "stage3", "stage4"]
     )
     config = DFineConfig(
         backbone_config=backbone,
         d_model=64,
         encoder_hidden_dim=64,
-        encoder_in_channels=widths[1:],
+        encoder_in_channels=WIDTHS[1:],
         decoder_in_channels=[64, 64, 64],
         encoder_layers=1,
         decoder_layers=2,

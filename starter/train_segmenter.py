@@ -8,9 +8,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 from torch.nn import functional
-from transformers import HGNetV2Config, UperNetConfig, UperNetForSemanticSegmentation
+from transformers import UperNetConfig, UperNetForSemanticSegmentation
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
+from .backbone import small_hgnet
 from .training import Run, fit, maps, say
 from .world import LABELS
 
@@ -21,20 +22,7 @@ CLASSES = ("background", *LABELS)
 
 def new_model() -> UperNetForSemanticSegmentation:
     """A segmenter of about 0.7 million parameters that knows nothing yet."""
-    widths = [32, 64, 96, 128]
-    backbone = HGNetV2Config(
-        stem_channels=[3, 16, 24],
-        stage_in_channels=[24, 32, 64, 96],
-        stage_mid_channels=[16, 16, 24, 32],
-        stage_out_channels=widths,
-        hidden_sizes=widths,
-        stage_num_blocks=[1, 1, 1, 1],
-        stage_numb_of_layers=[2, 2, 2, 2],
-        stage_downsample=[False, True, True, True],
-        stage_light_block=[False, False, False, False],
-        stage_kernel_size=[3, 3, 3, 3],
-        out_features=["stage1", "stage2", "stage3", "stage4"],
-    )
+    backbone = small_hgnet(out_features=["stage1", "stage2", "stage3", "stage4"])
     config = UperNetConfig(
         backbone_config=backbone,
         hidden_size=48,
