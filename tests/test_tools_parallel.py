@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,18 +18,25 @@ JOBS = {
 }
 
 
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """How torch adds up, and so the last digits of a result, depends on how many threads it has."""
-    import torch
+def assert_same(got: object, wanted: object) -> None:
+    """A model that is half loaded answers from random weights; the last digits of a score depend
+    only on how many threads torch happened to add up with."""
+    match got, wanted:
+        case dict(), dict():
+            assert got.keys() == wanted.keys()
+            for key in wanted:
+                assert_same(got[key], wanted[key])
+        case list(), list():
+            assert len(got) == len(wanted)
+            for one, other in zip(got, wanted, strict=True):
+                assert_same(one, other)
+        case float(), float():
+            assert got == pytest.approx(wanted, rel=1e-2, abs=1e-4)
+        case _:
+            assert got == wanted
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
-
-def test_models_that_are_loaded_at_the_same_moment_come_out_whole(one_thread: None) -> None:
+def test_models_that_are_loaded_at_the_same_moment_come_out_whole() -> None:
     cards = {card.id: card for card in model_cards()}
     image = open_image(SCENE)
 
@@ -42,4 +48,4 @@ def test_models_that_are_loaded_at_the_same_moment_come_out_whole(one_thread: No
     pool = ModelPool()
     with ThreadPoolExecutor(len(JOBS)) as threads:
         at_once = list(threads.map(lambda model: run(pool, model), JOBS))
-    assert [output.value for output in at_once] == [output.value for output in one_by_one]
+    assert_same([output.value for output in at_once], [output.value for output in one_by_one])
