@@ -37,9 +37,9 @@ from hugginggraph.registry import (
     RemoteBusyError,
     TaskTimeoutError,
     TaskType,
-    cached_snapshot,
     memory_used,
     task_type,
+    to_fetch,
 )
 from hugginggraph.tools import Progress, cancel_scope, degenerate, progress_to
 
@@ -255,8 +255,8 @@ def _pay(budget: Budget, card: ModelCard | None, route: str) -> None:
         budget.ask_llm()
     elif route == "remote":
         budget.take("remote_requests")
-    elif card and card.size_bytes and not card.path and not cached_snapshot(card.id):
-        budget.take("download_bytes", card.size_bytes)
+    elif card and (size := to_fetch(card)):
+        budget.take("download_bytes", size)
 
 
 async def _call(

@@ -1,4 +1,12 @@
 from . import languages as languages
+from .bases import (
+    SD15 as SD15,
+    SD21 as SD21,
+    SDXL as SDXL,
+    VOCODER as VOCODER,
+    Base as Base,
+    base_of as base_of,
+)
 from .cards import ModelCard as ModelCard, model_cards as model_cards
 from .conditions import Rejected as Rejected
 from .embedders import embedder_of as embedder_of
@@ -53,6 +61,7 @@ from .hub import (
 )
 from .machine import (
     WITHOUT_FILES as WITHOUT_FILES,
+    base_folder as base_folder,
     cached_snapshot as cached_snapshot,
     disk_free as disk_free,
     hub_lost as hub_lost,
@@ -60,8 +69,10 @@ from .machine import (
     is_local as is_local,
     memory_free as memory_free,
     memory_total as memory_total,
+    missing_base as missing_base,
     missing_parts as missing_parts,
     readable_size as readable_size,
+    to_fetch as to_fetch,
 )
 from .observed import (
     Attempt as Attempt,

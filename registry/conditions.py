@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from . import languages, machine
+from .bases import base_of, whole_size
 from .cards import ModelCard
 from .errors import NoModelError, PolicyError
 from .machine import readable_size
@@ -112,18 +113,19 @@ class Conditions:
         """Conditions of size and of where the files are."""
         if self.settings.mode == "remote" and card.library not in machine.WITHOUT_FILES:
             yield "the mode is remote", "The mode is remote, so no model is loaded here."
-        size = card.size_bytes if card.size_bytes is not None else (card.parameters or 0) * 4
+        size, base = whole_size(card), base_of(card)
+        beside = f" with '{base.id}', which it needs," if base else ""
         if size > self.settings.max_model_bytes:
             yield (
                 "larger than allowed",
-                f"Its {readable_size(size)} are more than may be loaded.",
+                f"Its {readable_size(size)}{beside} are more than may be loaded.",
             )
         taken = self.seen.get(card.id, NOTHING_SEEN).memory_bytes
         if max(size * MEMORY_SLACK, taken) > self.memory:
             free = readable_size(self.memory)
             yield (
                 "more than the free memory",
-                f"It has {readable_size(size)}; {free} are free.",
+                f"It has {readable_size(size)}{beside.rstrip(',')}; {free} are free.",
             )
         if local:
             return
@@ -131,23 +133,25 @@ class Conditions:
             yield "not on this machine", "It is not on this machine, and only local is set."
         if not machine.hub_reachable(self.settings.offline):
             why = "The Hub cannot be reached" if not self.settings.offline else "Offline is set"
+            what = "It" if base is None else f"It, or '{base.id}', which it needs,"
             yield (
                 "not on this machine, and the Hub is out of reach",
-                f"It is not on this machine. {why}.",
+                f"{what} is not on this machine. {why}.",
             )
         if self.asked_for:
             return
-        if size == 0:
+        fetched = machine.to_fetch(card)
+        if fetched == 0:
             yield "to be fetched, of unknown size", "It would have to be fetched; size unknown."
-        if size > self.settings.max_download_bytes:
+        if fetched > self.settings.max_download_bytes:
             yield (
                 "larger than may be fetched",
-                f"Its {readable_size(size)} may not be fetched unasked.",
+                f"Its {readable_size(fetched)}{beside} may not be fetched unasked.",
             )
-        if size > machine.disk_free():
+        if fetched > machine.disk_free():
             yield (
                 "no room on the disk",
-                f"Its {readable_size(size)} do not fit on the disk.",
+                f"Its {readable_size(fetched)}{beside} do not fit on the disk.",
             )
 
 

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from threading import Lock, Thread
 
+from .bases import Base, base_of, own_size
 from .cards import ModelCard
 
 WITHOUT_FILES = frozenset({"opencv", "scipy"})
@@ -123,11 +124,42 @@ def answers(url: str) -> bool:
 
 
 def is_local(card: ModelCard) -> bool:
-    """Whether the model can be loaded on this machine without fetching anything."""
+    """Whether the model can be loaded on this machine without fetching anything, its base too."""
+    return _is_here(card) and missing_base(card) is None
+
+
+def to_fetch(card: ModelCard) -> int:
+    """The bytes to fetch before the model runs, its base's too; 0 where its own are not known."""
+    here = _is_here(card)
+    own = 0 if here else own_size(card)
+    base = missing_base(card) if here or own else None
+    return own + (base.size_bytes if base else 0)
+
+
+def _is_here(card: ModelCard) -> bool:
     if card.library in WITHOUT_FILES:
         return True
     folder = card.path or cached_snapshot(card.id)
     return folder is not None and not missing_parts(folder)
+
+
+def missing_base(card: ModelCard) -> Base | None:
+    """The model that this one needs and that is not on this machine.
+
+    A folder that is a whole pipeline, or holds its ``vocoder``, needs none, whatever its card says.
+    """
+    base = base_of(card)
+    if base is None or base_folder(base.id):
+        return None
+    folder = card.path or cached_snapshot(card.id)
+    whole = folder and any((folder / name).exists() for name in ("model_index.json", "vocoder"))
+    return None if whole else base
+
+
+def base_folder(name: str) -> Path | None:
+    """The folder of a base's id, or of the folder that it is, where its files are complete."""
+    folder = Path(name) if Path(name).is_dir() else cached_snapshot(name)
+    return folder if folder and not missing_parts(folder) else None
 
 
 def cached_snapshot(model_id: str) -> Path | None:

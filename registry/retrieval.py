@@ -308,7 +308,7 @@ def _reason(item: Scored, rank: int, count: int, query: Query, route: Route) -> 
         parts.append(f"knows {_language_names(card, query.spoken)}")
     if card.world:
         parts.append(f"knows only {card.world}")
-    size = card.size_bytes
+    size = machine.to_fetch(card) if route == "local" and not item.local else 0
     fetched = "to be fetched from the Hub" + (f" ({readable_size(size)})" if size else "")
     if route == "remote":
         parts.append("run remotely" + (f" ({', '.join(card.providers)})" if card.providers else ""))

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hugginggraph.registry import (
+    VOCODER,
     MissingExtraError,
     ModelLoadError,
     ModelRunError,
-    cached_snapshot,
+    base_folder,
 )
 
 from .audio import windows
-from .download import fetch
 from .griffin_lim import griffin_lim
 from .loading import load_config, load_feature_extractor, load_model, load_tokenizer
 from .runner import Checkpoint, Output, Run
@@ -45,7 +45,6 @@ MUSIC_SECONDS = 10.0
 VOICE_WINDOW = 15.0
 VOICE_LONGER = 2.5
 """SpeechT5 hears 50 frames a second and makes 62.5: so a window becomes at most twice as long."""
-VOCODER = "microsoft/speecht5_hifigan"
 SPEAKER_FILE = "speaker.safetensors"
 
 _EXTRAS = ("g2p-en", "phonemizer", "uroman", "sentencepiece")
@@ -172,16 +171,15 @@ def _vocoder(checkpoint: Checkpoint) -> Any:
         ModelLoadError: it is in none of these places.
     """
     beside = Path(checkpoint.location) / "vocoder"
-    place = beside if beside.is_dir() else cached_snapshot(VOCODER)
-    card = checkpoint.card.model_copy(update={"id": VOCODER, "path": None, "size_bytes": None})
-    if place is None and checkpoint.local_only:
+    place = beside if beside.is_dir() else base_folder(VOCODER.id)
+    if place is None:
         raise ModelLoadError(
-            f"The model '{checkpoint.card.id}' needs the vocoder '{VOCODER}', which is not on "
+            f"The model '{checkpoint.card.id}' needs the vocoder '{VOCODER.id}', which is not on "
             "this machine.",
-            f"Fetch it once where there is a network: `hf download {VOCODER}`.",
+            f"Fetch it once where there is a network: `hf download {VOCODER.id}`.",
         )
-    vocoder = replace(checkpoint, card=card, location=str(place or fetch(card)))
-    return load_model(vocoder, "SpeechT5HifiGan")
+    card = checkpoint.card.model_copy(update={"id": VOCODER.id, "path": place, "size_bytes": None})
+    return load_model(replace(checkpoint, card=card, location=str(place)), "SpeechT5HifiGan")
 
 
 def _speaker(checkpoint: Checkpoint, model: Any) -> Any:

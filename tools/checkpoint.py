@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from hugginggraph.registry import (
     WITHOUT_FILES,
@@ -10,6 +11,7 @@ from hugginggraph.registry import (
     ModelLoadError,
     cached_snapshot,
     hub_reachable,
+    missing_base,
     missing_parts,
 )
 
@@ -40,17 +42,31 @@ def locate(
 ) -> Checkpoint:
     """Where the model's files are; what is not on this machine is fetched from the Hub.
 
-    ``trusted`` are models that may run code of their own.
+    A model that works inside another (a ControlNet) brings that one too. ``trusted`` are models
+    that may run code of their own.
 
     Raises:
         ModelLoadError: they are not here and cannot be fetched; the message says why.
     """
     if card.library in WITHOUT_FILES:
         return Checkpoint(card, "", "cpu")
+    found = _files(card, offline, token, code=card.id in trusted)
+    if base := missing_base(card):
+        inside = ModelCard(id=base.id, task=card.task, library=card.library, description="")
+        try:
+            _files(inside, offline, token)
+        except ModelLoadError as exc:
+            message = f"'{card.id}' works inside another model. {exc.message}"
+            raise type(exc)(message, exc.hint) from exc
+    return Checkpoint(card, str(found), pick_device(device), trusted=frozenset(trusted))
+
+
+def _files(card: ModelCard, offline: bool, token: str | None, *, code: bool = False) -> Path:
+    """The folder of a model's files, fetched where it must be."""
     folder = card.path or cached_snapshot(card.id)
     missing = missing_parts(folder) if folder else []
     if folder and not missing:
-        return Checkpoint(card, str(folder), pick_device(device), trusted=frozenset(trusted))
+        return folder
     if card.path:
         raise ModelLoadError(
             f"The folder '{card.path}' of the model '{card.id}' lacks {', '.join(missing)}.",
@@ -63,7 +79,4 @@ def locate(
             f"The model '{card.id}' {lacks}, and {why}, so nothing can be fetched.",
             f"Fetch it once where there is a network: `hf download {card.id}`.",
         )
-    found = fetch(card, token, code=card.id in trusted)
-    return Checkpoint(
-        card, str(found), pick_device(device), local_only=False, trusted=frozenset(trusted)
-    )
+    return fetch(card, token, code=code)

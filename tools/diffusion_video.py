@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hugginggraph.registry import ModelLoadError
+from hugginggraph.registry import SD15, ModelLoadError
 
 from .diffusion import Pipeline, check_values
 from .diffusion_loading import base_checkpoint, index, load, load_for
@@ -21,9 +21,6 @@ from .runner import Checkpoint, Output, Run
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-BASE = "stable-diffusion-v1-5/stable-diffusion-v1-5"
-"""The usual model that a motion module (AnimateDiff) moves."""
 
 MULTIPLE = 64
 """Widths and heights that every family takes."""
@@ -133,7 +130,7 @@ def text_to_video(checkpoint: Checkpoint) -> Run:
 def _animated(checkpoint: Checkpoint) -> Any:
     from diffusers import DDIMScheduler
 
-    base = base_checkpoint(checkpoint, BASE)
+    base = base_checkpoint(checkpoint, SD15.id)
     adapter = load(checkpoint, "MotionAdapter")
     pipeline = load(base, "AnimateDiffPipeline", motion_adapter=adapter)
     pipeline.scheduler = DDIMScheduler.from_config(  # as the motion modules were trained

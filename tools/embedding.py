@@ -67,7 +67,7 @@ def _read(checkpoint: Checkpoint, name: str) -> dict[str, Any]:
     found = cached_file(
         checkpoint.location,
         name,
-        local_files_only=checkpoint.local_only,
+        local_files_only=True,
         _raise_exceptions_for_missing_entries=False,
     )
     return dict(json.loads(Path(found).read_text("utf-8"))) if found else {}

@@ -72,7 +72,7 @@ def from_pretrained(checkpoint: Checkpoint, auto: str, **options: Any) -> Any:
     with one_load(checkpoint):
         return getattr(transformers, auto).from_pretrained(
             checkpoint.location,
-            local_files_only=checkpoint.local_only,
+            local_files_only=True,
             trust_remote_code=checkpoint.may_run_code,
             **options,
         )

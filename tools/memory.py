@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from hugginggraph.registry import memory_free, memory_total
+from hugginggraph.registry import base_folder, base_of, memory_free, memory_total
 
 from .runner import Checkpoint
 
@@ -75,8 +75,10 @@ def needed(checkpoint: Checkpoint) -> int:
     folder = Path(checkpoint.location)
     if not checkpoint.location or not folder.is_dir():
         return checkpoint.card.size_bytes or 0
+    base = base_of(checkpoint.card)
+    inside = base_folder(base.id) if base else None
     stored = loaded = 0
-    for file in _weights(folder):
+    for file in (*_weights(folder), *(_weights(inside) if inside else ())):
         for dtype, size in _tensors(file):
             stored += size
             loaded += size * _wider(dtype, checkpoint) // 2

@@ -24,16 +24,15 @@ from hugginggraph.registry import Kind, ModelCard
 class Checkpoint:
     """A model's card and the folder of its files.
 
-    ``local_only`` means that nothing else may be fetched for it (the model that it is a part of).
-    ``device`` is a torch device string; ``offload`` lets what does not fit on it stay in memory.
-    ``trusted`` are the ids of models that may bring code; a part (a ControlNet's base) has its own.
+    Nothing else is fetched for it: the model that it works inside is here too. ``device`` is a
+    torch device string; ``offload`` lets what does not fit on it stay in memory. ``trusted`` are
+    the ids of models that may bring code; a part (a ControlNet's base) has its own.
     ``parts`` holds what is loaded of the checkpoint already, so that its tasks share it.
     """
 
     card: ModelCard
     location: str
     device: str = "cpu"
-    local_only: bool = True
     offload: bool = False
     trusted: frozenset[str] = frozenset()
     parts: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
