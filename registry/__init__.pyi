@@ -60,6 +60,7 @@ from .hub import (
     synced_cards as synced_cards,
 )
 from .machine import (
+    PICKLED as PICKLED,
     WITHOUT_FILES as WITHOUT_FILES,
     base_folder as base_folder,
     cached_snapshot as cached_snapshot,
@@ -73,6 +74,7 @@ from .machine import (
     missing_parts as missing_parts,
     readable_size as readable_size,
     to_fetch as to_fetch,
+    way_to_get as way_to_get,
 )
 from .observed import (
     Attempt as Attempt,

@@ -113,6 +113,9 @@ class Conditions:
         """Conditions of size and of where the files are."""
         if self.settings.mode == "remote" and card.library not in machine.WITHOUT_FILES:
             yield "the mode is remote", "The mode is remote, so no model is loaded here."
+        if extra := machine.missing_extra(card.library):
+            why = f"It runs in the library {card.library}, which is not installed."
+            yield _no_extra(extra), why
         size, base = whole_size(card), base_of(card)
         beside = f" with '{base.id}', which it needs," if base else ""
         if size > self.settings.max_model_bytes:
@@ -129,6 +132,9 @@ class Conditions:
             )
         if local:
             return
+        if card.library in machine.PICKLED:
+            how = f"{machine.way_to_get(card)} saves it as safetensors, once."
+            yield "published as a pickle only", f"It is published as a pickle; {how}"
         if self.settings.only_local:
             yield "not on this machine", "It is not on this machine, and only local is set."
         if not machine.hub_reachable(self.settings.offline):
@@ -155,8 +161,14 @@ class Conditions:
             )
 
 
+def _no_extra(extra: str) -> str:
+    return f"the extra '{extra}' is not installed"
+
+
 ONLY_HERE = frozenset(
     {
+        *(_no_extra(extra) for extra in machine.EXTRAS.values()),
+        "published as a pickle only",
         "no runner for its library",
         "gated",
         "the mode is remote",
@@ -171,6 +183,8 @@ ONLY_HERE = frozenset(
 """What keeps a model from running on this machine, and not from running remotely."""
 
 WAYS_OUT = {
+    **{_no_extra(e): f'`pip install "hugginggraph[{e}]"`.' for e in machine.EXTRAS.values()},
+    "published as a pickle only": "Save one as safetensors: `hugginggraph models convert ID`.",
     "not on this machine, and the Hub is out of reach": "Fetch one where there is a network "
     "(`hf download ID`), or go online.",
     "licence not allowed": "Allow more in HUGGINGGRAPH_LICENSES.",

@@ -10,6 +10,7 @@ import json
 import math
 import shutil
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock, Thread
 
@@ -18,6 +19,12 @@ from .cards import ModelCard
 
 WITHOUT_FILES = frozenset({"opencv", "scipy"})
 """Libraries whose models are code, so that there is nothing to find."""
+
+EXTRAS = {"controlnet_aux": "control", "skops": "tabular"}
+"""Libraries that only an extra installs, and that extra's name."""
+
+PICKLED = frozenset({"controlnet_aux"})
+"""Libraries whose models are published as pickles only; `hugginggraph models convert` saves one."""
 
 PICKLES = (".pkl", ".pickle", ".joblib")
 CGROUP = Path("/sys/fs/cgroup")
@@ -225,6 +232,23 @@ def _missing_shards(index: Path) -> list[str]:
     except (OSError, ValueError, KeyError, AttributeError):
         return [f"a readable {index.name}"]
     return sorted(name for name in names if not (index.parent / name).is_file())
+
+
+def missing_extra(library: str) -> str:
+    """The extra that brings a library and is not installed; empty where nothing is missing."""
+    module = {"sklearn": "skops"}.get(library, library)
+    if module not in EXTRAS:
+        return ""
+    try:
+        return "" if find_spec(module) else EXTRAS[module]
+    except ValueError:  # it was marked as missing
+        return EXTRAS[module]
+
+
+def way_to_get(card: ModelCard) -> str:
+    """The command that brings a model's files here."""
+    command = "hugginggraph models convert" if card.library in PICKLED else "hf download"
+    return f"`{command} {card.id}`"
 
 
 def readable_size(size: int) -> str:

@@ -31,14 +31,14 @@ _KINDS: tuple[tuple[str, str, str, str, Mapping[str, str]], ...] = (
         "draw the soft edges of a picture, white on black (HED)",
         "The soft edges of {image} are drawn.",
         "soft edge picture",
-        {"controlnet_aux": f"{_HERE}:hed_control"},
+        {"controlnet_aux": "hugginggraph.tools.annotators:hed_control"},
     ),
     (
         "mlsd",
         "draw the straight lines of a picture, white on black (M-LSD)",
         "The straight lines of {image} are drawn.",
         "picture of lines",
-        {"controlnet_aux": f"{_HERE}:mlsd_control"},
+        {"controlnet_aux": "hugginggraph.tools.annotators:mlsd_control"},
     ),
     (
         "openpose",

@@ -107,6 +107,23 @@ def sync(
 
 
 @models.command()
+def convert(
+    model: Annotated[str, typer.Argument(help="Which: controlnet_aux/hed or controlnet_aux/mlsd.")],
+    from_: Annotated[
+        Path | None, typer.Option("--from", help="The pickle, where it is here already.")
+    ] = None,
+) -> None:
+    """Save a model that is published as a pickle as safetensors, once; nothing in it is run."""
+    from hugginggraph.registry import hub_token
+    from hugginggraph.tools import save_as_safetensors
+
+    from .cli import settings_for
+
+    folder = save_as_safetensors(model, from_, token=hub_token(settings_for()) or None)
+    Console(highlight=False).print(f"{model} is ready, in {folder}.", soft_wrap=True)
+
+
+@models.command()
 def why(
     request: Annotated[str, typer.Argument(help="What you want, in plain words.")],
     task: Annotated[

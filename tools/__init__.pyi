@@ -1,3 +1,4 @@
+from .annotators import save_as_safetensors as save_as_safetensors
 from .cancel import (
     cancel_event as cancel_event,
     cancel_scope as cancel_scope,

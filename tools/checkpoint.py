@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from hugginggraph.registry import (
+    PICKLED,
     WITHOUT_FILES,
     ModelCard,
     ModelLoadError,
@@ -13,6 +14,7 @@ from hugginggraph.registry import (
     hub_reachable,
     missing_base,
     missing_parts,
+    way_to_get,
 )
 
 from .download import fetch
@@ -77,6 +79,11 @@ def _files(card: ModelCard, offline: bool, token: str | None, *, code: bool = Fa
         why = "offline is set" if offline else "the Hub cannot be reached"
         raise ModelLoadError(
             f"The model '{card.id}' {lacks}, and {why}, so nothing can be fetched.",
-            f"Fetch it once where there is a network: `hf download {card.id}`.",
+            f"Fetch it once where there is a network: {way_to_get(card)}.",
+        )
+    if card.library in PICKLED:
+        raise ModelLoadError(
+            f"The model '{card.id}' is published as a pickle only, which is not loaded.",
+            f"{way_to_get(card)} saves it as safetensors, once.",
         )
     return fetch(card, token, code=code)

@@ -2,20 +2,15 @@
 
 Each has the size of the picture that it was made of. Edges, lines and scribbles are white on
 black; in depth near is light; normals point right, down and at the viewer in red, green and blue;
-segments have the colours of ADE20K's classes.
-
-Not covered: weights as pickles. Those of HED and M-LSD are published as such; save them as
-``model.safetensors`` beside a ``config.json`` once.
+segments have the colours of ADE20K's classes. Soft edges and lines: ``annotators.py``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hugginggraph.registry import MissingExtraError, ModelRunError
+from hugginggraph.registry import ModelRunError
 
 from .loading import load_config, load_image_processor, load_model
 from .media import encode_png
@@ -193,46 +188,3 @@ def seg_control(checkpoint: Checkpoint) -> Run:
         return control_output(Image.fromarray(pixels), f"segments: {', '.join(names)}")
 
     return run
-
-
-def _annotator(detector: str, network: str, note: str, checkpoint: Checkpoint) -> Run:
-    """A runner of controlnet_aux: a detector's class around a network with the model's weights."""
-    try:
-        import controlnet_aux  # type: ignore[import-not-found, unused-ignore]  # an extra
-    except ImportError as exc:
-        raise MissingExtraError(
-            f"{checkpoint.card.task} needs the library controlnet_aux: {exc}.",
-            'Install it with `pip install "hugginggraph[control]"`.',
-        ) from exc
-    from importlib import import_module
-
-    from safetensors.torch import load_file
-
-    module, _, name = network.partition(":")
-    net = getattr(import_module(f"controlnet_aux.{module}"), name)()
-    net.load_state_dict(load_file(_weights(checkpoint)), strict=True)
-    detect = getattr(controlnet_aux, detector)(net.float().eval()).to(checkpoint.device)
-
-    def run(args: Mapping[str, Any]) -> Output:
-        image: Image = args["image"]
-        return control_output(detect(image).convert("RGB").resize(image.size), note)
-
-    return run
-
-
-def _weights(checkpoint: Checkpoint) -> str:
-    return str(next(Path(checkpoint.location).glob("*.safetensors")))
-
-
-hed_control = partial(
-    _annotator, "HEDdetector", "hed:ControlNetHED_Apache2", "soft edges, white on black"
-)
-"""The soft edges of a picture, white on black (HED, 2015)."""
-
-mlsd_control = partial(
-    _annotator,
-    "MLSDdetector",
-    "mlsd.models.mbv2_mlsd_large:MobileV2_MLSD_Large",
-    "straight lines, white on black",
-)
-"""The straight lines of a picture, white on black (M-LSD, 2022)."""

@@ -23,9 +23,10 @@ from hugginggraph.registry import (
     NoModelError,
     cached_snapshot,
     missing_parts,
+    way_to_get,
 )
 
-from . import control, pose
+from . import annotators, control, pose
 from .diffusion import Pipeline, decode_png, fitted, picture_output
 from .diffusion_loading import base_checkpoint, index, load
 from .runner import Checkpoint, Output, Run, Runner
@@ -98,10 +99,7 @@ def looks_flat(image: Image) -> bool:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of control: how its pictures are known, what draws them, and by which model.
-
-    ``model`` is empty where no model is published as safetensors.
-    """
+    """A kind of control: how its pictures are known, what draws them, and by which model."""
 
     is_drawn: Callable[[Image], bool]
     runner: Runner
@@ -112,8 +110,8 @@ class Kind:
 _DEPTH = "depth-anything/Depth-Anything-V2-Small-hf"
 KINDS: Mapping[str, Kind] = {
     "canny": Kind(looks_drawn, control.canny_control, "opencv/canny", "opencv"),
-    "hed": Kind(looks_soft, control.hed_control, "", "controlnet_aux"),
-    "mlsd": Kind(looks_drawn, control.mlsd_control, "", "controlnet_aux"),
+    "hed": Kind(looks_soft, annotators.hed_control, annotators.HED, "controlnet_aux"),
+    "mlsd": Kind(looks_drawn, annotators.mlsd_control, annotators.MLSD, "controlnet_aux"),
     "openpose": Kind(
         looks_like_figures, pose.openpose_control, "usyd-community/vitpose-base-simple"
     ),
@@ -175,13 +173,12 @@ def _drawer(kind: str, checkpoint: Checkpoint) -> Callable[[Image], Image]:
 def _annotator(kind: str, checkpoint: Checkpoint) -> Checkpoint:
     known = KINDS[kind]
     card = ModelCard(id=known.model, task=f"{kind}-control", library=known.library, description="")
-    folder = cached_snapshot(known.model) if known.model else None
+    folder = cached_snapshot(known.model)
     if known.library not in WITHOUT_FILES and (folder is None or missing_parts(folder)):
-        fetch = f", or fetch its model: `hf download {known.model}`" if known.model else ""
         raise NoModelError(
             f"{checkpoint.card.task} takes a {kind} control picture, which this is not, and no "
             "model that would draw one is on this machine.",
-            f"Run {kind}-control first{fetch}.",
+            f"Run {kind}-control first, or fetch its model: {way_to_get(card)}.",
         )
     return replace(checkpoint, card=card, location=str(folder or ""))
 

@@ -57,7 +57,7 @@ def fetch(card: ModelCard, token: str | None = None, *, code: bool = False) -> P
     from huggingface_hub.constants import HF_HUB_CACHE
 
     home = Path(HF_HUB_CACHE) / f"models--{card.id.replace('/', '--')}"
-    with _named(card.id), _alone(home):
+    with named_errors(card.id), _alone(home):
         info = HfApi(token=token).model_info(card.id, files_metadata=True, timeout=SECONDS)
         sizes = wanted({each.rfilename: each.size or 0 for each in info.siblings or ()}, code)
         folder = home / "snapshots" / str(info.sha)
@@ -241,7 +241,7 @@ def _alone(home: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _named(model_id: str) -> Iterator[None]:
+def named_errors(model_id: str) -> Iterator[None]:
     """The door: what the Hub and its library raise becomes a ``DownloadError``."""
     import httpx
     from huggingface_hub import errors
