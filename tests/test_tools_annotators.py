@@ -43,7 +43,7 @@ PACKAGE = {
     "    def __call__(self, image):\n"
     "        import numpy as np, torch\n"
     "        from PIL import Image\n"
-    "        seen = torch.from_numpy(np.asarray(image)).float().permute(2, 0, 1)[None] / 255\n"
+    "        seen = torch.from_numpy(np.array(image)).float().permute(2, 0, 1)[None] / 255\n"
     "        with torch.no_grad(): made = self.net(seen)[0, 0].sigmoid()\n"
     "        return Image.fromarray((made.numpy() * 255).astype('uint8')).resize((64, 64))\n"
     "class HEDdetector(_D): pass\nclass MLSDdetector(_D): pass\n",
