@@ -83,7 +83,10 @@ from .observed import (
     memory_used as memory_used,
 )
 from .ranking import Lookups as Lookups, rank_cards as rank_cards, unwanted as unwanted
-from .reading import card_from_words as card_from_words
+from .reading import (
+    card_from_words as card_from_words,
+    translation_pair as translation_pair,
+)
 from .retrieval import (
     Candidate as Candidate,
     Ranking as Ranking,

@@ -221,6 +221,5 @@ ROWS: tuple[TaskType, ...] = (
         says="For the rows of {table} the estimates are: {value}.",
         noun="estimates",
         converts=False,
-        remote="hugginggraph.tools.remote:tabular_regression",
     ),
 )

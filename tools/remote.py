@@ -3,8 +3,7 @@
 Each function is named like its task and is a ``RemoteRun`` (``inference.py``). Replies come in the
 kinds' shapes (``values.py``), as the local runners give them.
 
-Not covered: languages of a translation, unless the plan names both (the API takes no single one);
-an endpoint that answers zero-shot classification in the old form with two lists.
+Not covered: an endpoint that answers zero-shot classification in the old form with two lists.
 """
 
 from __future__ import annotations
@@ -40,8 +39,9 @@ from .remote_media import (
     visual_question_answering as visual_question_answering,
     zero_shot_image_classification as zero_shot_image_classification,
 )
+from .remote_translation import translation as translation
 from .runner import Output
-from .values import Label, Table
+from .values import Label
 
 if TYPE_CHECKING:
     from huggingface_hub import InferenceClient
@@ -101,13 +101,6 @@ def summarization(client: InferenceClient, model: str, args: Args) -> Output:
     """A shorter text; one that is longer than the model takes is cut."""
     found = client.summarization(args["text"], truncation="longest_first")
     return Output(said(found.summary_text))
-
-
-def translation(client: InferenceClient, model: str, args: Args) -> Output:
-    """The text in the language that the model makes, or in that asked for."""
-    source, target = args.get("source_language"), args.get("target_language")
-    pair = {"src_lang": source, "tgt_lang": target} if source and target else {}
-    return Output(said(client.translation(args["text"], **pair).translation_text))
 
 
 def text_generation(client: InferenceClient, model: str, args: Args) -> Output:
@@ -181,16 +174,6 @@ def tabular_classification(client: InferenceClient, model: str, args: Args) -> O
         {"label": str(label), "score": 1.0, "text": f"row {i}"} for i, label in enumerate(found, 1)
     ]
     return Output(rows)
-
-
-def tabular_regression(client: InferenceClient, model: str, args: Args) -> Output:
-    """A number for each row."""
-    found = client.tabular_regression(_columns(args["table"]))
-    table: Table = {
-        "columns": ["row", "estimate"],
-        "rows": [[float(i), float(number)] for i, number in enumerate(found, 1)],
-    }
-    return Output(table)
 
 
 def _columns(table: Any) -> dict[str, list[str]]:

@@ -38,7 +38,7 @@ _LANGUAGE_TOKEN = re.compile(
 _NO_SPACES = {"ja", "th", "zh"}
 
 # The three-letter codes of NLLB and OPUS for those of the Hub; macrolanguages have several.
-_THREE = {
+THREE = {
     "ar": "arb ara", "bg": "bul", "bn": "ben", "ca": "cat", "cs": "ces", "da": "dan", "de": "deu",
     "el": "ell", "en": "eng", "es": "spa", "et": "est", "fa": "pes fas", "fi": "fin", "fr": "fra",
     "he": "heb", "hi": "hin", "hr": "hrv", "hu": "hun", "id": "ind", "it": "ita", "ja": "jpn",
@@ -61,11 +61,40 @@ def language_token(tokens: Iterable[str], said: str) -> str | None:
         by_code[re.split("[_-]", name)[0].lower()] = token
     code = languages.code(said) or said.strip().lower().replace("-", "_")
     codes = [code, code.split("_")[0]]
-    codes += _THREE.get(codes[-1], "").split()
+    codes += THREE.get(codes[-1], "").split()
     return next((by_code[each] for each in codes if each in by_code), None)
 
 
-def _name(code: str) -> str:
+def languages_wanted(
+    args: Mapping[str, Any], pair: tuple[str, str] | None = None
+) -> tuple[str, str]:
+    """The codes of a task's languages: said, else seen in the text, else those of the model's pair.
+
+    The target is empty where nothing tells it.
+    """
+    given, wanted = args.get("source_language"), args.get("target_language")
+    default = pair[0] if pair else "en"
+    source = languages.code(given) or given if given else languages.seen(args["text"]) or default
+    target = languages.code(wanted) or wanted if wanted else (pair[1] if pair else "")
+    return source, target
+
+
+def need_target(source: str, target: str) -> str:
+    """The language to translate into: English, where nobody says and the text is in another.
+
+    Raises:
+        MissingArgumentError: nobody says, and the text is English.
+    """
+    if not target and source == "en":
+        raise MissingArgumentError(
+            "translation needs 'target_language' with a model of many languages.",
+            "Say into which language.",
+        )
+    return target or "en"
+
+
+def language_name(code: str) -> str:
+    """The English name of a language's code."""
     return languages.NAMES.get(code, code.capitalize())
 
 
@@ -126,7 +155,7 @@ def translation(checkpoint: Checkpoint) -> Run:
     def begin(source: str, target: str) -> tuple[str, dict[str, Any]]:
         """The words before each text, and the options of the generation."""
         if says_it:
-            return f"translate {_name(source)} to {_name(target)}: ", {}
+            return f"translate {language_name(source)} to {language_name(target)}: ", {}
         token = _token(target)
         if token[0] in "<>":
             return f"{token} ", {}
@@ -145,24 +174,17 @@ def translation(checkpoint: Checkpoint) -> Run:
 
     def run(args: Mapping[str, Any]) -> Output:
         text: str = args["text"]
-        given, wanted = args.get("source_language"), args.get("target_language")
-        source = languages.code(given) or given if given else languages.seen(text) or "en"
-        target = languages.code(wanted) or wanted if wanted else (pair[1] if pair else "")
+        source, target = languages_wanted(args, pair)
         if pair and target != pair[1]:
             raise ModelRunError(
-                f"The model '{checkpoint.card.id}' translates from {_name(pair[0])} to "
-                f"{_name(pair[1])}, not to {_name(target)}.",
+                f"The model '{checkpoint.card.id}' translates from {language_name(pair[0])} to "
+                f"{language_name(pair[1])}, not to {language_name(target)}.",
                 "Choose a model of the wanted pair.",
             )
         first: str = ""
         options: dict[str, Any] = {}
         if tokens or says_it:
-            if not target and source == "en":
-                raise MissingArgumentError(
-                    "translation needs 'target_language' with a model of many languages.",
-                    "Say into which language.",
-                )
-            first, options = begin(source, target or "en")
+            first, options = begin(source, need_target(source, target))
         room = limit - len(tokenizer(first)["input_ids"])
         space = "" if target in _NO_SPACES else " "
         paragraphs = [
