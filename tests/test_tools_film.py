@@ -13,9 +13,11 @@ from checkpoints_making import MAKERS
 from PIL import Image
 from tool_run import Run, tool_run
 
-from hugginggraph.registry import ModelCard, ModelLoadError, ModelRunError
+from hugginggraph.registry import ModelCard, ModelLoadError, ModelRunError, task_type
 from hugginggraph.tools import (
+    ModelPool,
     TaskResult,
+    locate,
     sniff,
 )
 
@@ -114,6 +116,24 @@ def test_a_pipeline_for_something_else_is_refused(
     args = {"image": picture} if task == "image-to-video" else {"text": "a"}
     with pytest.raises(ModelLoadError, match=why):
         run(model, task, **args)
+
+
+def test_a_message_names_the_task_that_runs_and_not_what_the_model_is_made_for(
+    run: Run, folder: Path, picture: str
+) -> None:
+    """The model is loaded already for its own task, and its card names that one."""
+    run("text_to_video_sd", "text-to-video", text="a")
+    card = ModelCard(
+        id="tests/film", task="text-to-video", library="diffusers", description="",
+        path=folder / "text_to_video_sd",
+    )  # fmt: skip
+    pool = ModelPool()
+    checkpoint = locate(card, offline=True, device="cpu")
+    assert pool.run(task_type("text-to-video"), checkpoint, {"text": "a"}).media
+    for _ in range(2):
+        with pytest.raises(ModelLoadError, match="does not do image-to-video"):
+            image = Image.open(picture)
+            pool.run(task_type("image-to-video"), checkpoint, {"image": image})
 
 
 def test_a_film_has_even_sides_and_its_own_rate(tmp_path: Path) -> None:

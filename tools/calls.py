@@ -48,12 +48,13 @@ def resolve_runner(task: TaskType, library: str) -> Runner:
 
 
 def load_run(task: TaskType, checkpoint: Checkpoint) -> Run:
-    """The checkpoint loaded for a task.
+    """The checkpoint loaded for a task, which its card then names, whatever the model is made for.
 
     Raises:
         ModelError: it could not be loaded.
     """
     load = resolve_runner(task, checkpoint.card.library)
+    checkpoint = replace(checkpoint, card=checkpoint.card.model_copy(update={"task": task.id}))
     with _named(checkpoint.card.id, "could not be loaded", ModelLoadError, "fetch its files again"):
         return load(checkpoint)
 
