@@ -18,6 +18,7 @@ from hugginggraph.tools import (
     ModelPool,
     TaskResult,
     locate,
+    open_image,
     sniff,
 )
 
@@ -132,7 +133,7 @@ def test_a_message_names_the_task_that_runs_and_not_what_the_model_is_made_for(
     assert pool.run(task_type("text-to-video"), checkpoint, {"text": "a"}).media
     for _ in range(2):
         with pytest.raises(ModelLoadError, match="does not do image-to-video"):
-            image = Image.open(picture)
+            image = open_image(picture)
             pool.run(task_type("image-to-video"), checkpoint, {"image": image})
 
 
