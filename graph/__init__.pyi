@@ -10,6 +10,7 @@ from .builtin_planner import (
     kind_of_path as kind_of_path,
 )
 from .check import check_plan as check_plan, read_tasks as read_tasks
+from .demonstrate import Demonstrations as Demonstrations
 from .display import (
     Shown as Shown,
     plan_mermaid as plan_mermaid,

@@ -92,7 +92,7 @@ def plan(
 
 
 def _planner(llm: str | None, planner: str, rows: dict[str, TaskType], debug: bool) -> Planner:
-    from hugginggraph.graph import LLM, BuiltinPlanner, LLMPlanner, chat_model
+    from hugginggraph.graph import LLM, BuiltinPlanner, Demonstrations, LLMPlanner, chat_model
     from hugginggraph.registry import SettingsError
 
     from .cli import settings_for
@@ -104,7 +104,7 @@ def _planner(llm: str | None, planner: str, rows: dict[str, TaskType], debug: bo
         return BuiltinPlanner(rows)
     if not settings.llm:
         raise SettingsError("No LLM is set.", "Give --llm provider:model.")
-    return LLMPlanner(LLM(chat_model(settings)), rows)
+    return LLMPlanner(LLM(chat_model(settings)), Demonstrations(settings.data_dir), rows)
 
 
 def _table(title: str, first: str, columns: dict[str, str], values: dict[str, Any]) -> Table:
