@@ -133,7 +133,11 @@ class Parts:
             return None
         with self._lock:
             if name not in self._llms:
-                self._llms[name] = LLM(chat_model(self.settings, name), local=is_local(name))
+                self._llms[name] = LLM(
+                    chat_model(self.settings, name),
+                    local=is_local(name),
+                    seconds=self.settings.llm_timeout,
+                )
             return self._llms[name]
 
     def planners(self, context: Context) -> list[Planner]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import chromadb
 import pytest
+from chromadb.api.shared_system_client import SharedSystemClient
 from filelock import FileLock
 
 from hugginggraph.graph import Demonstrations
@@ -59,9 +60,7 @@ def test_the_library_is_a_chroma_collection_and_the_nearest_of_it_are_shown(tmp_
     found = Demonstrations(tmp_path).shown(REQUEST, task_types())
     stored = collection(tmp_path).get()
     assert set(stored["documents"]) == {demo["request"] for demo in demonstrations()}
-    near = collection(tmp_path).query(
-        query_embeddings=[MiniLM().embed_query(REQUEST)], n_results=5
-    )
+    near = collection(tmp_path).query(query_embeddings=[MiniLM().embed_query(REQUEST)], n_results=5)
     assert shown(found)[:0:-1] == near["documents"][0]
     assert any(line == 'Plan: {"tasks": []}' for line in found.splitlines())
 
@@ -106,7 +105,7 @@ def test_a_folder_that_cannot_be_used_does_not_stand_in_the_way(
     if damage == "rows":
         collection(tmp_path).delete(ids=["0"])
     if damage == "vectors":
-        chromadb.api.client.SharedSystemClient.clear_system_cache()
+        SharedSystemClient.clear_system_cache()
         (made / "chroma.sqlite3").write_bytes(b"no database" * 100)
     if damage == "read-only":
         (folder / "lock").mkdir()
