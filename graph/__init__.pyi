@@ -44,6 +44,7 @@ from .spoken import astray as astray, language_of as language_of
 from .state import (
     Choice as Choice,
     Context as Context,
+    Finding as Finding,
     Input as Input,
     Limits as Limits,
     Output as Output,
