@@ -10,6 +10,8 @@ from .builtin_planner import (
     kind_of_path as kind_of_path,
 )
 from .check import check_plan as check_plan, read_tasks as read_tasks
+from .claims import Fact as Fact, unfounded as unfounded
+from .demonstrate import Demonstrations as Demonstrations
 from .display import (
     Shown as Shown,
     plan_mermaid as plan_mermaid,
@@ -38,9 +40,11 @@ from .result_cache import (
     open_result_cache as open_result_cache,
     result_key as result_key,
 )
+from .spoken import astray as astray, language_of as language_of
 from .state import (
     Choice as Choice,
     Context as Context,
+    Finding as Finding,
     Input as Input,
     Limits as Limits,
     Output as Output,

@@ -2,14 +2,18 @@
 
 The text comes in pieces, as it is written, and goes on sentence by sentence. A sentence is tied by
 the marks in it (``[0]``, the ids of tasks), else to the task whose result shares its words; one
-that is tied to nothing is left out. What stands in a sentence is not weighed beyond that: a mark
-under a false statement is not noticed.
+that is tied to nothing is left out. So is one that claims what can be looked up and is not there
+(``claims.py``); if another task bears it, it is tied to that one. A task that loses its only
+sentence so is told in the composed answer's words instead. A false statement that names no number,
+quote or label is not noticed.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+
+from .claims import Fact, unfounded
 
 _PATH = re.compile(r"(?<![\w:/])(?:[\w.~-]+)?(?:/[\w.~-]+)+\.\w{2,5}\b")
 _GONE = "(no such file)"
@@ -48,14 +52,28 @@ def words_of(text: str) -> set[str]:
 class Grounding:
     """Takes in an answer as it is written and gives it on, sentence by sentence, as far as true.
 
-    ``facts`` is what each task's result says, by task id; ``paths`` are those that may be named.
+    ``facts`` is what each task's result says, by task id; ``paths`` are those that may be named;
+    ``instead`` is what to say of a task whose own sentence was false. ``left_out`` lists the false
+    sentences with what was wrong in them.
     """
 
-    def __init__(self, facts: Mapping[int, str], paths: Iterable[str]) -> None:
-        self._facts = {number: words_of(text) for number, text in facts.items()}
+    def __init__(
+        self,
+        facts: Mapping[int, Fact],
+        paths: Iterable[str],
+        *,
+        instead: Mapping[int, str] | None = None,
+        language: str = "English",
+    ) -> None:
+        self._facts = facts
+        self._words = {number: words_of(fact.text) for number, fact in facts.items()}
         self._paths = set(paths)
+        self._instead = instead or {}
+        self._language = language
         self._rest = ""
-        self.dropped = 0
+        self._told: set[int] = set()
+        self._missed: dict[int, None] = {}
+        self.left_out: list[tuple[str, list[str]]] = []
 
     def take(self, piece: str) -> str:
         """What may be shown now that this piece is there, often nothing."""
@@ -70,9 +88,11 @@ class Grounding:
         return shown
 
     def finish(self) -> str:
-        """What may be shown of the rest."""
+        """What may be shown of the rest, and of the tasks that only false sentences spoke of."""
         rest, self._rest = self._rest, ""
-        return self._sentence(rest) if rest.strip() else ""
+        last = self._sentence(rest) if rest.strip() else ""
+        lost = [n for n in self._missed if n not in self._told and n in self._instead]
+        return last + "".join(f"\n{_tied(self._instead[number], [number])}" for number in lost)
 
     def _sentence(self, text: str) -> str:
         marked = [int(n) for found in _MARK.findall(text) for n in re.findall(r"\d+", found)]
@@ -82,17 +102,37 @@ class Grounding:
             return ""
         known = known or self._nearest(bare)
         if not known:
-            self.dropped += 1
             return ""
-        space = bare[len(bare.rstrip()) :]
         said = grounded(bare.strip(), self._paths)
-        stop = re.search(r"[.!?。！？:;]*$", said)
-        cut = stop.start() if stop else len(said)
-        return f"{said[:cut]} [{', '.join(map(str, known))}]{said[cut:]}{space}"
+        if wrong := self._wrong(said, known):
+            words = words_of(said)
+            bearing = [
+                number
+                for number, about in self._words.items()
+                if words & about and not self._wrong(said, [number])
+            ]
+            if not bearing and self._wrong(said, self._facts):
+                self._missed |= dict.fromkeys(known)
+                self.left_out.append((said, wrong))
+                return ""
+            bearing.sort(key=lambda number: -len(words & self._words[number]))
+            known = bearing[:1] or [*self._facts]
+        self._told.update(known)
+        return _tied(said, known) + bare[len(bare.rstrip()) :]
+
+    def _wrong(self, text: str, numbers: Iterable[int]) -> list[str]:
+        return unfounded(text, [self._facts[number] for number in numbers], self._language)
 
     def _nearest(self, text: str) -> list[int]:
         """The task whose result has most words in common with a sentence, `ENOUGH` of them."""
         words = words_of(text)
-        shared = {number: len(words & facts) for number, facts in self._facts.items()}
+        shared = {number: len(words & facts) for number, facts in self._words.items()}
         best = max(shared, key=lambda number: shared[number], default=None)
         return [best] if best is not None and shared[best] > ENOUGH * len(words) else []
+
+
+def _tied(text: str, numbers: Iterable[int]) -> str:
+    """A sentence with the ids of its tasks before its full stop."""
+    stop = re.search(r"[.!?。！？:;]*$", text)
+    cut = stop.start() if stop else len(text)
+    return f"{text[:cut]} [{', '.join(map(str, numbers))}]{text[cut:]}"

@@ -21,6 +21,7 @@ from hugginggraph.registry import (
 from hugginggraph.tools import is_readable_file, sniff
 
 from .attachments import has_files, spool, without_files
+from .earlier import findings
 from .parts import Parts, run_context
 from .state import Resource, State
 
@@ -57,7 +58,7 @@ def make_ingest(parts: Parts) -> Any:
     def ingest(state: State) -> dict[str, Any]:
         fresh: dict[str, Any] = {
             "plan": None, "choices": {}, "results": {}, "answer": "", "error": None, "mending": 0,
-            "rejected": None, "replans": [],
+            "rejected": None, "replans": [], "earlier": findings(state),
             "approve": bool(run_context().get("approve", parts.settings.approve)),
             "started": time.time(), "usage": {"llm_calls": 0, "tokens": 0, "seconds": 0.0},
         }  # fmt: skip

@@ -90,10 +90,17 @@ def _device_number(device: str) -> int:
 
 
 class LLM:
-    """A chat model that is asked for text or for a value in the shape of a schema."""
+    """A chat model that is asked for text or for a value in the shape of a schema.
 
-    def __init__(self, model: BaseChatModel, *, local: bool = False) -> None:
+    ``seconds`` is how long one reply may take in all, however slowly it drips; one that is made in
+    this process takes as long as it takes.
+    """
+
+    def __init__(
+        self, model: BaseChatModel, *, local: bool = False, seconds: float | None = None
+    ) -> None:
         self.model = model
+        self._seconds = None if local else seconds
         self._local = local
         self._streams = not local
         self._methods = ["text"] if local else ["function_calling", "json_mode", "text"]
@@ -172,12 +179,13 @@ class LLM:
 
         async def read() -> AIMessage | None:
             whole, left = None, LONGEST_REPLY
-            async for piece in self.model.astream(list(messages), _QUIET, **more):
-                whole = piece if whole is None else whole + piece
-                tell(str(piece.text)[:left])
-                left -= len(str(piece.text))
-                if left <= 0:
-                    break
+            async with asyncio.timeout(self._seconds):
+                async for piece in self.model.astream(list(messages), _QUIET, **more):
+                    whole = piece if whole is None else whole + piece
+                    tell(str(piece.text)[:left])
+                    left -= len(str(piece.text))
+                    if left <= 0:
+                        break
             return whole
 
         try:
@@ -190,8 +198,8 @@ class LLM:
             if self._local:  # a pipeline of Transformers knows no async
                 message: AIMessage = await asyncio.to_thread(model.invoke, list(messages), _QUIET)
             else:
-                call = in_background(model.ainvoke(list(messages), _QUIET))
-                message = await asyncio.wrap_future(call)
+                asked = asyncio.wait_for(model.ainvoke(list(messages), _QUIET), self._seconds)
+                message = await asyncio.wrap_future(in_background(asked))
         except Exception as exc:  # every provider's package raises its own
             raise LLMError(*_explain(exc)) from exc
         return message

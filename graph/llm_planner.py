@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from hugginggraph.prompts import fill
 from hugginggraph.registry import TaskType, task_types
 
-from .demonstrate import shown_demonstrations
+from .demonstrate import Demonstrations
 from .llm import LLM
 from .planner import Draft, PlanRequest, Setback
 
@@ -40,8 +40,11 @@ class LLMPlanner:
 
     name = "llm"
 
-    def __init__(self, llm: LLM, rows: Mapping[str, TaskType] | None = None) -> None:
+    def __init__(
+        self, llm: LLM, examples: Demonstrations, rows: Mapping[str, TaskType] | None = None
+    ) -> None:
         self.llm = llm
+        self._examples = examples
         self._rows = rows
 
     async def plan(self, request: PlanRequest) -> Draft:
@@ -86,7 +89,7 @@ class LLMPlanner:
             f"- {key}: {res['kind']}, named {res['name']}" for key, res in request.resources.items()
         )
         history = recent(request.history, HISTORY_TOKENS)
-        system = fill("plan", tasks=rows, demonstrations=shown_demonstrations(request.text, known))
+        system = fill("plan", tasks=rows, demonstrations=self._examples.shown(request.text, known))
         human = fill(
             "request", history=history or "nothing", resources=files or "none", request=request.text
         )

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from hugginggraph.registry import CardStore, ModelCard
     from hugginggraph.tools import Artifacts, FindCard
 
+    from .demonstrate import Demonstrations
+
 
 class Parts:
     """The settings of a graph and the parts that follow from them.
@@ -74,6 +76,12 @@ class Parts:
         from hugginggraph.tools import Artifacts
 
         return Artifacts(self.settings.artifacts_dir)
+
+    @cached_property
+    def _demonstrations(self) -> Demonstrations:
+        from .demonstrate import Demonstrations
+
+        return Demonstrations(self.settings.data_dir)
 
     @cached_property
     def result_cache(self) -> ResultCache | None:
@@ -125,7 +133,11 @@ class Parts:
             return None
         with self._lock:
             if name not in self._llms:
-                self._llms[name] = LLM(chat_model(self.settings, name), local=is_local(name))
+                self._llms[name] = LLM(
+                    chat_model(self.settings, name),
+                    local=is_local(name),
+                    seconds=self.settings.llm_timeout,
+                )
             return self._llms[name]
 
     def planners(self, context: Context) -> list[Planner]:
@@ -144,7 +156,7 @@ class Parts:
                 "The LLM planner was asked for, but no LLM is set.",
                 "Set HUGGINGGRAPH_LLM (or --llm) to provider:model.",
             )
-        first: list[Planner] = [LLMPlanner(llm)] if llm else []
+        first: list[Planner] = [LLMPlanner(llm, self._demonstrations)] if llm else []
         return first if wanted == "llm" else [*first, BuiltinPlanner(self._rows(context))]
 
     @cached_property

@@ -33,6 +33,7 @@ def plan_request(state: State) -> PlanRequest:
         text=state["request"],
         resources=state.get("resources") or {},
         history=tuple((message.type, message.text) for message in messages),
+        earlier=tuple(state.get("earlier") or ()),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from .state import Resource, Task
+from .state import Finding, Resource, Task
 
 
 @dataclass(frozen=True)
@@ -14,12 +14,13 @@ class PlanRequest:
     """What a planner may look at.
 
     ``resources`` are the usable files by id, oldest first. ``history`` holds earlier messages as
-    (role, text), oldest first.
+    (role, text), oldest first, and ``earlier`` what tasks of earlier turns found, oldest first.
     """
 
     text: str
     resources: Mapping[str, Resource] = field(default_factory=dict)
     history: tuple[tuple[str, str], ...] = ()
+    earlier: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -20,16 +20,20 @@ from langchain_core.messages import (
 from langgraph.graph.message import push_message
 
 from hugginggraph.prompts import fill
-from hugginggraph.registry import LLMError, task_types
+from hugginggraph.registry import LLMError, languages, task_types
 
 from .answer import compose, finding, replanned, shown_path
 from .budget import llm_allowed
+from .claims import Fact
 from .ground import Grounding
-from .llm import LLM
+from .llm import LLM, Reply
 from .parts import Parts, run_context
 from .plan import plan_request, spend
 from .planner import Draft
+from .spoken import asked_in, astray
 from .state import Context, State
+
+_UNKNOWN = "the language of the request"
 
 
 def make_respond(parts: Parts) -> Any:
@@ -37,26 +41,30 @@ def make_respond(parts: Parts) -> Any:
 
     async def respond(state: State) -> dict[str, Any]:
         status = _status(state)
-        answer, cost = state.get("answer") or "", Draft(None)
-        ran, name = bool(state.get("results")), f"answer-{uuid.uuid4()}"
+        answer, cost, left_out = state.get("answer") or "", Draft(None), list[str]()
+        ran, name = bool(state.get("results")), _new_name()
         if not answer:
             llm = await asyncio.to_thread(_llm, parts, run_context(), state)
             talk = not ran and _nothing_to_run(state)
             try:
-                if llm and (ran or talk):
-                    write = _from_results if ran else _small_talk
-                    answer, cost = await write(llm, state, _teller(name))
+                if llm and ran:
+                    answer, name, cost, left_out = await _from_results(parts, llm, state)
+                elif llm and talk:
+                    answer, cost = await _small_talk(llm, state, _teller(name))
             except LLMError as exc:
                 if talk:
                     answer = f"{exc.message} {exc.hint}".strip()
             if not answer:  # under an id of its own, as pieces of another may have gone out
-                answer, name = await asyncio.to_thread(compose, state), f"answer-{uuid.uuid4()}"
+                answer, name = await asyncio.to_thread(compose, state), _new_name()
         usage = spend(state, cost)
         usage["seconds"] = round(time.time() - state["started"], 4)
-        return {
+        told: dict[str, Any] = {
             "answer": answer, "status": status, "usage": usage,
             "messages": [AIMessage(answer, id=name)],
         }  # fmt: skip
+        if left_out:
+            told["plan"] = {**state["plan"], "notes": [*state["plan"]["notes"], *left_out]}
+        return told
 
     return respond
 
@@ -96,10 +104,42 @@ def _teller(name: str) -> Callable[[str], None]:
     return tell
 
 
-async def _from_results(llm: LLM, state: State, tell: Callable[[str], None]) -> tuple[str, Draft]:
-    """The LLM's answer as far as it is tied to results, empty where nothing of it is."""
-    messages = await asyncio.to_thread(_about_results, state)
-    grounding = await asyncio.to_thread(lambda: Grounding(facts(state), known_paths(state)))
+async def _from_results(parts: Parts, llm: LLM, state: State) -> tuple[str, str, Draft, list[str]]:
+    """The LLM's answer as far as it is true to the results, empty where nothing of it is.
+
+    With it the name of its message, its cost, and a line for each sentence that was left out as
+    false. An answer in the wrong language is asked for once more, under a name of its own.
+    """
+    wanted = spoken(state)
+    messages = await asyncio.to_thread(_about_results, state, wanted)
+    known, paths = await asyncio.to_thread(lambda: (facts(state), known_paths(state)))
+    plain = await asyncio.to_thread(_findings, state)
+    results = " ".join(fact.whole for fact in known.values())
+
+    def fresh() -> Grounding:
+        return Grounding(known, paths, instead=plain, language=wanted)
+
+    grounding, name = fresh(), _new_name()
+    said, reply = await _grounded(llm, messages, grounding, _teller(name))
+    cost = Draft(None, llm_calls=reply.calls, tokens=reply.tokens)
+    lost = not languages.named(state["request"]) and astray(reply.text, wanted, results)
+    if lost and llm_allowed(parts.settings, run_context(), spend(state, cost)):
+        again = [*messages, AIMessage(reply.text), HumanMessage(f"Answer in {wanted}.")]
+        grounding, name = fresh(), _new_name()
+        said, reply = await _grounded(llm, again, grounding, _teller(name))
+        calls, tokens = cost.llm_calls + reply.calls, cost.tokens + reply.tokens
+        cost = Draft(None, llm_calls=calls, tokens=tokens)
+    left_out = [
+        f"Left out of the LLM's answer, as no result says so ({', '.join(wrong)}): '{text:.200}'"
+        for text, wrong in grounding.left_out
+    ]
+    return said, name, cost, left_out
+
+
+async def _grounded(
+    llm: LLM, messages: list[BaseMessage], grounding: Grounding, tell: Callable[[str], None]
+) -> tuple[str, Reply]:
+    """What an LLM's reply comes to, told as it comes, and the reply."""
     said: list[str] = []
 
     def take(piece: str) -> None:
@@ -109,8 +149,7 @@ async def _from_results(llm: LLM, state: State, tell: Callable[[str], None]) -> 
     reply = await llm.write(messages, take)
     said.append(grounding.finish())
     tell(said[-1])
-    cost = Draft(None, llm_calls=reply.calls, tokens=reply.tokens)
-    return "".join(said).strip(), cost
+    return "".join(said).strip(), reply
 
 
 async def _small_talk(llm: LLM, state: State, tell: Callable[[str], None]) -> tuple[str, Draft]:
@@ -118,18 +157,41 @@ async def _small_talk(llm: LLM, state: State, tell: Callable[[str], None]) -> tu
     return reply.text, Draft(None, llm_calls=reply.calls, tokens=reply.tokens)
 
 
-def facts(state: State) -> dict[int, str]:
-    """What may be said of each task: its finding in words, its model, or why it failed."""
-    results = state["results"]
+def _new_name() -> str:
+    return f"answer-{uuid.uuid4()}"
+
+
+def spoken(state: State) -> str:
+    """The language of the request, of what was said before it where it is too short to tell."""
+    before = [text for role, text in plan_request(state).history if role in ("human", "user")]
+    return asked_in([state["request"], *reversed(before)])
+
+
+def facts(state: State) -> dict[int, Fact]:
+    """What may be said of each task: its finding in words, its model, or why it failed.
+
+    What the request and the task's arguments say may be said of every task too.
+    """
+    results, asked = state["results"], state["request"]
     return {
-        task["id"]: f"{task['task']} {result.get('model', '')} {result.get('error', '')} "
-        + (finding(task, state) if result["status"] == "done" else result["status"])
+        task["id"]: Fact(
+            f"{task['task']} {result.get('model', '')} {result.get('error', '')} "
+            + (finding(task, state) if result["status"] == "done" else result["status"]),
+            result["kind"], result["value"], f"{asked} {json.dumps(task['args'])}",
+        )
         for task in state["plan"]["tasks"]
         for result in [results[str(task["id"])]]
-    }
+    }  # fmt: skip
 
 
-def _about_results(state: State) -> list[BaseMessage]:
+def _findings(state: State) -> dict[int, str]:
+    tasks = [
+        t for t in state["plan"]["tasks"] if state["results"][str(t["id"])]["status"] == "done"
+    ]
+    return {task["id"]: finding(task, state) for task in tasks}
+
+
+def _about_results(state: State, language: str) -> list[BaseMessage]:
     resources = state.get("resources") or {}
     shown = [
         {
@@ -145,7 +207,7 @@ def _about_results(state: State) -> list[BaseMessage]:
     told = [*state["plan"]["notes"], *replanned(state)]
     text = json.dumps({"tasks": shown, "notes": told}, ensure_ascii=False)[:60_000]
     return [
-        SystemMessage(fill("respond")),
+        SystemMessage(fill("respond", language=language or _UNKNOWN)),
         HumanMessage(fill("results", request=state["request"], results=text)),
     ]
 
@@ -155,7 +217,8 @@ def _about_nothing(state: State) -> list[BaseMessage]:
     history = plan_request(state).history[-6:]
     earlier = "\n".join(f"{role}: {text}" for role, text in history)
     asked = f"{earlier}\n\n{state['request']}".strip()
-    return [SystemMessage(fill("chat", tasks=rows)), HumanMessage(asked)]
+    told = fill("chat", tasks=rows, language=spoken(state) or _UNKNOWN)
+    return [SystemMessage(told), HumanMessage(asked)]
 
 
 def known_paths(state: State) -> set[str]:

@@ -44,6 +44,16 @@ class Task(TypedDict):
     args: dict[str, Any]
 
 
+class Finding(TypedDict):
+    """A text or labels that a task of an earlier turn found: ``turn`` counts those that found
+    something, ``resources`` is how many files there were then."""
+
+    task: str
+    text: str
+    turn: int
+    resources: int
+
+
 class Plan(TypedDict):
     """A plan as state and ``plan --json`` carry it.
 
@@ -198,6 +208,7 @@ class State(TypedDict, total=False):
     approve: bool
     rejected: str | None
     replans: list[Replan]
+    earlier: list[Finding]
     usage: Usage
 
 

@@ -92,7 +92,7 @@ def plan(
 
 
 def _planner(llm: str | None, planner: str, rows: dict[str, TaskType], debug: bool) -> Planner:
-    from hugginggraph.graph import LLM, BuiltinPlanner, LLMPlanner, chat_model
+    from hugginggraph.graph import BuiltinPlanner, Demonstrations, LLMPlanner, Parts
     from hugginggraph.registry import SettingsError
 
     from .cli import settings_for
@@ -102,9 +102,10 @@ def _planner(llm: str | None, planner: str, rows: dict[str, TaskType], debug: bo
         raise SettingsError(f"No planner '{planner}'.", "Give --planner builtin or llm.")
     if planner == "builtin" or not (planner or llm):
         return BuiltinPlanner(rows)
-    if not settings.llm:
+    asked = Parts(settings).llm({})
+    if asked is None:
         raise SettingsError("No LLM is set.", "Give --llm provider:model.")
-    return LLMPlanner(LLM(chat_model(settings)), rows)
+    return LLMPlanner(asked, Demonstrations(settings.data_dir), rows)
 
 
 def _table(title: str, first: str, columns: dict[str, str], values: dict[str, Any]) -> Table:

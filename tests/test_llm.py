@@ -13,7 +13,16 @@ import pytest
 from checkpoints import BUILDERS
 from llm_server import LLMServer, llm_server
 
-from hugginggraph.graph import Grounding, Parts, build_graph, grounded, read_json, recent
+from hugginggraph.graph import (
+    Fact,
+    Grounding,
+    Parts,
+    astray,
+    build_graph,
+    grounded,
+    read_json,
+    recent,
+)
 from hugginggraph.prompts import demonstrations, fill
 from hugginggraph.registry import Settings
 
@@ -180,6 +189,15 @@ async def test_an_llm_that_is_too_slow_is_not_waited_for(ask: Ask) -> None:
     assert out["plan"]["planner"] == "builtin" and "in time" in out["plan"]["notes"][0]
 
 
+async def test_an_answer_that_drips_is_given_up_when_its_time_is_over(ask: Ask) -> None:
+    dripping = "There are five things [1]. " + "And so on and on " * 40
+    began = time.monotonic()
+    with llm_server(PLAN, dripping, pause=0.1) as server:  # a minute and more, never silent
+        out = await ask(server)
+    assert time.monotonic() - began < 20
+    assert out["status"] == "done" and "5 objects" in out["answer"]
+
+
 async def test_a_request_for_mere_talk_runs_nothing(ask: Ask) -> None:
     with llm_server({"tasks": []}, "Hello to you!") as server:
         out = await ask(server)
@@ -231,6 +249,64 @@ async def test_an_answer_that_says_nothing_of_the_results_is_not_taken(ask: Ask)
     assert "lovely" not in out["answer"] and "5 objects" in out["answer"]
 
 
+async def test_a_false_count_is_not_passed_on_and_the_left_out_sentence_is_recorded(
+    ask: Ask,
+) -> None:
+    with llm_server(
+        PLAN, "There are 17 objects [1]. One more thing: “a pink whale” [0]."
+    ) as server:
+        out = await ask(server)
+    assert "17" not in out["answer"] and "whale" not in out["answer"]
+    assert "5 objects" in out["answer"]
+    notes = [note for note in out["plan"]["notes"] if "Left out of the LLM's answer" in note]
+    assert len(notes) == 2 and "17 objects" in notes[0] and "pink whale" in notes[1]
+
+
+@pytest.mark.parametrize(
+    ("request_", "language"),
+    [
+        ("Décris l'image ci-jointe et compte les objets.", "French"),
+        ("Beschreibe das Bild und zähle die Dinge darauf.", "German"),
+        ("¿Qué hay en la imagen? Cuenta los objetos, por favor.", "Spanish"),
+        ("描述这张图片，并数一数有多少物体。", "Chinese"),
+        ("この画像を説明してください。", "Japanese"),
+        ("Опиши эту картинку и посчитай предметы.", "Russian"),
+        ("Describe the picture and count the things in it.", "English"),
+        ('Translate this to German: "Le chat est sur la table et il dort"', "English"),
+        ("Traduis en anglais : The cat is on the table and it sleeps", "French"),
+        ("Translate 你好 to English, please", "English"),
+        ("scene.png", "the language of the request"),
+    ],
+)
+async def test_the_llm_is_told_by_name_which_language_to_answer_in(
+    ask: Ask, parts: Parts, monkeypatch: pytest.MonkeyPatch, request_: str, language: str
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with llm_server({"tasks": []}, "😀") as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        given: Any = {"llm": f"openai:{server.base_url}"}
+        await build_graph(parts=parts).ainvoke({"request": request_}, context=given)
+    assert f"Answer in {language}." in server.prompts[-1]
+
+
+async def test_an_answer_in_another_language_is_asked_for_once_more(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    english = "There are five things in the picture that you gave to me [1]."
+    french = "Il y a 5 objets dans cette image [1]."
+    request: Any = {"request": "Décris l'image ci-jointe et compte les objets.", "files": [SCENE]}
+    for said, calls, final in (((english, french), 3, french), ((french,), 2, french)):
+        with llm_server(PLAN, *said) as server:
+            monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+            given: Any = {"llm": f"openai:{server.base_url}"}
+            out = await build_graph(parts=parts).ainvoke(request, context=given)
+        assert out["answer"] == final and out["usage"]["llm_calls"] == calls
+        assert "Answer in French, unless" in server.prompts[1]
+    assert not astray("Le chat est sur la table et il dort [0].", "English", "Le chat est sur la "
+                      "table et il dort")  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("said", "shown"),
     [
@@ -249,7 +325,7 @@ async def test_an_answer_that_says_nothing_of_the_results_is_not_taken(ask: Ask)
 )
 def test_each_statement_is_tied_to_a_task_or_left_out(said: str, shown: str) -> None:
     for size in (1, 3, 1_000):
-        grounding = Grounding({0: "a dog runs", 1: "5 objects: cats"}, ["out/a.png"])
+        grounding = Grounding({0: Fact("a dog runs"), 1: Fact("5 objects: cats")}, ["out/a.png"])
         pieces = [said[i : i + size] for i in range(0, len(said), size)]
         out = "".join(map(grounding.take, pieces)) + grounding.finish()
         assert out.strip() == shown

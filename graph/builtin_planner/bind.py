@@ -202,7 +202,7 @@ def _bind(sketch: Sketch, wish: Wish, row: TaskType, group: int) -> None:
         else:
             sketch.note("A question needs a text or a picture that holds the answer.")
         return
-    if variants == [{}] and any(step.row.id == row.id for step in sketch.steps):
+    if variants == [{}] and any(s.row.id == row.id for s in sketch.steps if not s.found):
         return  # the same thing said again ("… into speech. Please generate the file.")
     for args in variants:
         if not _repeats(sketch, wish, row, args):
@@ -211,7 +211,7 @@ def _bind(sketch: Sketch, wish: Wish, row: TaskType, group: int) -> None:
 
 def _repeats(sketch: Sketch, wish: Wish, row: TaskType, args: Mapping[str, object]) -> bool:
     """Whether this would only do again to a result what made it ("enhance it, reducing noise")."""
-    before = {s.id: s for s in sketch.steps if s.row.id == row.id}
+    before = {s.id: s for s in sketch.steps if s.row.id == row.id and not s.found}
     inputs = [before.get(n) for n in references(list(args.values()))]
     near = [s for s in inputs if s and wish.at - s.clause <= (2 if len(args) == 1 else 0)]
     return bool(near) and not sketch.clauses[wish.at].then

@@ -88,6 +88,10 @@ def plan(request: PlanRequest, rows: Mapping[str, TaskType]) -> Draft:
     if reply := small_talk(request.text, rows):
         return Draft(tasks=[], reply=reply)
     said = complete(request)
+    if said != request.text:  # the same again of something else: what it gave is not meant
+        last = max((each["turn"] for each in request.earlier), default=0)
+        before = tuple(each for each in request.earlier if each["turn"] != last)
+        request = replace(request, earlier=before)
     language = speaks(said) or foreign_language(said)
     if english := in_english(said, language):
         try:
@@ -114,6 +118,7 @@ def _plan(request: PlanRequest, rows: Mapping[str, TaskType]) -> Draft:
     sketch = Sketch(everything, frozenset(rows), mentions, clauses, request.resources)
     if len(mentions.text.strip()) > _MOST_READ:
         sketch.note(f"Only the first {_MOST_READ} characters outside quoted texts were read.")
+    sketch.recall(request.earlier)
     missed = [clause for at, clause in enumerate(clauses) if not _read(sketch, at, clause, table)]
     return _draft(sketch, missed, request, rows)
 
@@ -151,7 +156,7 @@ def _draft(
         sketch.note(f"Not understood: '{_short(text)}'.")
     if not tasks:
         raise _not_understood(request, rows, sketch.notes)
-    kept = [step.sure for step in sketch.steps if not step.missing]
+    kept = [step.sure for step in sketch.steps if not step.missing and not step.found]
     sure = min(kept, default=0.0)
     sure *= 0.7 if unread else 1.0
     sure *= 0.6 if any(step.missing for step in sketch.steps) else 1.0

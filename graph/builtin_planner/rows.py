@@ -38,6 +38,7 @@ class Trait:
 
 _MADE = r"(?:new|generated|created|resulting|final|produced|made) "
 _ANSWER = r"answers?(?! (?:to|for)\b)"
+_TEXTS = r"(?:text|version|sentence|document|article|message|speech|audio|question|words)s?"
 _IMAGE = r"(?:image|picture|photo|illustration|drawing|painting)s?"
 
 TRAITS: Mapping[str, Trait] = {
@@ -87,7 +88,7 @@ TRAITS: Mapping[str, Trait] = {
         r"(?:canny )?edges?(?:[ -](?:map|detection))?(?: " + _IMAGE + r")?|outlines?|contours?",
     ),
     "translation": Trait(
-        "Translation", r"translat\w+(?: \w+)?", chains=True, renews=True, brief=True
+        "Translation", rf"translat\w+(?: {_TEXTS})?", chains=True, renews=True, brief=True
     ),
     "conversational": Trait(
         "Conversation",
@@ -194,7 +195,7 @@ TRAITS: Mapping[str, Trait] = {
     ),
     "automatic-speech-recognition": Trait(
         "Speech recognition",
-        r"transcri\w+(?: \w+)?|(?:recogni[sz]ed|spoken|obtained) (?:text|words|question)|text",
+        rf"transcri\w+(?: {_TEXTS})?|(?:recogni[sz]ed|spoken|obtained) (?:text|words|question)|text",
         renews=True,
     ),
     "audio-classification": Trait(

@@ -14,8 +14,8 @@ from typing import Any
 
 from hugginggraph.registry import KINDS, Kind, TaskType, reads_as
 
-from ..references import reference, references
-from ..state import Resource, Task
+from ..references import REFERENCE, reference, references
+from ..state import Finding, Resource, Task
 from .clauses import Clause
 from .cues import NOUNS
 from .mentions import MARKER, Mention, Mentions
@@ -37,7 +37,10 @@ _ORIGINAL = re.compile(r"\b(?:original|initial|input|given|provided|attached|fir
 
 @dataclass
 class Step:
-    """A task of the growing plan. ``row`` is of the table unless ``missing``."""
+    """A task of the growing plan. ``row`` is of the table unless ``missing``.
+
+    ``found`` is what it found where it is of an earlier turn, so that it need not run again.
+    """
 
     id: int
     row: TaskType
@@ -46,6 +49,7 @@ class Step:
     missing: bool = False
     args: dict[str, Any] = field(default_factory=dict)
     group: int = 0
+    found: str = ""
 
     @property
     def trait(self) -> Trait:
@@ -87,6 +91,21 @@ class Sketch:
             self.notes.append(text)
 
     # what there is
+
+    def recall(self, earlier: Iterable[Finding]) -> None:
+        """Begin with what earlier turns found, where the request names nothing else to work on."""
+        given = [rid for rid, resource in self.resources.items() if "task" not in resource]
+        for finding in earlier:
+            files = list(self.resources)[finding["resources"] :]
+            if self.mentions.found or set(files) & set(given) or finding["task"] not in self.rows:
+                continue
+            self.groups += 1
+            self.steps.append(
+                Step(
+                    len(self.steps), self.rows[finding["task"]], -1, 1.0, group=self.groups,
+                    args={"turn": str(finding["turn"])}, found=finding["text"],
+                )
+            )  # fmt: skip
 
     def add(
         self, task: str, clause: int, sure: float, args: dict[str, Any], group: int = 0
@@ -253,7 +272,8 @@ class Sketch:
         return bool(trails and earlier and (follows or trait.chains))
 
     def _text_elsewhere(self, at: int, window: str, trait: Trait, skip: frozenset[int]) -> Input:
-        result = next((s for s in reversed(self.steps) if s.row.output == "text"), None)
+        texts = [s for s in reversed(self.steps) if s.row.output == "text"]
+        result = next((s for s in texts if not s.found or s.trait is not trait), None)
         named = [
             m
             for m in self.named(range(len(self.clauses)))
@@ -334,19 +354,22 @@ class Sketch:
             elif dropped.intersection(references(list(step.args.values()))):
                 self.note(f"Left out, since it needs what is not available: {step.row.id}.")
                 dropped.add(step.id)
-            elif lacking := [s for s in step.row.required if not step.args.get(s.name)]:
+            elif not step.found and (
+                lacking := [s for s in step.row.required if not step.args.get(s.name)]
+            ):
                 self.note(f"{step.row.id} needs {lacking[0].description}; nothing given fits.")
                 dropped.add(step.id)
-        kept = [step for step in self.steps if step.id not in dropped]
-        number = {step.id: new for new, step in enumerate(kept)}
-        return [self._task(step, number) for step in kept]
+        kept = [step for step in self.steps if step.id not in dropped and not step.found]
+        stands = {step.id: REFERENCE.sub("", step.found) for step in self.steps if step.found}
+        stands |= {step.id: reference(new) for new, step in enumerate(kept)}
+        return [self._task(step, number, stands) for number, step in enumerate(kept)]
 
-    def _task(self, step: Step, number: Mapping[int, int]) -> Task:
+    def _task(self, step: Step, number: int, stands: Mapping[int, str]) -> Task:
         def renumber(value: Any) -> Any:
             if isinstance(value, list):
                 return [renumber(item) for item in value]
-            return re.sub(r"<resource>-(\d+)", lambda m: reference(number[int(m[1])]), value)
+            return REFERENCE.sub(lambda m: stands[int(m[1])], value)
 
         args = {name: renumber(value) for name, value in step.args.items()}
         dep = sorted(set(references(list(args.values()))))
-        return {"id": number[step.id], "task": step.row.id, "dep": dep, "args": args}
+        return {"id": number, "task": step.row.id, "dep": dep, "args": args}
