@@ -115,6 +115,16 @@ class Settings(BaseSettings):
     )
     candidates: int = Field(5, ge=1, le=50, description="Models looked at for each task.")
     max_parallel: int = Field(4, ge=1, description="Tasks that run at the same time.")
+    executor: Literal["process", "ray"] = Field(
+        "process",
+        description="Where local models run: in this `process`, or on a `ray` cluster (extra "
+        "`ray`).",
+    )
+    ray_address: str = Field(
+        "",
+        description="The cluster's address (`host:port`), as `ray start` prints it. Empty: "
+        "`RAY_ADDRESS`, else a cluster of this machine alone is started for the run.",
+    )
     task_timeout: float = Field(600.0, gt=0, description="Seconds one attempt at a task may take.")
     budget_seconds: float | None = Field(
         None, ge=0, description="Seconds that a run's tasks may take; then it answers with what "

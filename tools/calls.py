@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -21,6 +22,8 @@ from hugginggraph.registry import (
     TaskType,
 )
 
+from .cancel import LOOKS, check_cancelled
+from .progress import report
 from .runner import Batched, Checkpoint, Output, Run, Runner
 from .values import flaw
 
@@ -98,6 +101,18 @@ def _named(model_id: str, what: str, error: type[ModelError], remedy: str) -> It
             f"The model '{model_id}' {what}: {_in_short(exc)}",
             f"Choose another model, or {remedy}.",
         ) from exc
+
+
+@contextmanager
+def held(lock: threading.Lock, name: str) -> Iterator[None]:
+    """The lock, waited for as long as the run is not stopped; who waits is told for what."""
+    while not lock.acquire(timeout=LOOKS):
+        report("waiting", unit=name)
+        check_cancelled()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def is_out_of_memory(exc: BaseException) -> bool:

@@ -16,6 +16,9 @@ from contextvars import ContextVar
 
 from hugginggraph.registry import CancelledRunError
 
+LOOKS = 0.1
+"""Seconds between two looks of who waits, whether it should stop."""
+
 _EVENT: ContextVar[threading.Event | None] = ContextVar("cancel", default=None)
 
 

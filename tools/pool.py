@@ -27,8 +27,8 @@ from hugginggraph.registry import (
     readable_size,
 )
 
-from .calls import answer, load_run
-from .cancel import cancel_event, cancel_scope, check_cancelled
+from .calls import answer, held, load_run
+from .cancel import LOOKS, cancel_event, cancel_scope, check_cancelled
 from .memory import Memory, needed
 from .progress import Listener, Progress, progress_listener, progress_to, report
 from .runner import Batched, Checkpoint, Output, Run
@@ -38,8 +38,6 @@ Key: TypeAlias = tuple[str, str, str]
 
 MOST_TOGETHER = 16
 """Calls in one batch."""
-LOOKS = 0.1
-"""Seconds between two looks: of who waits, whether it should stop; of who runs, at the memory."""
 OVER = 1.05
 """How far a run may go beyond the bound before it is stopped."""
 
@@ -127,7 +125,7 @@ class ModelPool:
             queue.append(call)
             try:
                 while call.outcome is None:
-                    with _held(slot.lock):
+                    with held(slot.lock, "the model"):
                         check_cancelled()
                         if call.outcome is None:
                             run = self._loaded(slot, task, checkpoint)
@@ -334,18 +332,6 @@ def _all_threads() -> int:
 def _key(checkpoint: Checkpoint) -> Key:
     card = checkpoint.card  # not the location: a fetched model moves from the Hub to the cache
     return card.id, str(card.path or ""), checkpoint.device
-
-
-@contextmanager
-def _held(lock: threading.Lock) -> Iterator[None]:
-    """The lock, waited for as long as the run is not stopped."""
-    while not lock.acquire(timeout=LOOKS):
-        report("waiting", unit="the model")
-        check_cancelled()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _together(run: Run, queue: deque[_Call], own: _Call) -> list[_Call]:

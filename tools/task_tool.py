@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 from typing_extensions import TypedDict
 
 from hugginggraph.registry import (
+    WITHOUT_FILES,
     Kind,
     MissingArgumentError,
     ModelCard,
@@ -28,6 +29,7 @@ from hugginggraph.registry import (
 )
 
 from .checkpoint import locate
+from .cluster import Cluster
 from .film import open_film
 from .inference import run_remotely
 from .media import Artifacts, open_image, open_table
@@ -77,6 +79,7 @@ class TaskRunner:
         self._pool = pool
         self._artifacts = artifacts
         self._settings = settings
+        self._cluster = Cluster(settings) if settings.executor == "ray" else None
 
     def run(
         self,
@@ -108,6 +111,8 @@ class TaskRunner:
             route = route_of(card, task, settings=self._settings)
         if route == "remote":
             output = run_remotely(row, card, _by_path(row, args, values), self._settings)
+        elif self._cluster and card.library not in WITHOUT_FILES:
+            output = self._cluster.run(row, card, values)
         else:
             checkpoint = locate(
                 card,
