@@ -91,7 +91,7 @@ class Step(Runnable[Any, T]):
         return await self._acall(input)
 
 
-def node_step(node: Callable[[Any], Coroutine[Any, Any, T]], name: str) -> Step[T]:
+def both(node: Callable[[Any], Coroutine[Any, Any, T]], name: str) -> Step[T]:
     """A node that is written as a coroutine function."""
     return Step(name, lambda state: run_sync(node(state)), node)
 

@@ -20,7 +20,7 @@ from langgraph.graph import END, START, StateGraph
 from hugginggraph.registry import Settings
 
 from .approve import make_approve_plan
-from .background import edge_step, node_step
+from .background import both, edge_step
 from .choose_models import make_choose_models
 from .execute import make_execute
 from .ingest import make_ingest
@@ -62,7 +62,7 @@ def build_graph(
     }.items():
         node = make(parts)
         goes_to = ("check_plan", "respond") if name == "replan" else None
-        action = node_step(node, name) if iscoroutinefunction(node) else node
+        action = both(node, name) if iscoroutinefunction(node) else node
         builder.add_node(name, action, destinations=goes_to)
     builder.add_edge(START, "ingest")
     builder.add_edge("repair_plan", "check_plan")
