@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -120,9 +121,9 @@ def _models(tasks: list[Task], results: Mapping[str, Result]) -> str:
     line = f"Models: {', '.join(f'{task} by {model}' for task, model in dict.fromkeys(done))}."
     used = {model for _, model in done}
     worlds: dict[str, list[str]] = {}
-    for card in model_cards():
-        if card.world and card.id in used:
-            worlds.setdefault(card.world, []).append(card.id.rpartition("/")[2])
+    for model, world in _small_worlds().items():
+        if model in used:
+            worlds.setdefault(world, []).append(model.rpartition("/")[2])
     limits = [
         f"{names[0]} knows only {world}."
         if len(names) == 1
@@ -130,6 +131,12 @@ def _models(tasks: list[Task], results: Mapping[str, Result]) -> str:
         for world, names in worlds.items()
     ]
     return " ".join([line, *limits])
+
+
+@cache
+def _small_worlds() -> Mapping[str, str]:
+    """What each installed model that knows little knows; the packages are searched once."""
+    return {card.id: card.world for card in model_cards() if card.world}
 
 
 def _failure(task: Task, result: Result) -> str:

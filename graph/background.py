@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from functools import cache
 from typing import Any, TypeVar
 
-from langchain_core.runnables import RunnableLambda
+from langchain_core.runnables import Runnable, RunnableConfig
 
 T = TypeVar("T")
 
@@ -68,10 +68,38 @@ def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
         raise
 
 
-def both(node: Callable[[Any], Coroutine[Any, Any, T]], name: str) -> RunnableLambda[Any, T]:
-    """The node as a Runnable with ``invoke`` and ``ainvoke``."""
+class Step(Runnable[Any, T]):
+    """A node or an edge of the graph, for ``invoke`` and for ``ainvoke``.
 
-    def call(state: Any) -> T:
-        return run_sync(node(state))
+    LangGraph traces a node by itself; a RunnableLambda, or the plain function that it would run in
+    a thread, would be traced again and cost several hops of the event loop each.
+    """
 
-    return RunnableLambda(call, node, name=name)
+    def __init__(
+        self, name: str, call: Callable[[Any], T], acall: Callable[[Any], Coroutine[Any, Any, T]]
+    ) -> None:
+        self.name = name
+        self._call = call
+        self._acall = acall
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> T:
+        """The next part of the state, or the name of the next node."""
+        return self._call(input)
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> T:
+        """The same, in an event loop."""
+        return await self._acall(input)
+
+
+def both(node: Callable[[Any], Coroutine[Any, Any, T]], name: str) -> Step[T]:
+    """A node that is written as a coroutine function."""
+    return Step(name, lambda state: run_sync(node(state)), node)
+
+
+def edge_step(choose: Callable[[Any], str], name: str) -> Step[str]:
+    """A choice of the next node, which is quick and touches no disk."""
+
+    async def achoose(state: Any) -> str:
+        return choose(state)
+
+    return Step(name, choose, achoose)

@@ -20,7 +20,7 @@ from langgraph.graph import END, START, StateGraph
 from hugginggraph.registry import Settings
 
 from .approve import make_approve_plan
-from .background import both
+from .background import both, edge_step
 from .choose_models import make_choose_models
 from .execute import make_execute
 from .ingest import make_ingest
@@ -65,18 +65,26 @@ def build_graph(
         action = both(node, name) if iscoroutinefunction(node) else node
         builder.add_node(name, action, destinations=goes_to)
     builder.add_edge(START, "ingest")
-    builder.add_conditional_edges(
-        "ingest", lambda state: "respond" if state.get("error") else "plan", ["plan", "respond"]
-    )
-    builder.add_conditional_edges("plan", after_plan, ["check_plan", "respond"])
-    builder.add_conditional_edges(
-        "check_plan", after_check, ["choose_models", "repair_plan", "respond"]
-    )
     builder.add_edge("repair_plan", "check_plan")
     builder.add_edge("choose_models", "approve_plan")
-    builder.add_conditional_edges("approve_plan", after_approval, ["execute", "replan"])
-    builder.add_conditional_edges("execute", after_execute, ["replan", "respond"])
+    for source, choose, targets in _CHOICES:
+        builder.add_conditional_edges(source, edge_step(choose, f"after_{source}"), [*targets])
     builder.add_edge("respond", END)
     graph = builder.compile(checkpointer=checkpointer, name="hugginggraph")
     graph.stream_eager = True  # events of @task calls arrive while the node runs
     return graph
+
+
+def after_ingest(state: State) -> str:
+    """A request that cannot be read is answered at once."""
+    return "respond" if state.get("error") else "plan"
+
+
+_CHOICES = (
+    ("ingest", after_ingest, ("plan", "respond")),
+    ("plan", after_plan, ("check_plan", "respond")),
+    ("check_plan", after_check, ("choose_models", "repair_plan", "respond")),
+    ("approve_plan", after_approval, ("execute", "replan")),
+    ("execute", after_execute, ("replan", "respond")),
+)
+"""The node after which a choice is made, how, and what it can lead to."""

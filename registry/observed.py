@@ -9,13 +9,15 @@ was observed is worth less than the run that observes it, so nothing here raises
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 log = logging.getLogger("hugginggraph")
 
@@ -58,9 +60,14 @@ class Attempt(NamedTuple):
 
 def memory_used() -> int:
     """The bytes of memory that this process holds."""
+    return int(_process(os.getpid()).memory_info().rss)
+
+
+@cache
+def _process(pid: int) -> Any:
     import psutil
 
-    return int(psutil.Process().memory_info().rss)
+    return psutil.Process(pid)
 
 
 class Observations:
