@@ -110,6 +110,14 @@ def say(answer: str) -> None:
     console.print(escape(answer), soft_wrap=not console.is_terminal)
 
 
+def tell(state: dict[str, Any]) -> None:
+    """The answer of a run, and the pictures it made where the terminal can draw them."""
+    from .pictures import show_pictures
+
+    say(state["answer"])
+    show_pictures(state)
+
+
 def stopped(thread: str = "") -> NoReturn:
     """Leave at once after Ctrl-C, whatever threads are still working."""
     again = f" `hugginggraph resume {thread}` goes on from here." if thread else ""
@@ -266,7 +274,7 @@ def finish(state: dict[str, Any], json_: bool, thread: str) -> NoReturn:
     elif waits:
         say(f"Nothing was run. `hugginggraph resume {thread}` asks again.")
     else:
-        say(state["answer"])
+        tell(state)
     raise typer.Exit(exit_code(state))
 
 
@@ -339,7 +347,10 @@ def talk(session: Session, files: list[str], context: Context) -> None:
             console.print("[yellow]Stopped.[/] Ask again, or leave with exit.")
             continue
         files = []
-        say("Nothing was run." if state.get("__interrupt__") else state["answer"])
+        if state.get("__interrupt__"):
+            say("Nothing was run.")
+        else:
+            tell(state)
     console.print(f"[dim]Good bye. `hugginggraph chat --thread {session.thread}` goes on.")
 
 

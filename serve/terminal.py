@@ -28,7 +28,11 @@ _MARKS = {
     "failed": "[red]✗[/]",
     "skipped": "[yellow]–[/]",
     "cancelled": "[yellow]–[/]",
+    "stopped": "[yellow]–[/]",
 }
+_AT_WORK = ("waiting", "fetching", "loading", "running")
+_BAR = 12
+"""Cells of a task's bar."""
 
 
 def plan_tree(
@@ -49,23 +53,55 @@ def plan_tree(
     branches: dict[int, Tree] = {}
     for task in plan["tasks"]:
         above = branches.get(task["dep"][-1], tree) if task["dep"] else tree
-        line = _task_line(task, resources, (states or {}).get(task["id"], {}))
-        branches[task["id"]] = above.add(line)
+        now = (states or {}).get(task["id"], {})
+        branches[task["id"]] = above.add(_Line(task, resources, now))
     return tree
 
 
-def _task_line(
-    task: Mapping[str, Any], resources: Mapping[str, Any], now: Mapping[str, Any]
-) -> Text:
-    mark = _MARKS.get(now.get("state", "waiting"), _MARKS["running"])
-    args = ", ".join(f"{k}={_argument(v, resources)}" for k, v in task["args"].items())
-    also = f" [dim]after {', '.join(map(str, task['dep'][:-1]))}[/]" if task["dep"][1:] else ""
-    model = f" [magenta]{escape(now['model'])}[/]" if now.get("model") else ""
-    seconds = f" [dim]{now['seconds']:.1f} s[/]" if "seconds" in now else ""
-    line = (
-        f"{mark} [dim]{task['id']}[/] [bold]{task['task']}[/] {escape(args)}{also}{model}{seconds}"
-    )
-    return Text.from_markup(line)
+class _Line:
+    """A task on one line: what it reads is cut first where the terminal is narrow."""
+
+    def __init__(
+        self, task: Mapping[str, Any], resources: Mapping[str, Any], now: Mapping[str, Any]
+    ) -> None:
+        self.task, self.resources, self.now = task, resources, now
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        task, now = self.task, self.now
+        mark = _MARKS.get(now.get("state", "waiting"), _MARKS["running"])
+        head = Text.from_markup(f"{mark} [dim]{task['id']}[/] [bold]{escape(task['task'])}[/] ")
+        args = ", ".join(f"{k}={_argument(v, self.resources)}" for k, v in task["args"].items())
+        tail = Text()
+        if task["dep"][1:]:
+            tail.append(f" after {', '.join(map(str, task['dep'][:-1]))}", "dim")
+        if now.get("model"):
+            tail.append(f" {now['model']}", "magenta")
+        tail.append_text(_progress(now))
+        room = max(options.max_width - head.cell_len - tail.cell_len, 4)
+        read = Text(args)
+        read.truncate(room, overflow="ellipsis")
+        yield Text.assemble(head, read, tail)
+
+
+def _progress(now: Mapping[str, Any]) -> Text:
+    """How far a task is, as a bar where that is known; its seconds when it is done."""
+    if "seconds" in now:
+        return Text(f" {now['seconds']:.1f} s", "dim")
+    state, done, total = now.get("state", ""), now.get("done", 0), now.get("total", 0)
+    if state not in _AT_WORK or not total:
+        return Text(f" {state} …", "dim") if state in ("fetching", "loading") else Text()
+    full = min(_BAR, _BAR * done // total)
+    said = f"{_amount(done, total, now.get('unit', ''))}"
+    bar = Text(" ").append("━" * full, "cyan").append("─" * (_BAR - full), "dim")
+    return bar.append(f" {'' if state == 'running' else f'{state} '}{said}", "dim")
+
+
+def _amount(done: int, total: int, unit: str) -> str:
+    if unit == "bytes":
+        from hugginggraph.registry import readable_size
+
+        return f"{readable_size(done)} of {readable_size(total)}"
+    return f"{done}/{total} {unit}".rstrip()
 
 
 def _argument(value: Any, resources: Mapping[str, Any]) -> str:
@@ -102,6 +138,9 @@ class LivePlan:
 
     def __exit__(self, *exc: object) -> None:
         self.stage = self.answer = ""
+        for now in self.states.values():
+            if now.get("state") in (*_AT_WORK, "queued"):
+                now["state"] = "stopped"
         if self.moving:
             self.live.stop()
         elif self.show and self.plan:
