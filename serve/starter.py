@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -35,7 +36,7 @@ def _pack() -> dict[str, ModelCard]:
 def ask_with_runners() -> Ask:
     """Runs the starter's checkpoints as a request would, each loaded once."""
     from hugginggraph.registry import task_type
-    from hugginggraph.tools import ModelPool, Recording, locate
+    from hugginggraph.tools import ModelPool, Recording, encode_film, locate, open_film
 
     known = _pack()
     pool = ModelPool()
@@ -46,7 +47,12 @@ def ask_with_runners() -> Ask:
         if "audio" in given:
             samples, rate = given["audio"]
             given["audio"] = Recording(Path(f"{name}.wav"), samples, rate)
-        return pool.run(task_type(card.task), locate(card, offline=True, device="cpu"), given)
+        with TemporaryDirectory() as folder:
+            if "video" in given:
+                film = Path(folder) / "film.mp4"
+                film.write_bytes(encode_film(*given["video"]))
+                given["video"] = open_film(film)
+            return pool.run(task_type(card.task), locate(card, offline=True, device="cpu"), given)
 
     return ask
 
@@ -88,9 +94,8 @@ def check(
         reached = each.reached(figures)
         good = good and reached
         said = "  ".join(f"{key} {value:.3f}" for key, value in figures.items())
-        bound = f"≤ {-each.target:g}" if each.target < 0 else f"≥ {each.target:g}"
         typer.echo(
-            f"{'reached' if reached else 'MISSED '}  {each.name:21} {each.figure} {bound}:  {said}"
+            f"{'reached' if reached else 'MISSED '}  {each.name:21} {each.bounds}:  {said}"
             f"  ({time.monotonic() - started:.0f} s)"
         )
     raise typer.Exit(0 if good else 1)

@@ -14,6 +14,7 @@ from .draw import (
 )
 from .film import (
     Clip as Clip,
+    encode_film as encode_film,
     open_film as open_film,
 )
 from .inference import (
