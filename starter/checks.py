@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 from PIL import Image
@@ -174,45 +174,61 @@ def _noise(ask: Ask, seed: int, count: int) -> Figures:
 
 def _translator(name: str, source: str, target: str) -> Callable[[Ask, int, int], Figures]:
     def measure(ask: Ask, seed: int, count: int) -> Figures:
-        from .sentences import draw_sentence
+        from .new_forms import NEW_FORMS
+        from .sentences import FORMS, Form, draw_sentence
 
-        said = [draw_sentence(each) for each in seeds("measure", seed, count)]
-        languages = {"source_language": source, "target_language": target}
-        pairs = [(x.english, x.french) if source == "en" else (x.french, x.english) for x in said]
-        made = [ask(name, {"text": text, **languages}).value for text, _ in pairs]
-        exact = [a == b for a, (_, b) in zip(made, pairs, strict=True)]
-        return {"bleu": bleu(made, [b for _, b in pairs]), "exact": float(np.mean(exact))}
+        def figures(forms: Sequence[Form]) -> tuple[float, float]:
+            said = [draw_sentence(each, forms) for each in seeds("measure", seed, count)]
+            languages = {"source_language": source, "target_language": target}
+            pairs = [(x.english, x.french)[:: 1 if source == "en" else -1] for x in said]
+            made = [ask(name, {"text": text, **languages}).value for text, _ in pairs]
+            exact = [a == b for a, (_, b) in zip(made, pairs, strict=True)]
+            return bleu(made, [b for _, b in pairs]), float(np.mean(exact))
+
+        known, new = figures(FORMS), figures(NEW_FORMS)
+        return dict(
+            zip(("bleu", "exact", "bleu_new_forms", "exact_new_forms"), (*known, *new), strict=True)
+        )
 
     return measure
 
 
 def _mood(ask: Ask, seed: int, count: int) -> Figures:
+    from .new_forms import new_opinion
     from .sentences import draw_opinion
 
-    said = [draw_opinion(each) for each in seeds("measure", seed, count)]
-    right = [ask("world-mood", {"text": text}).value[0]["label"] == mood for text, mood in said]
-    return {"top_1": float(np.mean(right))}
+    def share(draw: Callable[[int], tuple[str, str]]) -> float:
+        said = [draw(each) for each in seeds("measure", seed, count)]
+        right = [ask("world-mood", {"text": text}).value[0]["label"] == mood for text, mood in said]
+        return float(np.mean(right))
+
+    return {"top_1": share(draw_opinion), "top_1_new_forms": share(new_opinion)}
 
 
 def _tagger(ask: Ask, seed: int, count: int) -> Figures:
-    """F1 of pieces of which tag, start and end are right; and of names and places alone."""
-    from .sentences import draw_sentence
+    """F1 of pieces of which tag, start and end are right; of names and places; in new forms."""
+    from .new_forms import NEW_FORMS
+    from .sentences import FORMS, TAGS, Form, draw_sentence
 
-    wanted, found = Counter[tuple[int, str, int, int]](), Counter[tuple[int, str, int, int]]()
-    for each in seeds("measure", seed, count):
-        sentence = draw_sentence(each)
-        wanted.update((each, *piece) for piece in sentence.pieces)
-        pieces = ask("world-tagger", {"text": sentence.english}).value
-        found.update((each, piece["label"], piece["start"], piece["end"]) for piece in pieces)
+    def f1(forms: Sequence[Form], tags: Collection[str]) -> float:
+        wanted, found = Counter[tuple[int, str, int, int]](), Counter[tuple[int, str, int, int]]()
+        for each in seeds("measure", seed, count):
+            sentence = draw_sentence(each, forms)
+            wanted.update((each, *piece) for piece in sentence.pieces if piece[0] in tags)
+            pieces = ask("world-tagger", {"text": sentence.english}).value
+            found.update(
+                (each, piece["label"], piece["start"], piece["end"])
+                for piece in pieces
+                if piece["label"] in tags
+            )
+        return 2 * (wanted & found).total() / max(wanted.total() + found.total(), 1)
 
-    def f1(tags: Collection[str]) -> float:
-        a, b = (
-            Counter({key: n for key, n in many.items() if key[1] in tags})
-            for many in (wanted, found)
-        )
-        return 2 * (a & b).total() / max(a.total() + b.total(), 1)
-
-    return {"f1": f1({key[1] for key in wanted | found}), "f1_names": f1(("PER", "LOC"))}
+    return {
+        "f1": f1(FORMS, TAGS),
+        "f1_names": f1(FORMS, ("PER", "LOC")),
+        "f1_new_forms": f1(NEW_FORMS, TAGS),
+        "f1_names_new_forms": f1(NEW_FORMS, ("PER", "LOC")),
+    }
 
 
 def _table(ask: Ask, seed: int, count: int) -> Figures:
