@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .demo import demo
+
 if TYPE_CHECKING:
     from hugginggraph.registry import ModelCard
     from hugginggraph.starter import Ask
     from hugginggraph.tools import Output
 
 starter = typer.Typer(help="The models that work without a network.", no_args_is_help=True)
+
+starter.command("demo")(demo)
 
 EXAMPLES = 200
 
@@ -49,8 +53,8 @@ def ask_with_runners() -> Ask:
             given["audio"] = Recording(Path(f"{name}.wav"), samples, rate)
         with TemporaryDirectory() as folder:
             if "video" in given:
-                film = Path(folder) / "film.mp4"
-                film.write_bytes(encode_film(*given["video"]))
+                film, made = Path(folder) / "film.mp4", given["video"]
+                film.write_bytes(made if isinstance(made, bytes) else encode_film(*made))
                 given["video"] = open_film(film)
             return pool.run(task_type(card.task), locate(card, offline=True, device="cpu"), given)
 

@@ -14,7 +14,7 @@ Figures = dict[str, float]
 class Ask(Protocol):
     """Runs a checkpoint, by its name, on arguments by slot.
 
-    Sounds are (samples, rate), videos (pictures, rate).
+    Sounds are (samples, rate), videos (pictures, rate) or the bytes of an mp4 file.
     """
 
     def __call__(self, name: str, args: Mapping[str, Any]) -> Any:

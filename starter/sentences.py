@@ -152,6 +152,7 @@ def after_de(french: str) -> str:
 
 
 def ground_of(rng: Generator) -> tuple[str, str]:
+    """ "on a white background" in both languages."""
     name = str(rng.choice(list(BACKGROUNDS)))
     return f"on a [COLOUR {name}] background", f"sur un fond {FRENCH_GROUNDS[name]}"
 

@@ -68,13 +68,19 @@ def new_autoencoder() -> AutoencoderKL:
 
 
 def new_unet() -> UNet2DConditionModel:
-    """About two million parameters that know nothing yet."""
+    """About 1.5 million parameters that know nothing yet.
+
+    The text joins the time in every block and has no attention of its own: a third of the work.
+    """
     return UNet2DConditionModel(
         sample_size=LATENT,
         block_out_channels=(64, 96),
         layers_per_block=1,
-        down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+        down_block_types=("DownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "UpBlock2D"),
+        mid_block_type="UNetMidBlock2D",
+        addition_embed_type="text",
+        addition_embed_type_num_heads=4,
         cross_attention_dim=64,
         attention_head_dim=16,
         norm_num_groups=16,
@@ -200,7 +206,7 @@ def train(run: Run) -> None:
         [trained],
         loss_at,
         steps=run.steps or 6_000,
-        lr=7e-4 if run.start else 1.5e-3,
+        lr=1e-3 if run.start else 1.5e-3,
         minutes=minutes,
         keep=save,
     )
