@@ -6,7 +6,7 @@ BIN := .venv/bin
 .DEFAULT_GOAL := help
 REQUEST ?= Describe what is in examples/scene.png and count the objects in it.
 
-.PHONY: help run test check-all studio examples measure bench docs clean
+.PHONY: help run test check-all studio examples demo measure bench docs clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -18,6 +18,9 @@ examples: .venv/installed ## the README's other examples
 	@HUGGINGGRAPH_OFFLINE=1 $(BIN)/hugginggraph run "Which of these is about sport: 'The home team won in the last minute', 'Parliament passed the budget', 'She ran her first marathon'?"
 	@echo
 	@HUGGINGGRAPH_OFFLINE=1 $(BIN)/hugginggraph run "Summarize examples/article.txt and tell me whether it is about science, business or sport."
+
+demo: .venv/installed ## the original's demo requests, with pictures of every result in docs/demo.md
+	@$(BIN)/hugginggraph starter demo docs
 
 test: .venv/dev ## lint, types and the tests that take under twelve minutes
 	$(BIN)/ruff check .

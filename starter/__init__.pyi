@@ -1,4 +1,6 @@
-from .checks import CHECKS as CHECKS, Ask as Ask, Check as Check
+from .asking import Ask as Ask, Check as Check
+from .checks import CHECKS as CHECKS
+from .demo import Demo as Demo, Wish as Wish, draw_demos as draw_demos
 from .measure import (
     mean_average_precision as mean_average_precision,
     measure_captioner as measure_captioner,

@@ -15,6 +15,10 @@ SPEECH = "spoken English sentences about coloured shapes and digits"
 SOUNDS = "tones, beeps, clicks, chords, noise and speech"
 TEXT = "sentences about coloured shapes and digits"
 
+FILMS = "drawn films of one coloured shape that moves"
+PORTRAITS = "drawn pictures of one coloured shape"
+"""What each world is, as a choice's reason says it."""
+
 _CHECKPOINTS: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
     (
         "shapes-classifier",
@@ -63,6 +67,46 @@ _CHECKPOINTS: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
         "color, where, is there, which digit. Small and quick on any CPU.",
         ("shapes", "colours", "digits", "counting"),
         WORLD,
+    ),
+    (
+        "shapes-matcher",
+        "zero-shot-image-classification",
+        "Says which of the given labels fits a drawn picture of one coloured shape or digit best: "
+        "its colour, its kind, its background. Small and quick on any CPU.",
+        ("shapes", "colours", "digits"),
+        WORLD,
+    ),
+    (
+        "shapes-watcher",
+        "video-classification",
+        "Says which plain shape moves in a drawn film, and whether left, right, up or down. Small "
+        "and quick on any CPU.",
+        ("shapes", "movement", "direction"),
+        FILMS,
+    ),
+    (
+        "shapes-painter",
+        "text-to-image",
+        "Paints one coloured shape (circle, square, triangle, star, diamond, heart) on a white, "
+        "gray, beige or black background, 32 pixels wide. Small and quick on any CPU.",
+        ("shapes", "colours", "drawn pictures"),
+        PORTRAITS,
+    ),
+    (
+        "shapes-filler",
+        "inpainting",
+        "Paints one coloured shape into the masked part of a drawn picture of one shape. Small "
+        "and quick on any CPU.",
+        ("shapes", "colours", "drawn pictures"),
+        PORTRAITS,
+    ),
+    (
+        "shapes-changer",
+        "image-to-image",
+        'Changes the colour of the shape in a drawn picture: "make the circle red". Small and '
+        "quick on any CPU.",
+        ("shapes", "colours", "drawn pictures"),
+        PORTRAITS,
     ),
     (
         "world-listener",
@@ -122,6 +166,9 @@ _CHECKPOINTS: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
     ),
 )
 
+_SHARED = {"shapes-filler": "shapes-painter", "shapes-changer": "shapes-painter"}
+"""Rows whose weights are another row's."""
+
 _TRANSLATES = {"world-english-french": ("en", "fr"), "world-french-english": ("fr", "en")}
 
 _MINILM = (
@@ -161,14 +208,16 @@ def cards() -> Iterator[ModelCard]:
     """Cards of the checkpoints in this package, of the packaged MiniLM, and of drawing lines."""
     folder = Path(str(files(__package__).joinpath("checkpoints")))
     for name, task, description, tags, world in _CHECKPOINTS:
-        weights = folder / name / "model.safetensors"
-        if weights.is_file():
+        place = folder / _SHARED.get(name, name)
+        if weights := [*place.rglob("*.safetensors")]:
+            diffuses = (place / "model_index.json").is_file()
             yield ModelCard(
-                id=f"hugginggraph/{name}", task=task, library="transformers",
+                id=f"hugginggraph/{name}", task=task,
+                library="diffusers" if diffuses else "transformers",
                 description=description, license="apache-2.0",
                 languages=_TRANSLATES.get(name, ("en",)), translates=_TRANSLATES.get(name),
-                size_bytes=weights.stat().st_size, tags=tags, world=world,
-                source="starter", path=folder / name,
+                size_bytes=sum(each.stat().st_size for each in weights), tags=tags,
+                world=world, source="starter", path=place,
             )  # fmt: skip
     yield ModelCard(
         id="hugginggraph/shapes-table", task="tabular-classification", library="sklearn",

@@ -11,7 +11,7 @@ where a name stands and not which names there are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -96,7 +96,7 @@ class Sentence:
     pieces: tuple[tuple[str, int, int], ...]
 
 
-class _Both:
+class Phrase:
     """A noun phrase: English with its tags marked as ``[TAG words]``, and French."""
 
     def __init__(self, rng: Generator, *, most: int = len(COUNTS) - 1) -> None:
@@ -143,7 +143,7 @@ class _Both:
         return word + "s" if self.count > 1 and not word.endswith(("s", "x")) else word
 
 
-def _of(french: str) -> str:
+def after_de(french: str) -> str:
     """'de' before a phrase with a definite article."""
     for article, joined in (("le ", "du "), ("les ", "des ")):
         if french.startswith(article):
@@ -151,7 +151,8 @@ def _of(french: str) -> str:
     return f"de {french}"
 
 
-def _ground(rng: Generator) -> tuple[str, str]:
+def ground_of(rng: Generator) -> tuple[str, str]:
+    """ "on a white background" in both languages."""
     name = str(rng.choice(list(BACKGROUNDS)))
     return f"on a [COLOUR {name}] background", f"sur un fond {FRENCH_GROUNDS[name]}"
 
@@ -193,30 +194,30 @@ Pair = tuple[str, str]
 
 
 def _caption(rng: Generator, names: Names) -> Pair:
-    parts = [_Both(rng).some() for _ in range(int(rng.integers(1, 4)))]
+    parts = [Phrase(rng).some() for _ in range(int(rng.integers(1, 4)))]
     english, french = (
         ", ".join(p[i] for p in parts[:-1]) + (word if len(parts) > 1 else "") + parts[-1][i]
         for i, word in enumerate((" and ", " et "))
     )
-    ground = _ground(rng)
+    ground = ground_of(rng)
     return f"{english} {ground[0]}", f"{french} {ground[1]}"
 
 
 def _there(rng: Generator, names: Names) -> Pair:
-    english, french = _Both(rng).some()
+    english, french = Phrase(rng).some()
     verb = "are" if english.startswith("[COUNT") else "is"
     place = [("", ""), (" in the picture", " dans l'image"), (" here", " ici")][rng.integers(3)]
     return f"There {verb} {english}{place[0]}.", f"Il y a {french}{place[1]}."
 
 
 def _beside(rng: Generator, names: Names) -> Pair:
-    a, b = _Both(rng, most=1).the(), _Both(rng, most=1).the()
+    a, b = Phrase(rng, most=1).the(), Phrase(rng, most=1).the()
     side = str(rng.choice(list(SIDES)))
-    return f"{a[0]} is {side} {b[0]}.", f"{a[1]} est {SIDES[side]} {_of(b[1])}."
+    return f"{a[0]} is {side} {b[0]}.", f"{a[1]} est {SIDES[side]} {after_de(b[1])}."
 
 
 def _acts(rng: Generator, names: Names) -> Pair:
-    thing, verb, person = _Both(rng), str(rng.choice(list(VERBS))), names.person()
+    thing, verb, person = Phrase(rng), str(rng.choice(list(VERBS))), names.person()
     said = thing.some() if rng.random() < 0.7 else thing.the()
     english, french = f"[PER {person}] {verb} {said[0]}", f"{person} {VERBS[verb]} {said[1]}"
     if rng.random() < 0.5:
@@ -226,7 +227,7 @@ def _acts(rng: Generator, names: Names) -> Pair:
 
 
 def _gives(rng: Generator, names: Names) -> Pair:
-    one, other, said = names.person(), names.person(), _Both(rng).some()
+    one, other, said = names.person(), names.person(), Phrase(rng).some()
     return (
         f"[PER {one}] gives {said[0]} to [PER {other}].",
         f"{one} donne {said[1]} à {other}.",
@@ -234,7 +235,7 @@ def _gives(rng: Generator, names: Names) -> Pair:
 
 
 def _lives(rng: Generator, names: Names) -> Pair:
-    one, place, said = names.person(), names.place(), _Both(rng).some()
+    one, place, said = names.person(), names.place(), Phrase(rng).some()
     return (
         f"[PER {one}] lives in [LOC {place[0]}] and has {said[0]}.",
         f"{one} habite à {place[1]} et a {said[1]}.",
@@ -253,7 +254,7 @@ def _how_many(rng: Generator, names: Names) -> Pair:
 
 
 def _is_there(rng: Generator, names: Names) -> Pair:
-    english, french = _Both(rng, most=1).some()
+    english, french = Phrase(rng, most=1).some()
     return f"Is there {english}?", f"Y a-t-il {french} ?"
 
 
@@ -268,13 +269,14 @@ def _what_colour(rng: Generator, names: Names) -> Pair:
 
 
 def _order(rng: Generator, names: Names) -> Pair:
-    verb, said, ground = str(rng.choice(list(ORDERS))), _Both(rng).some(), _ground(rng)
+    verb, said, ground = str(rng.choice(list(ORDERS))), Phrase(rng).some(), ground_of(rng)
     if rng.random() < 0.5:
         return f"{verb} {said[0]} {ground[0]}.", f"{ORDERS[verb]} {said[1]} {ground[1]}."
     return f"{verb} {said[0]}.", f"{ORDERS[verb]} {said[1]}."
 
 
-_FORMS: tuple[Callable[[Generator, Names], Pair], ...] = (
+Form = Callable[[Generator, Names], Pair]
+FORMS: tuple[Form, ...] = (
     _caption, _caption, _there, _beside, _acts, _acts, _gives, _lives, _how_many, _is_there,
     _what_colour, _order,
 )  # fmt: skip
@@ -284,12 +286,12 @@ def _split(seed: int) -> str:
     return next(name for name, span in SPLITS.items() if seed in span)
 
 
-def _capital(text: str) -> str:
+def capital(text: str) -> str:
     """The first letter large, where the sentence ends with a mark."""
     return text[0].upper() + text[1:] if text[-1] in ".?!" else text
 
 
-def _unmark(marked: str) -> tuple[str, tuple[tuple[str, int, int], ...]]:
+def unmark(marked: str) -> tuple[str, tuple[tuple[str, int, int], ...]]:
     """The text without its marks, and the pieces that they named."""
     text, pieces = "", []
     for i, part in enumerate(marked.replace("]", "[").split("[")):
@@ -302,14 +304,17 @@ def _unmark(marked: str) -> tuple[str, tuple[tuple[str, int, int], ...]]:
     return text, tuple(pieces)
 
 
-def draw_sentence(seed: int) -> Sentence:
-    """The sentence of a seed; outside the split `train` its names are held out ones."""
+def draw_sentence(seed: int, forms: Sequence[Form] = FORMS) -> Sentence:
+    """The sentence of a seed; outside the split `train` its names are held out ones.
+
+    The forms of `new_forms.py` are in no training.
+    """
     rng = np.random.default_rng((seed, 3))
     names = Names(rng, held_out=_split(seed) != "train")
-    form = _FORMS[int(rng.integers(len(_FORMS)))]
+    form = forms[int(rng.integers(len(forms)))]
     marked, french = form(rng, names)
-    english, pieces = _unmark(marked)
-    return Sentence(_capital(english), _capital(french), pieces)
+    english, pieces = unmark(marked)
+    return Sentence(capital(english), capital(french), pieces)
 
 
 GOOD = ("beautiful", "lovely", "great", "wonderful", "nice", "perfect", "pretty", "excellent")
@@ -324,11 +329,11 @@ def draw_opinion(seed: int) -> tuple[str, Mood]:
     mood: Mood = ("positive", "negative", "neutral")[int(rng.integers(3))]
     if mood == "neutral":
         while True:
-            marked, _ = _FORMS[int(rng.integers(len(_FORMS)))](rng, Names(rng, False))
-            return _capital(_unmark(marked)[0]), mood
+            marked, _ = FORMS[int(rng.integers(len(FORMS)))](rng, Names(rng, False))
+            return capital(unmark(marked)[0]), mood
     denied = bool(rng.random() < 0.25)
     good = (mood == "positive") != denied
-    thing = _unmark(_Both(rng, most=1).the()[0])[0]
+    thing = unmark(Phrase(rng, most=1).the()[0])[0]
     adjective, verb = (
         str(rng.choice(GOOD if good else BAD)),
         str(rng.choice(LIKES if good else HATES)),
@@ -343,4 +348,4 @@ def draw_opinion(seed: int) -> tuple[str, Mood]:
         f"{adjective} picture{'.' if denied else '!'}",
         f"I think {thing} is {'not ' if denied else ''}{very}{adjective}.",
     ]
-    return _capital(forms[int(rng.integers(len(forms)))]), mood
+    return capital(forms[int(rng.integers(len(forms)))]), mood

@@ -65,7 +65,8 @@ def train(run: Run) -> None:
     frames = torch.from_numpy(np.stack([each[0] for each in heard]))
     kinds = torch.tensor([each[1] for each in heard])
     say(f"made {len(heard)} sounds")
-    model = new_model().to(run.device).train()
+    known = run.start and ASTForAudioClassification.from_pretrained(run.start)
+    model = (known or new_model()).to(run.device).train()
     say(f"{sum(each.numel() for each in model.parameters()):,} parameters")
 
     def loss_at(progress: float) -> Tensor:
@@ -75,7 +76,12 @@ def train(run: Run) -> None:
         ).loss
         return loss
 
-    seconds = fit([model], loss_at, steps=run.steps or 1_000, lr=1e-3, minutes=run.minutes)
+    def save() -> None:
+        model.save_pretrained(run.out)
+        new_extractor().save_pretrained(run.out)
+
+    steps, lr = run.steps or 2_500, 5e-4 if run.start else 1e-3
+    seconds = fit([model], loss_at, steps=steps, lr=lr, minutes=run.minutes, keep=save)
     say(f"trained in {seconds:.0f} s")
-    model.eval().save_pretrained(run.out)
-    new_extractor().save_pretrained(run.out)
+    model.eval()
+    save()

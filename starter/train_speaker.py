@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from concurrent.futures import ProcessPoolExecutor
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -198,7 +199,8 @@ def train(run: Run) -> None:
             (PAUSE, *sorted({n for x in read for n in x.phonemes} - {PAUSE})), 1
         )
     }
-    model = new_model(len(vocabulary) + 1).to(run.device).train()
+    known = run.start and FastSpeech2ConformerModel.from_pretrained(run.start, dtype=torch.float32)
+    model = (known or new_model(len(vocabulary) + 1)).to(run.device).train()
     say(f"{sum(each.numel() for each in model.parameters()):,} parameters")
     read.sort(key=lambda each: len(each.mel))
     rng, size = np.random.default_rng(run.seed), 16
@@ -222,8 +224,18 @@ def train(run: Run) -> None:
         ).loss
         return loss
 
-    seconds = fit([model], loss_at, steps=run.steps or 1_500, lr=1e-3, minutes=run.minutes)
+    def save() -> None:
+        deepcopy(model).eval().half().save_pretrained(run.out)
+        tokenizer.save_pretrained(run.out)
+        new_extractor().save_pretrained(run.out)
+
+    seconds = fit(
+        [model],
+        loss_at,
+        steps=run.steps or 3_000,
+        lr=5e-4 if run.start else 1e-3,
+        minutes=run.minutes,
+        keep=save,
+    )
     say(f"trained in {seconds:.0f} s")
-    model.eval().half().save_pretrained(run.out)
-    tokenizer.save_pretrained(run.out)
-    new_extractor().save_pretrained(run.out)
+    save()

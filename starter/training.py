@@ -163,6 +163,9 @@ class Batches:
         return worn.contiguous(memory_format=torch.channels_last)
 
 
+KEEP = 4.0
+
+
 def fit(
     modules: Iterable[nn.Module],
     loss_at: Callable[[float], Tensor],
@@ -170,19 +173,24 @@ def fit(
     steps: int,
     lr: float,
     minutes: float | None = None,
+    keep: Callable[[], None] = lambda: None,
 ) -> float:
     """Minimises `loss_at(progress)` and returns the seconds it took.
 
     Progress runs from 0 to 1 and decides the learning rate: warm-up, constant, cosine from the
     half. It is the larger of steps done and of minutes used, so a time limit still ends in a
-    cooled-down model. Ctrl-C ends the loop; the caller then saves what there is.
+    cooled-down model. Ctrl-C ends the loop; the caller then saves what there is. `keep` is called
+    every `KEEP` minutes, so that little is lost where a machine stops.
     """
     parameters = [each for module in modules for each in module.parameters() if each.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=lr, betas=(0.9, 0.98), weight_decay=1e-4)
-    started, recent = time.monotonic(), 0.0
+    started, recent, kept = time.monotonic(), 0.0, 0.0
     try:
         for step in range(steps):
             used = (time.monotonic() - started) / 60
+            if used - kept > KEEP:
+                keep()
+                kept = used
             progress = max(step / steps, used / minutes if minutes else 0.0)
             if progress >= 1:
                 break

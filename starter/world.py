@@ -181,7 +181,7 @@ def caption_of(labels: list[str], background: str) -> str:
     return f"{listed} on a {background} background"
 
 
-def _background(
+def background_of(
     rng: np.random.Generator, size: tuple[int, int], name: str, pattern: str
 ) -> Image.Image:
     """A canvas of the named colour, with the row of `PATTERNS` laid over it."""
@@ -208,7 +208,7 @@ PATTERNS: dict[str, Callable[[np.random.Generator, np.ndarray], np.ndarray]] = {
 OVERSAMPLE = 4
 
 
-def _mask(shape: str, side: float, angle: float, inset: float) -> Image.Image:
+def mask_of(shape: str, side: float, angle: float, inset: float) -> Image.Image:
     """Coverage (mode L) of a shape drawn `side` pixels large; `inset` thins it from outside."""
     pixels = math.ceil(side * 1.3)
     centre, radius = pixels * OVERSAMPLE / 2, side * OVERSAMPLE / 2
@@ -257,7 +257,7 @@ def _draw(
     """
     background = str(rng.choice(list(BACKGROUNDS)))
     pattern = pattern or str(rng.choice(list(PATTERNS)))
-    image = _background(rng, size, background, pattern)
+    image = background_of(rng, size, background, pattern)
     objects: list[SceneObject] = []
     covers: list[Image.Image] = []
     for number, (colour, shape) in enumerate(kinds):
@@ -265,7 +265,7 @@ def _draw(
         while True:
             side = scale * min(size)
             angle = math.radians(rng.uniform(-12, 12))
-            whole = _mask(shape, side, angle, 0)
+            whole = mask_of(shape, side, angle, 0)
             left, top, right, bottom = whole.getbbox() or (0, 0, *whole.size)
             x = int(rng.integers(0, size[0] - (right - left) + 1)) - left
             y = int(rng.integers(0, size[1] - (bottom - top) + 1)) - top
@@ -274,7 +274,7 @@ def _draw(
                 break
             scale *= 0.985
         rgb = np.clip(np.array(COLOURS[colour]) + rng.integers(-12, 13, size=3), 0, 255)
-        inner = _mask(shape, side, angle, 0.1)
+        inner = mask_of(shape, side, angle, 0.1)
         distance = distances[number] if distances else GROUND
         if distances:
             way = round(SHADOW * min(size) * (GROUND - distance) / (GROUND - NEAREST))
@@ -359,11 +359,18 @@ def draw_single(
     return _draw(rng, size, [(colour, shape)], (0.3, 0.85), pattern)
 
 
+def draw_portrait(seed: int, *, size: tuple[int, int] = (128, 128)) -> Scene:
+    """Draws one large shape on a plain ground: what the painter learns to make."""
+    rng = np.random.default_rng((seed, 6))
+    kind = str(rng.choice(list(COLOURS))), str(rng.choice(list(SHAPES)))
+    return _draw(rng, size, [kind], (0.6, 0.85), "plain")
+
+
 def outline_of(seed: int) -> tuple[str, np.ndarray]:
     """Draws the outline of one shape: its name, and its pixels in its box, float (h, w) 0 to 1."""
     rng = np.random.default_rng((seed, 5))
     shape = str(rng.choice(list(SHAPES)))
-    mask = _mask(shape, rng.uniform(60, 200), math.radians(rng.uniform(-12, 12)), 0)
+    mask = mask_of(shape, rng.uniform(60, 200), math.radians(rng.uniform(-12, 12)), 0)
     return shape, np.asarray(mask.crop(mask.getbbox()), dtype=float) / 255
 
 

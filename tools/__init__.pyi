@@ -15,6 +15,7 @@ from .draw import (
 )
 from .film import (
     Clip as Clip,
+    encode_film as encode_film,
     open_film as open_film,
 )
 from .inference import (
@@ -49,7 +50,11 @@ from .runner import (
     Runner as Runner,
 )
 from .sentences import split_sentences as split_sentences
-from .sound import Recording as Recording, open_sound as open_sound
+from .sound import (
+    Recording as Recording,
+    draw_waveform as draw_waveform,
+    open_sound as open_sound,
+)
 from .task_tool import (
     FindCard as FindCard,
     ResultFile as ResultFile,

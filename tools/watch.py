@@ -63,7 +63,8 @@ def _hook(module: Any) -> None:
     for part in module.modules():
         if isinstance(part, ModuleList):
             for layer in part:
-                layer.register_forward_pre_hook(_step)
+                if layer is not None:  # a UNet may have no attention at a level
+                    layer.register_forward_pre_hook(_step)
 
 
 def _parameters(function: Any) -> Iterable[str]:

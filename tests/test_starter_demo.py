@@ -1,0 +1,74 @@
+"""The demo set: its files are the world's, and its answers are compared with what is true."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from hugginggraph.serve.cli import app
+from hugginggraph.serve.demo import Found, judge, run_demos
+from hugginggraph.serve.starter import ask_with_runners
+from hugginggraph.starter import Wish, draw_demos
+from hugginggraph.starter.cards import cards
+
+IMPOSSIBLE = {"canny-text-to-image", "text-to-video"}
+"""Tasks of the demos that no model of the pack does."""
+
+
+def _tasks_here() -> set[str]:
+    return {card.task for card in cards()}
+
+
+def test_the_demos_are_drawn_the_same_each_time(tmp_path: Path) -> None:
+    demos = draw_demos(tmp_path / "a")
+    assert [each.title for each in draw_demos(tmp_path / "b")] == [each.title for each in demos]
+    for name in {name for each in demos for name in each.files}:
+        first, again = ((tmp_path / place / name).read_bytes() for place in "ab")
+        assert first == again
+
+
+def test_a_demo_is_right_where_its_answer_is_true_and_missing_where_no_model_is(
+    tmp_path: Path,
+) -> None:
+    titles = ("Describe and count", "Who is named", "A film with a voice-over")
+    shown = run_demos(tmp_path, ask_with_runners(), titles)
+    found = {(each.demo.title, f.wish.tasks[0]): f for each in shown for f in each.found}
+    assert found["Describe and count", "image-to-text"].verdict == "right"
+    assert found["Describe and count", "object-detection"].verdict == "right"
+    assert found["Who is named", "token-classification"].verdict == "right"
+    film = found["A film with a voice-over", "text-to-video"]
+    assert film.verdict == "missing"
+    assert "No model can run text-to-video here" in film.why
+
+
+def test_a_false_answer_is_called_wrong_and_a_plan_without_the_task_missing() -> None:
+    wish = Wish(("image-to-text",), "a star", lambda value, files, ask: value == "a star")
+    task = {"id": 0, "task": "image-to-text"}
+    state = {
+        "plan": {"tasks": [task]},
+        "results": {"0": {"status": "done", "value": "a circle", "files": []}},
+    }
+    assert judge(wish, state, ask_with_runners()).verdict == "wrong"
+    state["results"]["0"]["value"] = "a star"
+    assert judge(wish, state, ask_with_runners()).verdict == "right"
+    nothing = judge(wish, {"plan": {"tasks": []}}, ask_with_runners())
+    assert nothing == Found(wish, "missing", "The plan holds no image-to-text.")
+
+
+@pytest.mark.slow
+def test_the_command_writes_a_page_with_a_picture_of_every_result(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["starter", "demo", str(tmp_path)])
+    lines = [line for line in done.output.splitlines() if line[:5] in ("right", "wrong", "missi")]
+    assert done.exit_code == 0, done.output
+    assert len(lines) > 10
+    assert not [line for line in lines if line.startswith("wrong")]
+    missing = {line.split(": ")[1] for line in lines if line.startswith("missing")}
+    assert not missing & (_tasks_here() - IMPOSSIBLE - {"text-to-speech"})
+    page = (tmp_path / "demo.md").read_text()
+    assert str(Path.home()) not in page
+    for name in {part.split(")")[0] for part in page.split("](pictures/demo/")[1:]}:
+        with Image.open(tmp_path / "pictures/demo" / name) as picture:
+            assert picture.width >= 128
