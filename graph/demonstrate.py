@@ -26,7 +26,7 @@ from typing import Any
 from filelock import FileLock
 
 from hugginggraph.prompts import Demonstration, demonstrations
-from hugginggraph.registry import Embedder, MiniLM, TaskType
+from hugginggraph.registry import Embedder, MiniLM, TaskType, chroma_files, is_chromas
 
 log = logging.getLogger("hugginggraph")
 
@@ -79,8 +79,8 @@ class Demonstrations:
                     query_embeddings=[vector], n_results=k, ids=[str(n) for n in among], include=[]
                 )
                 return [int(number) for number in found["ids"][0]]
-            except BaseException as exc:  # Chroma raises many kinds, and Rust's panics
-                if not isinstance(exc, Exception) and type(exc).__name__ != "PanicException":
+            except BaseException as exc:
+                if not is_chromas(exc):
                     raise
                 self._give_up(exc)
         import numpy as np
@@ -138,13 +138,13 @@ class Demonstrations:
             return None
         if folder is None or not folder.is_dir():
             return None
-        collection = _client(folder).get_collection("demonstrations", embedding_function=None)
+        collection = chroma_files(folder).get_collection("demonstrations", embedding_function=None)
         return collection if collection.count() == len(self._library) else None
 
     def _build(self) -> Any:
         """A new folder with the library's vectors; only ever called under the lock."""
         name = f"chroma-{uuid.uuid4().hex[:12]}"
-        collection = _client(self.folder / name).create_collection(
+        collection = chroma_files(self.folder / name).create_collection(
             "demonstrations", embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
         )
         collection.add(
@@ -159,14 +159,6 @@ class Demonstrations:
             if old.name != name:
                 shutil.rmtree(old, ignore_errors=True)
         return collection
-
-
-def _client(folder: Path) -> Any:
-    import chromadb
-    from chromadb.config import Settings as ChromaSettings
-
-    quiet = ChromaSettings(anonymized_telemetry=False)
-    return chromadb.PersistentClient(str(folder.resolve()), quiet)
 
 
 def _written(demo: Demonstration) -> str:

@@ -8,6 +8,7 @@ from .bases import (
     base_of as base_of,
 )
 from .cards import ModelCard as ModelCard, model_cards as model_cards
+from .chroma import chroma_files as chroma_files, is_chromas as is_chromas
 from .conditions import Rejected as Rejected
 from .embedders import embedder_of as embedder_of
 from .embedding import Embedder as Embedder, MiniLM as MiniLM

@@ -152,8 +152,9 @@ def why(
         print_json({"request": request, "tasks": [as_json(*one, k=k) for one in found]})
     else:
         console = Console(highlight=False)
+        read = settings.candidates if settings.llm else 0
         for one in found:
-            show(console, *one, k=k)
+            show(console, *one, k=k, read_by_llm=read)
 
 
 def _planned(

@@ -16,9 +16,24 @@ SMALLEST = 0.0005
 """Addends of a score below this are not shown to a person."""
 
 
-def show(console: Console, task: str, ranking: Ranking, pin: str = "", *, k: int = 5) -> None:
-    """Print the choice for one task: the first k models in full, then what was left out and why."""
+def show(
+    console: Console,
+    task: str,
+    ranking: Ranking,
+    pin: str = "",
+    *,
+    k: int = 5,
+    read_by_llm: int = 0,
+) -> None:
+    """Print the choice for one task: the first k models in full, then what was left out and why.
+
+    ``read_by_llm`` is how many candidates an LLM is shown where none is a clear winner, 0 where
+    there is no LLM.
+    """
     console.print(f"[bold]{task}[/]: {_verdict(ranking, pin)}")
+    if read_by_llm and not pin and not _is_clear(ranking):
+        few = min(read_by_llm, len(ranking.candidates))
+        console.print(f"    No clear winner: when it runs, the LLM chooses among the first {few}.")
     for fused, candidate in enumerate(ranking.candidates[:k], 1):
         name = f"{fused:>3} {escape(candidate.card.id)}"
         route = "" if candidate.route == "local" else f" [dim]{candidate.route}[/]"
@@ -44,6 +59,7 @@ def as_json(task: str, ranking: Ranking, pin: str = "", *, k: int = 5) -> dict[s
         "task": task,
         "winner": winner,
         "pinned": bool(pin),
+        "clear_winner": bool(pin) or _is_clear(ranking),
         "candidates": [
             {
                 "model": candidate.card.id,
@@ -66,6 +82,13 @@ def as_json(task: str, ranking: Ranking, pin: str = "", *, k: int = 5) -> dict[s
         ],
         "of_other_tasks": others,
     }
+
+
+def _is_clear(ranking: Ranking) -> bool:
+    """Whether no LLM is asked about a choice: nothing can run, or the first leads by enough."""
+    from hugginggraph.registry import clear_winner
+
+    return not ranking.candidates or clear_winner(list(ranking.candidates))
 
 
 def _verdict(ranking: Ranking, pin: str) -> str:

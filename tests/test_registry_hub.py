@@ -251,7 +251,7 @@ def test_a_build_does_not_drop_synced_cards_and_new_counters_embed_nothing(
     hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installed = [ModelCard(id="acme/own", task="t", library="transformers", description="Ours.")]
-    monkeypatch.setattr("hugginggraph.registry.store.model_cards", lambda: installed)
+    monkeypatch.setattr("hugginggraph.registry.build.model_cards", lambda: installed)
     sync(tmp_path)
     assert {c.id for c in CardStore.open(tmp_path).all_cards()} == {
         "acme/own", "acme/birds", "acme/noise",
@@ -315,7 +315,7 @@ def test_the_command_imports_builds_and_says_what_it_did(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HUGGINGGRAPH_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setattr("hugginggraph.registry.store.model_cards", lambda: [])
+    monkeypatch.setattr("hugginggraph.registry.build.model_cards", lambda: [])
     row = {"id": "acme/a", "task": "summarization", "description": "Shortens long texts well."}
     file = lines(tmp_path / "f.jsonl", row)
     done = CliRunner().invoke(app, ["models", "sync", "--from", str(file), "--json"])

@@ -161,3 +161,20 @@ def test_why_names_the_model_that_is_pinned(
 def test_why_says_that_a_request_is_not_understood(command: CliRunner) -> None:
     result = command.invoke(app, ["models", "why", "x", "--task", "text-to-speach"])
     assert "text-to-speech" in str(result.exception)
+
+
+def test_why_says_where_an_llm_would_choose(
+    command: CliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = ["models", "why", "What is in this picture?", "-t", "image-classification"]
+    told = "No clear winner: when it runs, the LLM chooses among the first"
+    monkeypatch.setattr("hugginggraph.registry.machine.hub_reachable", lambda _: True)
+    monkeypatch.setattr("hugginggraph.registry.retrieval.MARGIN", 10.0)
+    assert told not in command.invoke(app, request).stdout
+    monkeypatch.setenv("HUGGINGGRAPH_LLM", "openai:any")
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    assert told in command.invoke(app, request).stdout
+    (task,) = json.loads(command.invoke(app, [*request, "--json"]).stdout)["tasks"]
+    assert task["clear_winner"] is False
+    monkeypatch.setattr("hugginggraph.registry.retrieval.MARGIN", 0.0)
+    assert told not in command.invoke(app, request).stdout

@@ -125,14 +125,14 @@ def test_an_unknown_id_names_the_nearest(tmp_path: Path) -> None:
 BUILD = """
 import sys
 from pathlib import Path
-from hugginggraph.registry import CardStore, MiniLM, ModelCard, store
+from hugginggraph.registry import CardStore, MiniLM, ModelCard, build
 
 class Telling(MiniLM):
     def embed_documents(self, texts):
         print(texts[0], flush=True)
         return super().embed_documents(texts)
 
-store.BATCH = 1
+build.BATCH = 1
 cards = [ModelCard.model_validate_json(line) for line in sys.stdin]
 built = CardStore.open(Path(sys.argv[1]), cards, Telling())
 print("open", len(built.all_cards()), flush=True)
@@ -250,7 +250,7 @@ def test_a_store_that_another_process_holds_is_named_after_a_while(
 ) -> None:
     from filelock import FileLock
 
-    monkeypatch.setattr("hugginggraph.registry.store.LOCK_SECONDS", 0.1)
+    monkeypatch.setattr("hugginggraph.registry.build.LOCK_SECONDS", 0.1)
     with (
         FileLock(tmp_path / "lock"),
         pytest.raises(RegistryError, match=r"Another process has been building.*Wait for it"),

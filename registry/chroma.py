@@ -1,0 +1,77 @@
+"""Chroma, in a folder or on a server: one way to open it, and its errors as ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from .errors import RegistryError
+from .records import REBUILD
+
+if TYPE_CHECKING:
+    from langchain_chroma import Chroma
+
+
+def chroma_files(folder: Path) -> Any:
+    """A client of the vectors in a folder, made where there is none; it calls nobody."""
+    import chromadb
+    from chromadb.config import Settings as ChromaSettings
+
+    quiet = ChromaSettings(anonymized_telemetry=False)
+    return chromadb.PersistentClient(str(folder.resolve()), quiet)
+
+
+@cache
+def chroma_server(url: str) -> Any:
+    """The process's one client of a server: each holds connections that it does not close."""
+    import chromadb
+    from chromadb.config import Settings as ChromaSettings
+
+    parts = urlsplit(url)
+    secure = parts.scheme == "https"
+    return chromadb.HttpClient(
+        str(parts.hostname),
+        parts.port or (443 if secure else 8000),
+        ssl=secure,
+        settings=ChromaSettings(anonymized_telemetry=False),
+    )
+
+
+def count(chroma: Chroma) -> int:
+    """How many cards a collection holds."""
+    with chroma_errors():
+        return int(chroma._collection.count())
+
+
+def ids(chroma: Chroma) -> set[str]:
+    """The ids that a collection holds."""
+    with chroma_errors():
+        return set(chroma.get(include=[])["ids"])
+
+
+def is_chromas(exc: BaseException) -> bool:
+    """Whether Chroma may have raised this: any exception, or a panic of its Rust, which is none."""
+    return isinstance(exc, Exception) or type(exc).__name__ == "PanicException"
+
+
+@contextmanager
+def chroma_errors(url: str = "") -> Iterator[None]:
+    """Chroma's errors as ours; it raises many kinds."""
+    try:
+        yield
+    except (RegistryError, OSError):
+        raise
+    except BaseException as exc:
+        if not is_chromas(exc):
+            raise
+        if url:
+            raise RegistryError(
+                f"The Chroma server {url} does not answer as it should: {exc!s:.200}",
+                "Start it (`chroma run`), or unset HUGGINGGRAPH_CHROMA_URL to use files instead.",
+            ) from exc
+        reason = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
+        raise RegistryError(f"The registry's store is damaged: {reason}", REBUILD) from exc
