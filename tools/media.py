@@ -358,9 +358,7 @@ def _numbers(cells: list[str]) -> list[str | float]:
 def encode_png(image: Image) -> bytes:
     """The picture as the bytes of a PNG file."""
     buffer = io.BytesIO()
-    large = (
-        image.width * image.height > QUICK
-    )  # at the usual level 90 megapixels take half a minute
+    large = image.width * image.height > QUICK
     image.save(buffer, "PNG", compress_level=1 if large else 6)
     return buffer.getvalue()
 
