@@ -94,35 +94,48 @@ def save_words(folder: Path, *, chat: bool = False) -> int:
     return len(vocabulary)
 
 
-def _save(folder: Path, model: Any) -> None:
-    model.eval().save_pretrained(folder)
-
-
-def _seed() -> None:
+def seed() -> None:
+    """Random weights are the same each time."""
     import torch
 
     torch.manual_seed(0)
 
 
+def save(folder: Path, model: Any) -> None:
+    """Saves the model as a trained one would be."""
+    model.eval().save_pretrained(folder)
+
+
+def named(*labels: str) -> dict[str, Any]:
+    """The classes of a configuration."""
+    return {
+        "id2label": dict(enumerate(labels)),
+        "label2id": {label: i for i, label in enumerate(labels)},
+    }
+
+
+SEQ2SEQ = {
+    "d_model": 32, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2, "encoder_ffn_dim": 48, "decoder_ffn_dim": 48,
+}  # fmt: skip
+"""An encoder and a decoder of one layer each."""
+NARROW = {"hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 48}
+
+
 def _bert(folder: Path, head: str, labels: list[str] | None = None, spread: float = 0.5) -> None:
     import transformers
 
-    _seed()
-    more: dict[str, Any] = {}
-    if labels:
-        more["id2label"] = dict(enumerate(labels))
-        more["label2id"] = {label: i for i, label in enumerate(labels)}
+    seed()
+    more = named(*labels) if labels else {}
     config = transformers.BertConfig(
         vocab_size=save_wordpieces(folder),
-        hidden_size=32,
+        **NARROW,
         num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=48,
         max_position_embeddings=POSITIONS,
         initializer_range=spread,
         **more,
     )
-    _save(folder, getattr(transformers, head)(config))
+    save(folder, getattr(transformers, head)(config))
 
 
 def text_classifier(folder: Path) -> ModelCard:
@@ -135,13 +148,13 @@ def big_classifier(folder: Path, layers: int, width: int = 512) -> ModelCard:
     """BERT of some ten megabytes a layer (with a width of 512)."""
     from transformers import BertConfig, BertForSequenceClassification
 
-    _seed()
+    seed()
     vocabulary = save_wordpieces(folder)
     config = BertConfig(
         vocab_size=vocabulary, hidden_size=width, num_hidden_layers=layers,
         num_attention_heads=8, intermediate_size=4 * width, max_position_embeddings=64,
     )  # fmt: skip
-    _save(folder, BertForSequenceClassification(config))
+    save(folder, BertForSequenceClassification(config))
     return card(folder, "text-classification")
 
 
@@ -179,7 +192,7 @@ def t5(folder: Path) -> ModelCard:
     """T5."""
     from transformers import T5Config, T5ForConditionalGeneration
 
-    _seed()
+    seed()
     config = T5Config(
         vocab_size=save_words(folder),
         d_model=32,
@@ -194,7 +207,7 @@ def t5(folder: Path) -> ModelCard:
     )
     model = T5ForConditionalGeneration(config)
     model.generation_config.max_new_tokens = 8
-    _save(folder, model)
+    save(folder, model)
     return card(folder, "summarization")
 
 
@@ -202,16 +215,10 @@ def bart(folder: Path) -> ModelCard:
     """BART with the generation settings of a checkpoint for long summaries."""
     from transformers import BartConfig, BartForConditionalGeneration, GenerationConfig
 
-    _seed()
+    seed()
     config = BartConfig(
         vocab_size=save_words(folder),
-        d_model=32,
-        encoder_layers=1,
-        decoder_layers=1,
-        encoder_attention_heads=2,
-        decoder_attention_heads=2,
-        encoder_ffn_dim=48,
-        decoder_ffn_dim=48,
+        **SEQ2SEQ,
         max_position_embeddings=POSITIONS,
         pad_token_id=0,
         bos_token_id=1,
@@ -225,7 +232,7 @@ def bart(folder: Path) -> ModelCard:
         max_length=16, min_length=8, num_beams=2, pad_token_id=0, eos_token_id=1,
         bos_token_id=1, decoder_start_token_id=1, no_repeat_ngram_size=3,
     )  # fmt: skip
-    _save(folder, model)
+    save(folder, model)
     return card(folder, "summarization")
 
 
@@ -233,7 +240,7 @@ def gpt2(folder: Path) -> ModelCard:
     """GPT-2 whose settings ask for sampling."""
     from transformers import GenerationConfig, GPT2Config, GPT2LMHeadModel
 
-    _seed()
+    seed()
     config = GPT2Config(
         vocab_size=save_words(folder, chat=False),
         n_embd=32,
@@ -248,7 +255,7 @@ def gpt2(folder: Path) -> ModelCard:
     model.generation_config = GenerationConfig(
         do_sample=True, temperature=0.7, top_p=0.9, max_length=20, eos_token_id=1
     )
-    _save(folder, model)
+    save(folder, model)
     return card(folder, "text-generation")
 
 
@@ -256,29 +263,25 @@ def llama(folder: Path) -> ModelCard:
     """Llama with a chat template."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    _seed()
+    seed()
     config = LlamaConfig(
         vocab_size=save_words(folder, chat=True),
-        hidden_size=32,
-        intermediate_size=48,
+        **NARROW,
         num_hidden_layers=2,
-        num_attention_heads=2,
         num_key_value_heads=1,
         max_position_embeddings=POSITIONS,
         bos_token_id=1,
         eos_token_id=1,
         initializer_range=0.5,
     )
-    _save(folder, LlamaForCausalLM(config))
+    save(folder, LlamaForCausalLM(config))
     return card(folder, "text-generation")
 
 
-def _vit_parts() -> dict[str, Any]:
+def vit_parts() -> dict[str, Any]:
     return {
-        "hidden_size": 32,
+        **NARROW,
         "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "intermediate_size": 48,
         "image_size": SIDE,
         "patch_size": 8,
         "initializer_range": 0.5,
@@ -295,14 +298,13 @@ def image_classifier(folder: Path) -> ModelCard:
     """ViT with seven classes."""
     from transformers import ViTConfig, ViTForImageClassification
 
-    _seed()
+    seed()
     names = ["cat", "dog", "bird", "fish", "horse", "cow", "sheep"]
     config = ViTConfig(
-        **_vit_parts(),
-        id2label=dict(enumerate(names)),
-        label2id={name: i for i, name in enumerate(names)},
+        **vit_parts(),
+        **named(*names),
     )
-    _save(folder, ViTForImageClassification(config))
+    save(folder, ViTForImageClassification(config))
     _save_vit_processor(folder)
     return card(folder, "image-classification")
 
@@ -311,17 +313,16 @@ def yolos(folder: Path) -> ModelCard:
     """YOLOS with a threshold so low that it sees things everywhere."""
     from transformers import YolosConfig, YolosForObjectDetection
 
-    _seed()
+    seed()
     names = ["circle", "square", "person"]
     config = YolosConfig(
-        **{**_vit_parts(), "image_size": [SIDE, SIDE], "initializer_range": 0.1},
+        **{**vit_parts(), "image_size": [SIDE, SIDE], "initializer_range": 0.1},
         num_detection_tokens=12,
-        id2label=dict(enumerate(names)),
-        label2id={name: i for i, name in enumerate(names)},
+        **named(*names),
     )
     config.detection_threshold = 0.1
-    _save(folder, YolosForObjectDetection(config))
-    _save_detr_processor(folder, "YolosImageProcessor")
+    save(folder, YolosForObjectDetection(config))
+    _save_vit_processor(folder, "YolosImageProcessor")
     return card(folder, "object-detection")
 
 
@@ -329,7 +330,7 @@ def detr(folder: Path) -> ModelCard:
     """DETR over a small ResNet, with the usual threshold."""
     from transformers import DetrConfig, DetrForObjectDetection, ResNetConfig
 
-    _seed()
+    seed()
     backbone = ResNetConfig(
         embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic",
         out_features=["stage2"],
@@ -339,40 +340,26 @@ def detr(folder: Path) -> ModelCard:
         use_pretrained_backbone=False,
         backbone=None,
         backbone_config=backbone,
-        d_model=32,
-        encoder_layers=1,
-        decoder_layers=1,
-        encoder_attention_heads=2,
-        decoder_attention_heads=2,
-        encoder_ffn_dim=48,
-        decoder_ffn_dim=48,
+        **SEQ2SEQ,
         num_queries=6,
         num_labels=2,
         init_std=0.5,
     )
-    _save(folder, DetrForObjectDetection(config))
-    _save_detr_processor(folder, "DetrImageProcessor")
+    save(folder, DetrForObjectDetection(config))
+    _save_vit_processor(folder, "DetrImageProcessor")
     return card(folder, "object-detection")
-
-
-def _save_detr_processor(folder: Path, kind: str) -> None:
-    import transformers
-
-    getattr(transformers, kind)(size={"height": SIDE, "width": SIDE}).save_pretrained(folder)
 
 
 def blip(folder: Path) -> ModelCard:
     """BLIP."""
     from transformers import BlipConfig, BlipForConditionalGeneration, BlipImageProcessor
 
-    _seed()
+    seed()
     text = {
         "vocab_size": save_wordpieces(folder),
-        "hidden_size": 32,
+        **NARROW,
         "encoder_hidden_size": 32,
         "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "intermediate_size": 48,
         "max_position_embeddings": POSITIONS,
         "bos_token_id": 2,
         "sep_token_id": 3,
@@ -381,9 +368,9 @@ def blip(folder: Path) -> ModelCard:
         "initializer_range": 0.5,
     }
     config = BlipConfig(
-        text_config=text, vision_config=_vit_parts(), projection_dim=32, image_text_hidden_size=32
+        text_config=text, vision_config=vit_parts(), projection_dim=32, image_text_hidden_size=32
     )
-    _save(folder, BlipForConditionalGeneration(config))
+    save(folder, BlipForConditionalGeneration(config))
     BlipImageProcessor(size={"height": SIDE, "width": SIDE}).save_pretrained(folder)
     return card(folder, "image-to-text")
 
@@ -392,21 +379,19 @@ def git(folder: Path) -> ModelCard:
     """GIT."""
     from transformers import CLIPImageProcessor, GitConfig, GitForCausalLM
 
-    _seed()
+    seed()
     config = GitConfig(
-        vision_config=_vit_parts(),
+        vision_config=vit_parts(),
         vocab_size=save_wordpieces(folder),
-        hidden_size=32,
+        **NARROW,
         num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=48,
         max_position_embeddings=POSITIONS,
         bos_token_id=2,
         eos_token_id=3,
         pad_token_id=0,
         initializer_range=0.5,
     )
-    _save(folder, GitForCausalLM(config))
+    save(folder, GitForCausalLM(config))
     CLIPImageProcessor(
         size={"shortest_edge": SIDE}, crop_size={"height": SIDE, "width": SIDE}
     ).save_pretrained(folder)
@@ -422,7 +407,7 @@ def vit_gpt2(folder: Path) -> ModelCard:
         ViTConfig,
     )
 
-    _seed()
+    seed()
     decoder = GPT2Config(
         vocab_size=save_words(folder),
         n_embd=32,
@@ -434,13 +419,13 @@ def vit_gpt2(folder: Path) -> ModelCard:
         initializer_range=0.5,
     )
     config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(
-        ViTConfig(**_vit_parts()), decoder
+        ViTConfig(**vit_parts()), decoder
     )
     model = VisionEncoderDecoderModel(config)
     model.generation_config.decoder_start_token_id = 2
     model.generation_config.eos_token_id = 1
     model.generation_config.pad_token_id = 0
-    _save(folder, model)
+    save(folder, model)
     _save_vit_processor(folder)
     return card(folder, "image-to-text")
 
@@ -456,25 +441,23 @@ def llava(folder: Path) -> ModelCard:
         LlavaProcessor,
     )
 
-    _seed()
+    seed()
     size = save_words(folder, chat=True)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     tokenizer.add_tokens([AddedToken("<image>", special=True)], special_tokens=True)
-    eye = {**_vit_parts(), "model_type": "clip_vision_model"}
+    eye = {**vit_parts(), "model_type": "clip_vision_model"}
     text = {
         "model_type": "llama",
         "vocab_size": size + 1,
-        "hidden_size": 32,
-        "intermediate_size": 48,
+        **NARROW,
         "num_hidden_layers": 2,
-        "num_attention_heads": 2,
         "num_key_value_heads": 2,
         "max_position_embeddings": POSITIONS * 2,
         "eos_token_id": 1,
         "initializer_range": 0.5,
     }
     config = LlavaConfig(vision_config=eye, text_config=text, image_token_index=size)
-    _save(folder, LlavaForConditionalGeneration(config))
+    save(folder, LlavaForConditionalGeneration(config))
     LlavaProcessor(
         image_processor=CLIPImageProcessor(
             size={"shortest_edge": SIDE}, crop_size={"height": SIDE, "width": SIDE}

@@ -10,18 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from checkpoints import card, save_words
+from checkpoints import card, save_words, seed
+from checkpoints_vision import depth_anything, dpt, maskformer, segformer
 
 from hugginggraph.registry import ModelCard
 
 WIDTH = 16
 GROUPS = 4
-
-
-def _seed() -> None:
-    import torch
-
-    torch.manual_seed(0)
 
 
 def _clip_tokenizer() -> Any:
@@ -87,7 +82,7 @@ def _ddim() -> Any:
 def _sd_parts(**unet: Any) -> dict[str, Any]:
     from transformers import CLIPTextModel
 
-    _seed()
+    seed()
     tokenizer = _clip_tokenizer()
     return {
         "vae": _vae(),
@@ -153,7 +148,7 @@ def sdxl(folder: Path) -> ModelCard:
 def _xl_parts() -> dict[str, Any]:
     from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
-    _seed()
+    seed()
     tokenizer = _clip_tokenizer()
     config = _text_config(len(tokenizer))
     return {
@@ -176,7 +171,7 @@ def pixart(folder: Path) -> ModelCard:
     from diffusers import DPMSolverMultistepScheduler, PixArtTransformer2DModel
     from transformers import AutoTokenizer, T5Config, T5EncoderModel
 
-    _seed()
+    seed()
     size = save_words(folder / "words")
     text = T5Config(
         vocab_size=size, d_model=32, d_kv=16, d_ff=48, num_layers=1, num_heads=2, pad_token_id=0
@@ -242,7 +237,7 @@ def ddpm(folder: Path) -> ModelCard:
     """DDPM of 32 pixels."""
     from diffusers import DDPMScheduler, UNet2DModel
 
-    _seed()
+    seed()
     unet = UNet2DModel(
         sample_size=32, block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=GROUPS,
         down_block_types=("DownBlock2D", "AttnDownBlock2D"),
@@ -254,113 +249,9 @@ def ddpm(folder: Path) -> ModelCard:
     )  # fmt: skip
 
 
-def dpt(folder: Path) -> ModelCard:
-    """DPT, which gives nearness."""
-    from transformers import DPTConfig, DPTForDepthEstimation, DPTImageProcessor
-
-    _seed()
-    config = DPTConfig(
-        hidden_size=16, num_hidden_layers=4, num_attention_heads=2, intermediate_size=24,
-        image_size=32, patch_size=8, backbone_out_indices=[0, 1, 2, 3], fusion_hidden_size=16,
-        neck_hidden_sizes=[8, 8, 16, 16], is_hybrid=False, initializer_range=0.3,
-    )  # fmt: skip
-    model = DPTForDepthEstimation(config)
-    for layer in model.head.head:  # else its last ReLU may leave nothing
-        if hasattr(layer, "bias"):
-            layer.bias.data.fill_(5.0)
-    model.save_pretrained(folder)
-    DPTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
-    return card(folder, "depth-control")
-
-
-def depth_anything(folder: Path, kind: str = "relative") -> ModelCard:
-    """Depth Anything, which gives nearness."""
-    from transformers import (
-        DepthAnythingConfig,
-        DepthAnythingForDepthEstimation,
-        Dinov2Config,
-        DPTImageProcessor,
-    )
-
-    _seed()
-    backbone = Dinov2Config(
-        hidden_size=16, num_hidden_layers=4, num_attention_heads=2, mlp_ratio=2, image_size=28,
-        patch_size=14, out_features=["stage1", "stage2", "stage3", "stage4"],
-        reshape_hidden_states=False, initializer_range=0.3,
-    )  # fmt: skip
-    config = DepthAnythingConfig(
-        backbone_config=backbone, patch_size=14, reassemble_hidden_size=16,
-        neck_hidden_sizes=[8, 8, 16, 16], fusion_hidden_size=16, head_hidden_size=8,
-    )  # fmt: skip
-    model = DepthAnythingForDepthEstimation(config)
-    model.head.conv3.bias.data.fill_(5.0)
-    model.config.depth_estimation_type = kind
-    model.save_pretrained(folder)
-    DPTImageProcessor(size={"height": 28, "width": 28}).save_pretrained(folder)
-    return card(folder, "depth-control")
-
-
 def metric_depth(folder: Path) -> ModelCard:
     """The same weights, said to give metres."""
     return depth_anything(folder, "metric")
-
-
-ROOM = ["wall", "building", "sky", "floor"]
-
-
-def _names() -> dict[str, Any]:
-    return {"id2label": dict(enumerate(ROOM)), "label2id": {n: i for i, n in enumerate(ROOM)}}
-
-
-def segformer(folder: Path) -> ModelCard:
-    """SegFormer with the first four classes of ADE20K."""
-    from transformers import (
-        SegformerConfig,
-        SegformerForSemanticSegmentation,
-        SegformerImageProcessor,
-    )
-
-    _seed()
-    config = SegformerConfig(
-        num_encoder_blocks=2, depths=[1, 1], sr_ratios=[4, 2], hidden_sizes=[8, 16],
-        patch_sizes=[7, 3], strides=[4, 2], num_attention_heads=[1, 2], mlp_ratios=[2, 2],
-        decoder_hidden_size=16, initializer_range=0.5, **_names(),
-    )  # fmt: skip
-    SegformerForSemanticSegmentation(config).save_pretrained(folder)
-    SegformerImageProcessor(size={"height": 64, "width": 64}).save_pretrained(folder)
-    return card(folder, "seg-control")
-
-
-def maskformer(folder: Path) -> ModelCard:
-    """MaskFormer over a small Swin, with the first four classes of ADE20K."""
-    from transformers import (
-        DetrConfig,
-        MaskFormerConfig,
-        MaskFormerForInstanceSegmentation,
-        MaskFormerImageProcessor,
-        SwinConfig,
-    )
-
-    _seed()
-    swin = SwinConfig(
-        image_size=64, embed_dim=8, depths=[1, 1, 1, 1], num_heads=[1, 1, 2, 2], window_size=2,
-        patch_size=2, out_features=["stage1", "stage2", "stage3", "stage4"],
-    )  # fmt: skip
-    detr = DetrConfig(
-        d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
-        decoder_attention_heads=2, encoder_ffn_dim=24, decoder_ffn_dim=24, num_queries=6,
-        use_timm_backbone=False, use_pretrained_backbone=False, backbone=None,
-        backbone_config=swin,
-    )  # fmt: skip
-    config = MaskFormerConfig(
-        backbone_config=swin, decoder_config=detr, fpn_feature_size=32, mask_feature_size=32,
-        **_names(),
-    )  # fmt: skip
-    MaskFormerForInstanceSegmentation(config).save_pretrained(folder)
-    MaskFormerImageProcessor(
-        size={"height": 64, "width": 64}, num_labels=len(ROOM)
-    ).save_pretrained(folder)
-    return card(folder, "seg-control")
 
 
 def vitpose(folder: Path) -> ModelCard:
@@ -372,7 +263,7 @@ def vitpose(folder: Path) -> ModelCard:
         VitPoseImageProcessor,
     )
 
-    _seed()
+    seed()
     backbone = VitPoseBackboneConfig(
         image_size=[64, 48], patch_size=[16, 16], hidden_size=16, num_hidden_layers=2,
         num_attention_heads=2, mlp_ratio=2, out_indices=[2], initializer_range=0.5,
@@ -427,7 +318,7 @@ def baseless(folder: Path) -> ModelCard:
 def _control(folder: Path, **more: Any) -> ModelCard:
     from diffusers import ControlNetModel
 
-    _seed()
+    seed()
     options: dict[str, Any] = {
         "block_out_channels": (16, 32),
         "layers_per_block": 1,
@@ -487,7 +378,7 @@ def stable_video(folder: Path) -> ModelCard:
     )
     from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
 
-    _seed()
+    seed()
     eye = CLIPVisionConfig(
         hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=2,
         image_size=224, patch_size=32, projection_dim=16,
@@ -529,7 +420,7 @@ def ltx(folder: Path) -> ModelCard:
     )
     from transformers import AutoTokenizer, T5Config, T5EncoderModel
 
-    _seed()
+    seed()
     size = save_words(folder / "words")
     text = T5Config(
         vocab_size=size, d_model=32, d_kv=16, d_ff=48, num_layers=1, num_heads=2, pad_token_id=0
@@ -563,7 +454,7 @@ def swin2sr(folder: Path) -> ModelCard:
     """Swin2SR, which makes pictures twice as large."""
     from transformers import Swin2SRConfig, Swin2SRForImageSuperResolution, Swin2SRImageProcessor
 
-    _seed()
+    seed()
     config = Swin2SRConfig(
         image_size=16, patch_size=1, embed_dim=8, depths=[1, 1], num_heads=[2, 2], window_size=4,
         mlp_ratio=2.0, upscale=2, upsampler="pixelshuffle",

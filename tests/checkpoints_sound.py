@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from checkpoints import card, save_words
+from checkpoints import NARROW, SEQ2SEQ, card, named, save, save_words, seed
 
 from hugginggraph.registry import ModelCard
 
@@ -20,30 +20,11 @@ SIDE = 32
 SOUNDS = ["dog bark", "rain", "siren", "speech", "music", "wind", "bell"]
 
 
-def _seed() -> None:
-    import torch
-
-    torch.manual_seed(0)
-
-
-def _named(labels: list[str]) -> dict[str, Any]:
-    return {
-        "id2label": dict(enumerate(labels)),
-        "label2id": {label: i for i, label in enumerate(labels)},
-    }
-
-
-def _save(folder: Path, model: Any) -> None:
-    model.eval().save_pretrained(folder)
-
-
 def _conv_parts() -> dict[str, Any]:
     """A Wav2Vec2 of 20 ms a frame, as the trained ones."""
     return {
-        "hidden_size": 32,
+        **NARROW,
         "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "intermediate_size": 48,
         "conv_dim": (16, 16, 16, 16),
         "conv_stride": (5, 4, 4, 4),
         "conv_kernel": (10, 8, 8, 8),
@@ -77,9 +58,9 @@ def wav2vec2_ctc(folder: Path) -> ModelCard:
     """Wav2Vec2 that spells."""
     from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
-    _seed()
+    seed()
     size = _save_letters(folder)
-    _save(folder, Wav2Vec2ForCTC(Wav2Vec2Config(**_conv_parts(), vocab_size=size, pad_token_id=0)))
+    save(folder, Wav2Vec2ForCTC(Wav2Vec2Config(**_conv_parts(), vocab_size=size, pad_token_id=0)))
     _save_samples_extractor(folder)
     return card(folder, "automatic-speech-recognition")
 
@@ -88,9 +69,9 @@ def hubert_ctc(folder: Path) -> ModelCard:
     """HuBERT that spells."""
     from transformers import HubertConfig, HubertForCTC
 
-    _seed()
+    seed()
     size = _save_letters(folder)
-    _save(folder, HubertForCTC(HubertConfig(**_conv_parts(), vocab_size=size, pad_token_id=0)))
+    save(folder, HubertForCTC(HubertConfig(**_conv_parts(), vocab_size=size, pad_token_id=0)))
     _save_samples_extractor(folder)
     return card(folder, "automatic-speech-recognition")
 
@@ -99,12 +80,10 @@ def wav2vec2_bert_ctc(folder: Path) -> ModelCard:
     """Wav2Vec2-BERT, which reads a spectrogram, that spells."""
     from transformers import SeamlessM4TFeatureExtractor, Wav2Vec2BertConfig, Wav2Vec2BertForCTC
 
-    _seed()
+    seed()
     config = Wav2Vec2BertConfig(
-        hidden_size=32,
+        **NARROW,
         num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=48,
         feature_projection_input_dim=160,
         vocab_size=_save_letters(folder),
         pad_token_id=0,
@@ -112,7 +91,7 @@ def wav2vec2_bert_ctc(folder: Path) -> ModelCard:
         conv_depthwise_kernel_size=7,
         output_hidden_size=32,
     )
-    _save(folder, Wav2Vec2BertForCTC(config))
+    save(folder, Wav2Vec2BertForCTC(config))
     SeamlessM4TFeatureExtractor(sampling_rate=RATE).save_pretrained(folder)
     return card(folder, "automatic-speech-recognition")
 
@@ -138,19 +117,13 @@ def whisper(folder: Path) -> ModelCard:
         WhisperForConditionalGeneration,
     )
 
-    _seed()
+    seed()
     marks = ["<|startoftranscript|>", "<|en|>", "<|transcribe|>", "<|notimestamps|>"]
     size = _save_byte_words(folder, marks)
     start = size - len(marks)
     config = WhisperConfig(
         vocab_size=size,
-        d_model=32,
-        encoder_layers=1,
-        decoder_layers=1,
-        encoder_attention_heads=2,
-        decoder_attention_heads=2,
-        encoder_ffn_dim=48,
-        decoder_ffn_dim=48,
+        **SEQ2SEQ,
         max_target_positions=32,
         num_mel_bins=80,
         pad_token_id=start - 1,
@@ -168,7 +141,7 @@ def whisper(folder: Path) -> ModelCard:
         return_timestamps=False,
         is_multilingual=False,
     )
-    _save(folder, model)
+    save(folder, model)
     WhisperFeatureExtractor(feature_size=80).save_pretrained(folder)
     return card(folder, "automatic-speech-recognition")
 
@@ -181,16 +154,10 @@ def speech2text(folder: Path) -> ModelCard:
         Speech2TextForConditionalGeneration,
     )
 
-    _seed()
+    seed()
     config = Speech2TextConfig(
         vocab_size=save_words(folder),
-        d_model=32,
-        encoder_layers=1,
-        decoder_layers=1,
-        encoder_attention_heads=2,
-        decoder_attention_heads=2,
-        encoder_ffn_dim=48,
-        decoder_ffn_dim=48,
+        **SEQ2SEQ,
         conv_channels=32,
         max_source_positions=6000,
         max_target_positions=32,
@@ -202,7 +169,7 @@ def speech2text(folder: Path) -> ModelCard:
     )
     model = Speech2TextForConditionalGeneration(config)
     model.generation_config.begin_suppress_tokens = [0, 1, 2]
-    _save(folder, model)
+    save(folder, model)
     Speech2TextFeatureExtractor().save_pretrained(folder)
     return card(folder, "automatic-speech-recognition")
 
@@ -211,7 +178,7 @@ def moonshine(folder: Path) -> ModelCard:
     """Moonshine, which hears samples and writes words."""
     from transformers import MoonshineConfig, MoonshineForConditionalGeneration
 
-    _seed()
+    seed()
     config = MoonshineConfig(
         vocab_size=save_words(folder),
         hidden_size=32,
@@ -227,7 +194,7 @@ def moonshine(folder: Path) -> ModelCard:
         eos_token_id=1,
         initializer_range=0.5,
     )
-    _save(folder, MoonshineForConditionalGeneration(config))
+    save(folder, MoonshineForConditionalGeneration(config))
     _save_samples_extractor(folder)
     return card(folder, "automatic-speech-recognition")
 
@@ -236,9 +203,9 @@ def sound_classifier(folder: Path) -> ModelCard:
     """Wav2Vec2 with seven classes."""
     from transformers import Wav2Vec2Config, Wav2Vec2ForSequenceClassification
 
-    _seed()
-    config = Wav2Vec2Config(**_conv_parts(), **_named(SOUNDS), classifier_proj_size=16)
-    _save(folder, Wav2Vec2ForSequenceClassification(config))
+    seed()
+    config = Wav2Vec2Config(**_conv_parts(), **named(*SOUNDS), classifier_proj_size=16)
+    save(folder, Wav2Vec2ForSequenceClassification(config))
     _save_samples_extractor(folder)
     return card(folder, "audio-classification")
 
@@ -247,18 +214,16 @@ def ast(folder: Path) -> ModelCard:
     """The Audio Spectrogram Transformer with seven classes."""
     from transformers import ASTConfig, ASTFeatureExtractor, ASTForAudioClassification
 
-    _seed()
+    seed()
     config = ASTConfig(
-        hidden_size=32,
+        **NARROW,
         num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=48,
         max_length=128,
         num_mel_bins=32,
         initializer_range=0.5,
-        **_named(SOUNDS),
+        **named(*SOUNDS),
     )
-    _save(folder, ASTForAudioClassification(config))
+    save(folder, ASTForAudioClassification(config))
     ASTFeatureExtractor(max_length=128, num_mel_bins=32).save_pretrained(folder)
     return card(folder, "audio-classification")
 
@@ -267,13 +232,11 @@ def clap(folder: Path) -> ModelCard:
     """CLAP: a Swin of spectrograms beside a RoBERTa."""
     from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
 
-    _seed()
+    seed()
     text = {
         "vocab_size": save_words(folder),
-        "hidden_size": 32,
+        **NARROW,
         "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "intermediate_size": 48,
         "max_position_embeddings": 64,
         "pad_token_id": 0,
         "projection_dim": 16,
@@ -295,7 +258,7 @@ def clap(folder: Path) -> ModelCard:
         "initializer_range": 0.5,
     }
     config = ClapConfig(text_config=text, audio_config=audio, projection_dim=16)
-    _save(folder, ClapModel(config))
+    save(folder, ClapModel(config))
     ClapFeatureExtractor(
         feature_size=16,
         sampling_rate=RATE,
@@ -309,9 +272,9 @@ def clap(folder: Path) -> ModelCard:
 def _frame_model(kind: str, labels: list[str]) -> Any:
     import transformers
 
-    _seed()
+    seed()
     parts = _conv_parts() | {"num_hidden_layers": 1, "initializer_range": 0.02}
-    config = getattr(transformers, f"{kind}Config")(**parts, **_named(labels))
+    config = getattr(transformers, f"{kind}Config")(**parts, **named(*labels))
     return getattr(transformers, f"{kind}ForAudioFrameClassification")(config).eval()
 
 
@@ -332,14 +295,14 @@ def speech_finder(folder: Path) -> ModelCard:
         weights = torch.linalg.lstsq(known, wanted[:, None]).solution[:, 0].float()
         model.classifier.weight[:] = torch.stack([-weights[:-1], weights[:-1]]) / 2
         model.classifier.bias[:] = torch.stack([-weights[-1], weights[-1]]) / 2
-    _save(folder, model)
+    save(folder, model)
     _save_samples_extractor(folder)
     return card(folder, "voice-activity-detection")
 
 
 def diarizer(folder: Path) -> ModelCard:
     """WavLM that says for each frame which of two people speak."""
-    _save(folder, _frame_model("WavLM", ["LABEL_0", "LABEL_1"]))
+    save(folder, _frame_model("WavLM", ["LABEL_0", "LABEL_1"]))
     _save_samples_extractor(folder)
     return card(folder, "voice-activity-detection")
 
@@ -350,7 +313,7 @@ def vits(folder: Path) -> ModelCard:
 
     from transformers import VitsConfig, VitsModel, VitsTokenizer
 
-    _seed()
+    seed()
     folder.mkdir(parents=True, exist_ok=True)
     letters = [*string.ascii_lowercase, " ", "'", "-", "<pad>", "<unk>"]
     path = folder / "vocab.json"
@@ -379,7 +342,7 @@ def vits(folder: Path) -> ModelCard:
         sampling_rate=22_050,
         initializer_range=0.2,
     )
-    _save(folder, VitsModel(config))
+    save(folder, VitsModel(config))
     return card(folder, "text-to-speech")
 
 
@@ -388,13 +351,13 @@ def _speecht5_parts(folder: Path) -> Any:
     from safetensors.torch import save_file
     from transformers import SpeechT5Config, SpeechT5HifiGan, SpeechT5HifiGanConfig
 
-    _seed()
+    seed()
     vocoder = SpeechT5HifiGanConfig(
         model_in_dim=8, upsample_initial_channel=16, upsample_rates=(16, 16),
         upsample_kernel_sizes=(32, 32), resblock_kernel_sizes=(3,),
         resblock_dilation_sizes=((1, 3),), initializer_range=0.3,
     )  # fmt: skip
-    _save(folder / "vocoder", SpeechT5HifiGan(vocoder))
+    save(folder / "vocoder", SpeechT5HifiGan(vocoder))
     save_file({"speaker": torch.randn(12)}, folder / "speaker.safetensors")
     return SpeechT5Config(
         vocab_size=save_words(folder),
@@ -432,7 +395,7 @@ def speecht5(folder: Path) -> ModelCard:
     from transformers import SpeechT5ForTextToSpeech
 
     config = _speecht5_parts(folder)
-    _save(folder, _never_stopping(SpeechT5ForTextToSpeech(config)))
+    save(folder, _never_stopping(SpeechT5ForTextToSpeech(config)))
     return card(folder, "text-to-speech")
 
 
@@ -441,7 +404,7 @@ def speecht5_voice(folder: Path) -> ModelCard:
     from transformers import SpeechT5FeatureExtractor, SpeechT5ForSpeechToSpeech
 
     config = _speecht5_parts(folder)
-    _save(folder, _never_stopping(SpeechT5ForSpeechToSpeech(config)))
+    save(folder, _never_stopping(SpeechT5ForSpeechToSpeech(config)))
     SpeechT5FeatureExtractor(num_mel_bins=8).save_pretrained(folder)
     return card(folder, "audio-to-audio")
 
@@ -483,7 +446,7 @@ def _musicgen(folder: Path, channels: int) -> ModelCard:
         T5Config,
     )
 
-    _seed()
+    seed()
     text = T5Config(
         vocab_size=save_words(folder), d_model=16, d_kv=8, d_ff=24, num_layers=1, num_heads=2,
     )  # fmt: skip
@@ -503,7 +466,7 @@ def _musicgen(folder: Path, channels: int) -> ModelCard:
         do_sample=True, guidance_scale=3.0, max_length=80, decoder_start_token_id=16,
         pad_token_id=16, bos_token_id=16,
     )  # fmt: skip
-    _save(folder, model)
+    save(folder, model)
     return card(folder, "text-to-audio")
 
 
@@ -518,7 +481,7 @@ def bark(folder: Path) -> ModelCard:
         GenerationConfig,
     )
 
-    _seed()
+    seed()
     size = save_words(folder)
     parts = {
         "hidden_size": 16, "num_layers": 1, "num_heads": 2, "block_size": 64,
@@ -557,7 +520,7 @@ def bark(folder: Path) -> ModelCard:
         sample_rate=24_000,
         codebook_size=16,
     )
-    _save(folder, model)
+    save(folder, model)
     return card(folder, "text-to-speech")
 
 
@@ -588,7 +551,7 @@ def stable_audio(folder: Path) -> ModelCard:
     )
     from transformers import AutoTokenizer, T5Config, T5EncoderModel
 
-    _seed()
+    seed()
     text = T5Config(
         vocab_size=save_words(folder / "words"), d_model=16, d_kv=8, d_ff=24, num_layers=1,
         num_heads=2,
@@ -623,10 +586,8 @@ ACTIONS = ["walking", "running", "jumping", "falling", "throwing", "swimming"]
 
 def _eye_parts() -> dict[str, Any]:
     return {
-        "hidden_size": 32,
+        **NARROW,
         "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "intermediate_size": 48,
         "image_size": SIDE,
         "patch_size": 8,
         "num_frames": 4,
@@ -646,9 +607,9 @@ def videomae(folder: Path) -> ModelCard:
     """VideoMAE with six actions."""
     from transformers import VideoMAEConfig, VideoMAEForVideoClassification
 
-    _seed()
-    config = VideoMAEConfig(**_eye_parts(), tubelet_size=2, **_named(ACTIONS))
-    _save(folder, VideoMAEForVideoClassification(config))
+    seed()
+    config = VideoMAEConfig(**_eye_parts(), tubelet_size=2, **named(*ACTIONS))
+    save(folder, VideoMAEForVideoClassification(config))
     _save_frames_processor(folder)
     return card(folder, "video-classification")
 
@@ -657,9 +618,9 @@ def timesformer(folder: Path) -> ModelCard:
     """TimeSformer with six actions."""
     from transformers import TimesformerConfig, TimesformerForVideoClassification
 
-    _seed()
-    config = TimesformerConfig(**_eye_parts(), **_named(ACTIONS))
-    _save(folder, TimesformerForVideoClassification(config))
+    seed()
+    config = TimesformerConfig(**_eye_parts(), **named(*ACTIONS))
+    save(folder, TimesformerForVideoClassification(config))
     _save_frames_processor(folder)
     return card(folder, "video-classification")
 
@@ -668,10 +629,10 @@ def vivit(folder: Path) -> ModelCard:
     """ViViT with six actions."""
     from transformers import VivitConfig, VivitForVideoClassification, VivitImageProcessor
 
-    _seed()
+    seed()
     parts = {key: value for key, value in _eye_parts().items() if key != "patch_size"}
-    config = VivitConfig(**parts, tubelet_size=[2, 8, 8], **_named(ACTIONS))
-    _save(folder, VivitForVideoClassification(config))
+    config = VivitConfig(**parts, tubelet_size=[2, 8, 8], **named(*ACTIONS))
+    save(folder, VivitForVideoClassification(config))
     VivitImageProcessor(
         size={"shortest_edge": SIDE}, crop_size={"height": SIDE, "width": SIDE}
     ).save_pretrained(folder)
@@ -688,11 +649,11 @@ def git_video(folder: Path) -> ModelCard:
     plain = git(folder)
     config = GitConfig.from_pretrained(folder)
     config.num_image_with_embedding = 4
-    _seed()
+    seed()
     model = GitForCausalLM(config)
     for place in model.git.img_temporal_embedding:
         place.data.normal_()
-    _save(folder, model)
+    save(folder, model)
     assert json.loads((folder / "config.json").read_text())["num_image_with_embedding"] == 4
     return plain.model_copy(update={"task": "video-to-text"})
 
@@ -706,7 +667,7 @@ def timesformer_gpt2(folder: Path) -> ModelCard:
         VisionEncoderDecoderModel,
     )
 
-    _seed()
+    seed()
     decoder = GPT2Config(
         vocab_size=save_words(folder), n_embd=32, n_layer=1, n_head=2, n_positions=64,
         add_cross_attention=True, is_decoder=True, initializer_range=0.5,
@@ -719,7 +680,7 @@ def timesformer_gpt2(folder: Path) -> ModelCard:
     model.generation_config.decoder_start_token_id = 2
     model.generation_config.eos_token_id = 1
     model.generation_config.pad_token_id = 0
-    _save(folder, model)
+    save(folder, model)
     _save_frames_processor(folder)
     return card(folder, "video-to-text")
 

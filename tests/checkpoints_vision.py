@@ -9,21 +9,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from checkpoints import POSITIONS, SIDE, WORDS, card, save_wordpieces, save_words
+from checkpoints import (
+    NARROW,
+    POSITIONS,
+    SEQ2SEQ,
+    SIDE,
+    WORDS,
+    card,
+    named,
+    save,
+    save_wordpieces,
+    save_words,
+    seed,
+    vit_parts,
+)
 
 from hugginggraph.registry import ModelCard
 
 Builder = Callable[[Path], ModelCard]
-
-
-def save(folder: Path, model: Any) -> None:
-    model.eval().save_pretrained(folder)
-
-
-def seed() -> None:
-    import torch
-
-    torch.manual_seed(0)
 
 
 def _sentencepiece(folder: Path, name: str) -> list[str]:
@@ -46,13 +49,7 @@ def _sentencepiece(folder: Path, name: str) -> list[str]:
 def _bart_parts(vocabulary: int) -> dict[str, Any]:
     return {
         "vocab_size": vocabulary,
-        "d_model": 32,
-        "encoder_layers": 1,
-        "decoder_layers": 1,
-        "encoder_attention_heads": 2,
-        "decoder_attention_heads": 2,
-        "encoder_ffn_dim": 48,
-        "decoder_ffn_dim": 48,
+        **SEQ2SEQ,
         "max_position_embeddings": POSITIONS,
         "init_std": 0.5,
     }
@@ -150,10 +147,8 @@ def nllb(folder: Path) -> ModelCard:
 def _bert_parts(folder: Path) -> dict[str, Any]:
     return {
         "vocab_size": save_wordpieces(folder),
-        "hidden_size": 32,
+        **NARROW,
         "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "intermediate_size": 48,
         "max_position_embeddings": POSITIONS,
         "initializer_range": 0.5,
     }
@@ -280,26 +275,9 @@ TEXT_BUILDERS: dict[str, Builder] = {
     )
 }  # fmt: skip
 
+ROOM = ("wall", "building", "sky", "floor")
+"""The first classes of ADE20K."""
 SIDES = {"height": SIDE, "width": SIDE}
-
-
-def _vit_parts() -> dict[str, Any]:
-    return {
-        "hidden_size": 32,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "intermediate_size": 48,
-        "image_size": SIDE,
-        "patch_size": 8,
-        "initializer_range": 0.5,
-    }
-
-
-def _labels(*names: str) -> dict[str, Any]:
-    return {
-        "id2label": dict(enumerate(names)),
-        "label2id": {name: i for i, name in enumerate(names)},
-    }
 
 
 def clip(folder: Path) -> ModelCard:
@@ -314,7 +292,7 @@ def clip(folder: Path) -> ModelCard:
             "num_attention_heads": 2, "intermediate_size": 48,
             "max_position_embeddings": POSITIONS, "eos_token_id": 1, "pad_token_id": 0,
         },
-        vision_config=_vit_parts(),
+        vision_config=vit_parts(),
         projection_dim=32,
     )  # fmt: skip
     save(folder, CLIPModel(config))
@@ -337,7 +315,7 @@ def siglip(folder: Path) -> ModelCard:
 
     seed()
     size = save_words(folder)
-    parts = {name: value for name, value in _vit_parts().items() if name != "initializer_range"}
+    parts = {name: value for name, value in vit_parts().items() if name != "initializer_range"}
     config = SiglipConfig(
         text_config={
             "vocab_size": size, "hidden_size": 32, "num_hidden_layers": 2,
@@ -367,7 +345,7 @@ def _owl(folder: Path, family: str) -> ModelCard:
             "num_attention_heads": 2, "intermediate_size": 48, "max_position_embeddings": 16,
             "eos_token_id": 1, "pad_token_id": 0, "bos_token_id": 1,
         },
-        vision_config=_vit_parts(),
+        vision_config=vit_parts(),
         projection_dim=32,
     )  # fmt: skip
     model = getattr(transformers, family + "ForObjectDetection")(config)
@@ -456,7 +434,7 @@ def segformer(folder: Path) -> ModelCard:
     config = SegformerConfig(
         num_encoder_blocks=2, depths=[1, 1], sr_ratios=[2, 1], hidden_sizes=[8, 16],
         patch_sizes=[3, 3], strides=[2, 2], num_attention_heads=[1, 2], mlp_ratios=[2, 2],
-        decoder_hidden_size=16, initializer_range=0.5, **_labels("sky", "tree", "road"),
+        decoder_hidden_size=16, initializer_range=0.5, **named(*ROOM),
     )  # fmt: skip
     save(folder, SegformerForSemanticSegmentation(config))
     SegformerImageProcessor(size=SIDES).save_pretrained(folder)
@@ -480,13 +458,12 @@ def maskformer(folder: Path) -> ModelCard:
             window_size=2, out_features=["stage1", "stage2", "stage3", "stage4"],
         ),
         decoder_config=DetrConfig(
-            d_model=32, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
-            decoder_attention_heads=2, encoder_ffn_dim=48, decoder_ffn_dim=48, num_queries=8,
+            **SEQ2SEQ, num_queries=8,
             use_timm_backbone=False, use_pretrained_backbone=False, backbone=None,
             backbone_config=_resnet(),
         ),
         fpn_feature_size=32, mask_feature_size=32, init_std=2.0, init_xavier_std=3.0,
-        **_labels("cat", "dog"),
+        **named(*ROOM),
     )  # fmt: skip
     model = MaskFormerForInstanceSegmentation(config)
     _never_nothing(model.class_predictor)
@@ -514,7 +491,7 @@ def mask2former(folder: Path) -> ModelCard:
         ),
         feature_size=32, mask_feature_size=32, hidden_dim=32, encoder_feedforward_dim=48,
         encoder_layers=1, decoder_layers=2, num_attention_heads=2, dim_feedforward=48,
-        num_queries=8, init_std=2.0, init_xavier_std=3.0, **_labels("cat", "dog"),
+        num_queries=8, init_std=2.0, init_xavier_std=3.0, **named("cat", "dog"),
     )  # fmt: skip
     model = Mask2FormerForUniversalSegmentation(config)
     _never_nothing(model.class_predictor)
@@ -543,7 +520,7 @@ def detr_panoptic(folder: Path) -> ModelCard:
         ),
         d_model=32, encoder_layers=1, decoder_layers=1, encoder_attention_heads=8,
         decoder_attention_heads=8, encoder_ffn_dim=48, decoder_ffn_dim=48, num_queries=6,
-        init_std=1.0, init_xavier_std=3.0, **_labels("cat", "dog"),
+        init_std=1.0, init_xavier_std=3.0, **named("cat", "dog"),
     )  # fmt: skip
     model = DetrForSegmentation(config)
     _never_nothing(model.detr.class_labels_classifier)
@@ -593,21 +570,26 @@ def sam(folder: Path) -> ModelCard:
 
 
 def dpt(folder: Path) -> ModelCard:
-    """DPT over a ViT."""
+    """DPT, which gives nearness."""
     from transformers import DPTConfig, DPTForDepthEstimation, DPTImageProcessor
 
     seed()
     config = DPTConfig(
-        **{**_vit_parts(), "num_hidden_layers": 4}, backbone_out_indices=[0, 1, 2, 3],
-        neck_hidden_sizes=[8, 8, 16, 16], fusion_hidden_size=16, is_hybrid=False,
+        hidden_size=16, num_hidden_layers=4, num_attention_heads=2, intermediate_size=24,
+        image_size=32, patch_size=8, backbone_out_indices=[0, 1, 2, 3], fusion_hidden_size=16,
+        neck_hidden_sizes=[8, 8, 16, 16], is_hybrid=False, initializer_range=0.3,
     )  # fmt: skip
-    save(folder, DPTForDepthEstimation(config))
-    DPTImageProcessor(size=SIDES).save_pretrained(folder)
-    return card(folder, "depth-estimation")
+    model = DPTForDepthEstimation(config)
+    for layer in model.head.head:  # else its last ReLU may leave nothing
+        if hasattr(layer, "bias"):
+            layer.bias.data.fill_(5.0)
+    model.save_pretrained(folder)
+    DPTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
+    return card(folder, "depth-control")
 
 
-def depth_anything(folder: Path) -> ModelCard:
-    """Depth Anything over DINOv2."""
+def depth_anything(folder: Path, kind: str = "relative") -> ModelCard:
+    """Depth Anything, which gives nearness."""
     from transformers import (
         DepthAnythingConfig,
         DepthAnythingForDepthEstimation,
@@ -617,18 +599,20 @@ def depth_anything(folder: Path) -> ModelCard:
 
     seed()
     backbone = Dinov2Config(
-        hidden_size=32, num_hidden_layers=4, num_attention_heads=2, mlp_ratio=2, image_size=SIDE,
-        patch_size=8, out_features=["stage1", "stage2", "stage3", "stage4"],
-        apply_layernorm=True, reshape_hidden_states=False, initializer_range=0.5,
+        hidden_size=16, num_hidden_layers=4, num_attention_heads=2, mlp_ratio=2, image_size=28,
+        patch_size=14, out_features=["stage1", "stage2", "stage3", "stage4"],
+        reshape_hidden_states=False, initializer_range=0.3,
     )  # fmt: skip
     config = DepthAnythingConfig(
-        backbone_config=backbone, patch_size=8, reassemble_hidden_size=32,
+        backbone_config=backbone, patch_size=14, reassemble_hidden_size=16,
         neck_hidden_sizes=[8, 8, 16, 16], fusion_hidden_size=16, head_hidden_size=8,
-        initializer_range=0.2,
     )  # fmt: skip
-    save(folder, DepthAnythingForDepthEstimation(config))
-    DPTImageProcessor(size=SIDES, ensure_multiple_of=8).save_pretrained(folder)
-    return card(folder, "depth-estimation")
+    model = DepthAnythingForDepthEstimation(config)
+    model.head.conv3.bias.data.fill_(5.0)
+    model.config.depth_estimation_type = kind
+    model.save_pretrained(folder)
+    DPTImageProcessor(size={"height": 28, "width": 28}).save_pretrained(folder)
+    return card(folder, "depth-control")
 
 
 def glpn(folder: Path) -> ModelCard:
@@ -657,8 +641,8 @@ def vilt(folder: Path) -> ModelCard:
 
     seed()
     config = ViltConfig(
-        **{**_vit_parts(), **_bert_parts(folder)}, max_image_length=-1,
-        **_labels("yes", "no", "red"),
+        **{**vit_parts(), **_bert_parts(folder)}, max_image_length=-1,
+        **named("yes", "no", "red"),
     )  # fmt: skip
     save(folder, ViltForQuestionAnswering(config))
     ViltProcessor(
@@ -684,7 +668,7 @@ def blip_vqa(folder: Path) -> ModelCard:
         "eos_token_id": 3, "pad_token_id": 0, "num_hidden_layers": 1,
     }  # fmt: skip
     config = BlipConfig(
-        text_config=text, vision_config=_vit_parts(), projection_dim=32, image_text_hidden_size=32
+        text_config=text, vision_config=vit_parts(), projection_dim=32, image_text_hidden_size=32
     )
     save(folder, BlipForQuestionAnswering(config))
     BlipProcessor(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from hugginggraph.registry import (
+    CancelledRunError,
     EmptyFileError,
     FileMissingError,
     ModelRunError,
@@ -25,7 +26,7 @@ from hugginggraph.registry import (
     UnreadableFileError,
     UnsupportedFileError,
 )
-from hugginggraph.tools import open_film, open_sound, sniff
+from hugginggraph.tools import Progress, cancel_scope, open_film, open_sound, progress_to, sniff
 
 sound = import_module("hugginggraph.tools.sound")
 film = import_module("hugginggraph.tools.film")
@@ -368,3 +369,20 @@ def test_a_made_film_says_what_it_is_and_flat_pictures_are_an_error() -> None:
         film.film_output("m", [Image.new("RGB", (8, 8))] * 3, 4)
     with pytest.raises(ModelRunError, match="no pictures"):
         film.film_output("m", [], 4)
+
+
+def test_how_far_the_reading_of_a_long_sound_is_is_told_and_it_can_be_stopped(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "long.wav"
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (601_000, 2)).astype(np.float32)
+    soundfile.write(path, noise, 1_000, subtype="FLOAT")
+    told: list[Progress] = []
+    with progress_to(told.append):
+        samples = open_sound(path).samples
+    assert np.allclose(samples, noise.mean(axis=1), atol=1e-6)
+    assert {(each["state"], each["unit"]) for each in told} == {("loading", "seconds of sound")}
+    assert told[0]["done"] < told[-1]["done"] == told[-1]["total"] == 601
+    with cancel_scope() as stop, pytest.raises(CancelledRunError):
+        stop.set()
+        open_sound(path)

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from hugginggraph.registry import MissingExtraError, ModelLoadError, UnknownModelError
 
-from .control import control_output
 from .download import named_errors
+from .picture import picture_output
 from .runner import Checkpoint, Output, Run
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _annotator(model_id: str, checkpoint: Checkpoint) -> Run:
 
     def run(args: Mapping[str, Any]) -> Output:
         image: Image = args["image"]
-        return control_output(detect(image).convert("RGB").resize(image.size), known.note)
+        return picture_output(detect(image).convert("RGB").resize(image.size), known.note)
 
     return run
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from hugginggraph.registry import ModelRunError
 
+from .depth import nearness_of, share
 from .loading import load_config, load_image_processor, load_model
-from .media import encode_png
-from .runner import Checkpoint, Media, Output, Run
-from .values import Picture
+from .picture import picture_output
+from .runner import Checkpoint, Output, Run
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -31,9 +31,6 @@ INK = 16
 
 BACKGROUND = 0.4
 """Depths below this share are background, which faces the viewer (as ControlNet was trained)."""
-
-FAR_IS_LARGE = frozenset({"glpn", "zoedepth", "depth_pro", "prompt_depth_anything"})
-"""Models that give metres; the others give nearness."""
 
 ADE20K = """
     787878 b47878 06e6e6 503232 04c803 787850 8c8c8c cc05ff e6e6e6 04fa07 e005ff ebff07 96053d
@@ -52,12 +49,6 @@ ADE20K = """
 """The colours of ADE20K's 150 classes in their order, which ControlNet was trained with."""
 
 
-def control_output(picture: Image, note: str) -> Output:
-    """A control picture as a result."""
-    value: Picture = {"width": picture.width, "height": picture.height, "note": note}
-    return Output(value, (Media("image", encode_png(picture), ".png"),))
-
-
 def _white_on_black(lines: Any, of: str) -> Output:
     """The output of a mask (height, width) that is nonzero on the lines."""
     import numpy as np
@@ -65,7 +56,7 @@ def _white_on_black(lines: Any, of: str) -> Output:
 
     grey = np.where(lines > 0, 255, 0).astype(np.uint8)
     picture = Image.fromarray(np.repeat(grey[:, :, None], 3, axis=2))
-    return control_output(picture, f"{float((grey > 0).mean()):.1%} of it {of}")
+    return picture_output(picture, f"{float((grey > 0).mean()):.1%} of it {of}")
 
 
 def canny_control(checkpoint: Checkpoint) -> Run:
@@ -93,28 +84,17 @@ def scribble_control(checkpoint: Checkpoint) -> Run:
 
 
 def _depth(checkpoint: Checkpoint) -> Callable[[Image], Any]:
-    """A function from a picture to its nearness (height, width) as float32 in 0..1, 1 nearest."""
-    import numpy as np
-    import torch
-
-    processor = load_image_processor(checkpoint)
-    model = load_model(checkpoint, "AutoModelForDepthEstimation")
-    metres = model.config.model_type in FAR_IS_LARGE
-    metres = metres or getattr(model.config, "depth_estimation_type", "") == "metric"
+    """A function from a picture to its nearness (height, width) in 0..1, 1 nearest."""
+    nearness = nearness_of(checkpoint)
 
     def depth(image: Image) -> Any:
-        inputs = processor(images=image, return_tensors="pt").to(model.device, model.dtype)
-        found = model(**inputs).predicted_depth.float()[:, None]
-        size = (image.height, image.width)
-        found = torch.nn.functional.interpolate(found, size, mode="bicubic", align_corners=False)
-        values = found[0, 0].cpu().numpy()
-        if not np.isfinite(values).all() or values.max() - values.min() < 1e-6:
+        found = nearness(image)
+        if found.max() - found.min() < 1e-6:
             raise ModelRunError(
                 f"The model '{checkpoint.card.id}' saw no depth in the picture.",
                 "Try another model or another picture.",
             )
-        share = (values - values.min()) / (values.max() - values.min())
-        return 1 - share if metres else share
+        return share(found)
 
     return depth
 
@@ -128,7 +108,7 @@ def depth_control(checkpoint: Checkpoint) -> Run:
 
     def run(args: Mapping[str, Any]) -> Output:
         grey = (depth(args["image"]) * 255).round().astype(np.uint8)
-        return control_output(Image.fromarray(grey).convert("RGB"), "near is light, far is dark")
+        return picture_output(Image.fromarray(grey).convert("RGB"), "near is light, far is dark")
 
     return run
 
@@ -158,7 +138,7 @@ def normal_control(checkpoint: Checkpoint) -> Run:
         normal = np.stack([x, y, np.ones_like(x)], axis=2)
         normal /= np.linalg.norm(normal, axis=2, keepdims=True)
         pixels = (normal * 127.5 + 127.5).round().clip(0, 255).astype(np.uint8)
-        return control_output(Image.fromarray(pixels), "its colours are the directions it faces")
+        return picture_output(Image.fromarray(pixels), "its colours are the directions it faces")
 
     return run
 
@@ -185,6 +165,6 @@ def seg_control(checkpoint: Checkpoint) -> Run:
         found = classes.cpu().numpy()
         pixels = palette[found % len(palette)] * (found >= 0)[:, :, None].astype(np.uint8)
         names = [str(model.config.id2label.get(i, i)) for i in np.unique(found) if i >= 0]
-        return control_output(Image.fromarray(pixels), f"segments: {', '.join(names)}")
+        return picture_output(Image.fromarray(pixels), f"segments: {', '.join(names)}")
 
     return run

