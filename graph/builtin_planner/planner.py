@@ -92,10 +92,6 @@ def plan(request: PlanRequest, rows: Mapping[str, TaskType]) -> Draft:
     if reply := small_talk(request.text, rows):
         return Draft(tasks=[], reply=reply)
     said = complete(request)
-    if said != request.text:  # the same again of something else: what it gave is not meant
-        last = max((each["turn"] for each in request.earlier), default=0)
-        before = tuple(each for each in request.earlier if each["turn"] != last)
-        request = replace(request, earlier=before)
     language = speaks(said) or foreign_language(said)
     if english := in_english(said, language):
         try:
