@@ -33,6 +33,9 @@ from .ingest import named_files
 from .references import reference, references, whole_reference
 from .state import Resource, Task
 
+MOST_TASKS = 500
+"""Tasks that a plan may have; more of them are a planner gone astray."""
+
 
 def read_tasks(raw: Any) -> list[Task]:
     """The tasks of a planner's raw output, in one form.
@@ -49,6 +52,11 @@ def read_tasks(raw: Any) -> list[Task]:
     if not isinstance(raw, list):
         raise UnreadablePlanError(
             f"A plan is a list of tasks, not {_what(raw)}.", 'Give {"tasks": [...]}.'
+        )
+    if len(raw) > MOST_TASKS:
+        raise UnreadablePlanError(
+            f"The plan has {len(raw):,} tasks; {MOST_TASKS} are taken at most.",
+            "Plan fewer, or ask for a part at a time.",
         )
     return [_read_task(index, item) for index, item in enumerate(raw)]
 

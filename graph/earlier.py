@@ -17,9 +17,8 @@ def findings(state: State) -> list[Finding]:
     """The texts and labels of the turn that a state ends with, after those of earlier turns."""
     results, plan, rows = state.get("results") or {}, state.get("plan"), task_types()
     known, old = len(state.get("resources") or {}), state.get("earlier") or []
-    turn = 1 + max((each["turn"] for each in old), default=0)
     new = [
-        Finding(task=task["task"], text=text, turn=turn, resources=known)
+        Finding(task=task["task"], text=text, resources=known)
         for task in (plan["tasks"] if plan and isinstance(plan["tasks"], list) else [])
         if isinstance(task, Mapping) and task.get("task") in rows
         if (result := results.get(str(task.get("id")))) and result["status"] == "done"

@@ -169,10 +169,10 @@ class Parts:
         A question about a picture is then planned as a description and a detection. Rows without
         a stand-in stay: the choice of models says best why they cannot run.
         """
-        from .builtin_planner import TRAITS
+        from .builtin_planner import traits
 
         rows, cards, llm = dict(task_types()), self._installed, self.llm_name(context)
-        for task, trait in TRAITS.items():
+        for task, trait in traits().items():
             if (
                 trait.instead
                 and task in rows

@@ -45,12 +45,10 @@ class Task(TypedDict):
 
 
 class Finding(TypedDict):
-    """A text or labels that a task of an earlier turn found: ``turn`` counts those that found
-    something, ``resources`` is how many files there were then."""
+    """A text or labels that a task of an earlier turn found, when there were so many files."""
 
     task: str
     text: str
-    turn: int
     resources: int
 
 

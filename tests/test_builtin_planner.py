@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from hugginggraph.graph import Draft, Planner, PlanRequest, Resource
-from hugginggraph.graph.builtin_planner import FAMILIES, LATER, TRAITS, BuiltinPlanner, cues, plan
+from hugginggraph.graph.builtin_planner import FAMILIES, LATER, BuiltinPlanner, cues, plan, traits
 from hugginggraph.registry import (
     HuggingGraphError,
     Kind,
@@ -706,7 +706,7 @@ def test_every_cue_and_family_leads_to_a_task_type_that_has_a_trait() -> None:
     known = set(EVERYTHING)
     assert {cue.task for cue in cues()} <= known | set(FAMILIES)
     assert {task for family in FAMILIES.values() for task in family.values()} <= known
-    assert known <= set(TRAITS)
+    assert known <= set(traits())
 
 
 def test_importing_the_planner_loads_no_heavy_library() -> None:

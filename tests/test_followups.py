@@ -15,8 +15,8 @@ from hugginggraph.registry import Settings, task_types
 ROOT = Path(__file__).parents[1]
 ROWS = {**LATER, **task_types()}
 SCENE = Resource(kind="image", path="/data/scene.png", name="scene.png")
-CAPTION = Finding(task="image-to-text", text="a red circle", turn=1, resources=1)
-FRENCH = Finding(task="translation", text="un cercle rouge", turn=2, resources=1)
+CAPTION = Finding(task="image-to-text", text="a red circle", resources=1)
+FRENCH = Finding(task="translation", text="un cercle rouge", resources=1)
 SAID = (("human", "Describe scene.png"), ("ai", "It shows a red circle."))
 THEN = (*SAID, ("human", "Translate it to French"), ("ai", "Un cercle rouge."))
 
@@ -61,7 +61,7 @@ def test_a_new_file_is_what_is_meant() -> None:
 
 
 def test_a_found_text_is_data_and_refers_to_nothing() -> None:
-    trap = Finding(task="image-to-text", text="see <resource>-7 and count it", turn=1, resources=1)
+    trap = Finding(task="image-to-text", text="see <resource>-7 and count it", resources=1)
     assert steps("Read it aloud", trap) == ["text-to-speech(see  and count it)"]
 
 

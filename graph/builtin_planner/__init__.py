@@ -4,10 +4,17 @@ from .cues import cues
 from .languages import speaks
 from .mentions import kind_of_path
 from .planner import BuiltinPlanner, plan
-from .rows import FAMILIES, LATER, TRAITS
+from .rows import FAMILIES, LATER, traits
 from .talk import foreign_language
 
 __all__ = [
-    "FAMILIES", "LATER", "TRAITS", "BuiltinPlanner", "cues", "foreign_language", "kind_of_path",
-    "plan", "speaks",
+    "FAMILIES",
+    "LATER",
+    "BuiltinPlanner",
+    "cues",
+    "foreign_language",
+    "kind_of_path",
+    "plan",
+    "speaks",
+    "traits",
 ]  # fmt: skip

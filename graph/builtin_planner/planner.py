@@ -38,6 +38,10 @@ _ASKED = re.compile(
     r"where|why|which)\b",
     re.I,
 )
+_SPOKEN = (
+    "Without an LLM, English is understood, and plain requests in German, French, Spanish and "
+    "Chinese."
+)
 _MOST_READ = 5000
 _MOST_CLAUSES = 250
 _DONE = re.compile(r"\W*(?:after|once|having|upon|when)\b", re.I)
@@ -88,10 +92,6 @@ def plan(request: PlanRequest, rows: Mapping[str, TaskType]) -> Draft:
     if reply := small_talk(request.text, rows):
         return Draft(tasks=[], reply=reply)
     said = complete(request)
-    if said != request.text:  # the same again of something else: what it gave is not meant
-        last = max((each["turn"] for each in request.earlier), default=0)
-        before = tuple(each for each in request.earlier if each["turn"] != last)
-        request = replace(request, earlier=before)
     language = speaks(said) or foreign_language(said)
     if english := in_english(said, language):
         try:
@@ -188,10 +188,12 @@ def _not_understood(
         return NotUnderstoodError(" ".join(absent), hint)
     if language := language or foreign_language(request.text):
         return NotUnderstoodError(
-            f"The request looks {language}; without an LLM, English is understood, and plain "
-            "requests in German, French, Spanish and Chinese.",
+            f"The request looks {language}. {_SPOKEN}",
             f"Ask in English, or name an LLM with --llm. {hint}",
         )
     if not re.search(r"\w", request.text):
         return NotUnderstoodError("There are no words in the request.", hint)
-    return NotUnderstoodError(f"Not understood: '{_short(request.text.strip())}'.", hint)
+    return NotUnderstoodError(
+        f"Not understood: '{_short(request.text.strip())}'.",
+        f"{hint} {_SPOKEN}",
+    )

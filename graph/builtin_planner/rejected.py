@@ -15,7 +15,7 @@ from hugginggraph.registry import TaskType
 from ..planner import Setback
 from ..state import Task
 from .cues import cues, match_cues, named_cues
-from .rows import TRAITS
+from .rows import traits
 
 _LESS = re.compile(
     r"\b(?:drop|skip|without|no|not|don'?t|leave out|remove|omit|never mind|unnecessary)\b", re.I
@@ -33,7 +33,7 @@ def without_named(setback: Setback, rows: Mapping[str, TaskType]) -> list[Task] 
     named = {match.task for match in match_cues(setback.reason, (*named_cues(rows), *cues()))}
     named |= {
         task
-        for task, trait in TRAITS.items()
+        for task, trait in traits().items()
         if re.search(rf"\b(?:{trait.result})\b", setback.reason, re.I)
     }
     gone: set[int] = set()

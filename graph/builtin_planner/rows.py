@@ -1,16 +1,20 @@
 """What the planner knows of each task type beyond its row in the table.
 
-``TRAITS`` says how people name a task's result and how it picks its input. ``LATER`` holds rows for
-task types that people ask for and that the table need not have: a request for one is understood,
-and the draft says that it is not available. A row of the table always wins over one here.
+``traits`` (from ``traits.txt``) say how people name a task's result and how it picks its input.
+``LATER`` holds rows for task types that people ask for and that the table need not have: a request
+for one is understood, and the draft says that it is not available. A row of the table always wins
+over one here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from hugginggraph.registry import Kind, Slot, TaskType
+
+from .cues import table_lines
 
 
 @dataclass(frozen=True)
@@ -41,185 +45,24 @@ _ANSWER = r"answers?(?! (?:to|for)\b)"
 _TEXTS = r"(?:text|version|sentence|document|article|message|speech|audio|question|words)s?"
 _IMAGE = r"(?:image|picture|photo|illustration|drawing|painting)s?"
 
-TRAITS: Mapping[str, Trait] = {
-    "text-classification": Trait("Text classification", r"sentiments?|emotions?|classifications?"),
-    "token-classification": Trait(
-        "Named entities", r"entit(?:y|ies)|names|tokens?|(?:identified|extracted) \w+"
-    ),
-    "zero-shot-classification": Trait("Sorting by given labels", r"topics?|label|category"),
-    "question-answering": Trait("Question answering", _ANSWER + r"|(?:spoken )?repl(?:y|ies)"),
-    "summarization": Trait(
-        "Summaries",
-        r"summar(?:y|ies)|summari[sz]ed|summari[sz]ation|shorter (?:text|version)",
-        chains=True,
-        gathers=True,
-        renews=True,
-    ),
-    "text-generation": Trait(
-        "Text generation",
-        r"poem|story|stories|essay|paragraph|e-?mail|letter|joke|lyrics|song|"
-        r"(?:new|generated|written|descriptive) (?:text|description|article|sentence)s?|"
-        r"descriptions?|text",
-        chains=True,
-        gathers=True,
-        prompted=True,
-        renews=True,
-        told=True,
-    ),
-    "sentence-similarity": Trait("Sentence similarity", r"similarit(?:y|ies)|scores?"),
-    "feature-extraction": Trait("Embeddings", r"embeddings?|vectors?|features", brief=True),
-    "image-classification": Trait(
-        "Picture classification", r"class(?:es)?|categor(?:y|ies)|classifications?|main subject"
-    ),
-    "object-detection": Trait(
-        "Object detection",
-        r"(?:detected|found|identified) \w+|boxes|labels?|detections?|counts?|"
-        r"(?:marked|annotated|labell?ed|boxed) " + _IMAGE,
-    ),
-    "image-to-text": Trait(
-        "Captions and reading text in pictures",
-        r"captions?|(?:textual |image )?descriptions?"
-        r"|(?:extracted|recogni[sz]ed|read) (?:text|words)"
-        r"|text|words|quote",
-        renews=True,
-    ),
-    "canny-control": Trait(
-        "Edge pictures",
-        r"(?:canny )?edges?(?:[ -](?:map|detection))?(?: " + _IMAGE + r")?|outlines?|contours?",
-    ),
-    "translation": Trait(
-        "Translation", rf"translat\w+(?: {_TEXTS})?", chains=True, renews=True, brief=True
-    ),
-    "conversational": Trait(
-        "Conversation",
-        r"(?:conversational |chat )?(?:response|reply|conversation)s?",
-        chains=True,
-        gathers=True,
-        prompted=True,
-        renews=True,
-        instead=("text-generation",),
-    ),
-    "fill-mask": Trait("Filling in a blank", r"word|completion"),
-    "image-segmentation": Trait(
-        "Picture segmentation", r"segment\w*(?: " + _IMAGE + r")?|masks?|segments"
-    ),
-    "depth-estimation": Trait("Depth estimation", r"depth[- ]?\w*(?: " + _IMAGE + r")?"),
-    "mlsd-control": Trait("Pictures of straight lines", r"straight lines?|line pictures?|mlsd"),
-    "normal-control": Trait("Normal maps", r"normal[- ]?maps?|normals"),
-    "depth-control": Trait("Depth pictures", r"depth[- ]?(?:control|guide)\w*"),
-    "seg-control": Trait("Segment pictures", r"seg[- ]?(?:control|guide)\w*"),
-    "scribble-control": Trait("Scribbles", r"scribbles?|sketch(?:es)?|doodles?"),
-    "hed-control": Trait("Soft edge pictures", r"soft edges?|hed"),
-    "openpose-control": Trait("Pose pictures", r"poses?|skeletons?|stick figures?"),
-    "image-to-image": Trait(
-        "Picture editing",
-        r"(?:edited|modified|transformed|enhanced|stylized|styled|changed|updated|improved|processed"
-        r"|converted|recolou?red|restored|upscaled|cleaned|altered|adjusted) \w+|" + _MADE + _IMAGE,
-        chains=True,
-        renews=True,
-    ),
-    "text-to-image": Trait(
-        "Making pictures",
-        _MADE + _IMAGE + "|illustration",
-        chains=True,
-        gathers=True,
-        prompted=True,
-        renews=True,
-    ),
-    "inpainting": Trait(
-        "Painting over a part",
-        r"(?:repainted|inpainted|filled|retouched) \w+",
-        prompted=True,
-        renews=True,
-    ),
-    "unconditional-image-generation": Trait(
-        "Making pictures of nothing", _MADE + _IMAGE, renews=True
-    ),
-    **{
-        f"{kind}-text-to-image": Trait(
-            f"Making pictures guided by {kind}", _MADE + _IMAGE, prompted=True, renews=True
-        )
-        for kind in ("canny", "hed", "mlsd", "openpose", "normal", "depth", "seg", "scribble")
-    },
-    "image-to-video": Trait(
-        "Making pictures move",
-        _MADE + r"?(?:video|clip|animation)s?",
-        prompted=True,
-        renews=True,
-    ),
-    "text-to-video": Trait(
-        "Making videos",
-        _MADE + r"?(?:video|clip|animation)s?",
-        chains=True,
-        gathers=True,
-        prompted=True,
-        renews=True,
-    ),
-    "visual-question-answering": Trait(
-        "Answering questions about pictures",
-        _ANSWER,
-        instead=("image-to-text", "object-detection"),
-    ),
-    "document-question-answering": Trait(
-        "Answering questions about scanned documents",
-        _ANSWER,
-        instead=("image-to-text", "question-answering"),
-    ),
-    "table-question-answering": Trait("Answering questions about tables", _ANSWER),
-    "zero-shot-image-classification": Trait("Sorting pictures by given labels", r"labels?"),
-    "tabular-classification": Trait("Table classification", r"class\w*|categor\w+"),
-    "tabular-regression": Trait("Estimates from tables", r"estimates?|predictions?|forecasts?"),
-    "text2text-generation": Trait(
-        "Rewriting texts",
-        r"(?:rewritten|corrected|rephrased|paraphrased) \w+",
-        chains=True,
-        prompted=True,
-        renews=True,
-        told=True,
-    ),
-    "zero-shot-object-detection": Trait(
-        "Finding things that are named", r"(?:detected|found) \w+|boxes|detections?"
-    ),
-    "mask-generation": Trait("Cutting out everything", r"masks?|cut-?outs?"),
-    "image-text-to-text": Trait(
-        "Writing about pictures", r"answers?|explanations?|(?:written )?text", renews=True
-    ),
-    "text-to-speech": Trait(
-        "Speech output",
-        r"speech|(?:" + _MADE + r"|spoken )?(?:audio|voice|recording)(?: (?:file|version))?"
-        r"|spoken \w+",
-        chains=True,
-        gathers=True,
-        renews=True,
-        brief=True,
-    ),
-    "automatic-speech-recognition": Trait(
-        "Speech recognition",
-        rf"transcri\w+(?: {_TEXTS})?|(?:recogni[sz]ed|spoken|obtained) (?:text|words|question)|text",
-        renews=True,
-    ),
-    "audio-classification": Trait(
-        "Sound classification", r"emotions?|commands?|classifications?|genre|class|category"
-    ),
-    "audio-to-audio": Trait(
-        "Sound clean-up",
-        r"(?:enhanced|cleaned(?:-up)?|improved|denoised|processed|separated) \w+",
-        renews=True,
-    ),
-    "text-to-audio": Trait(
-        "Music and sounds",
-        r"music|melod(?:y|ies)|tune|sound effects?|soundtrack",
-        chains=True,
-        prompted=True,
-        renews=True,
-    ),
-    "zero-shot-audio-classification": Trait("Sorting sounds by given labels", r"labels?"),
-    "voice-activity-detection": Trait(
-        "Finding speech", r"(?:speech |spoken )?(?:segments?|parts|times?)"
-    ),
-    "video-classification": Trait("Video classification", r"class|category"),
-    "video-to-text": Trait("Describing videos", r"descriptions?|captions?"),
-}
+_WORDS = {"MADE": _MADE, "ANSWER": _ANSWER, "IMAGE": _IMAGE, "TEXTS": _TEXTS}
+
+
+def _trait(line: str) -> tuple[str, Trait]:
+    task, apart, name, result = line.split(" | ")
+    for token, meaning in _WORDS.items():
+        result = result.replace(token, meaning)
+    said = set(apart.split()) - {"-"}
+    instead = tuple(word[8:] for word in apart.split() if word.startswith("instead="))
+    flags = dict.fromkeys((word for word in said if "=" not in word), True)
+    return task, Trait(name, result, instead=instead, **flags)
+
+
+@cache
+def traits() -> Mapping[str, Trait]:
+    """The trait of each task type."""
+    return dict(map(_trait, table_lines("traits.txt")))
+
 
 _TEXT = Slot("text", "text", "the text")
 _PICTURE = Slot("image", "image", "the picture")
@@ -238,7 +81,7 @@ def _row(task: str, output: Kind, *inputs: Slot) -> TaskType:
 
 def trait(task: str) -> Trait:
     """The task type's trait; a plain one for a row that is not known here."""
-    return TRAITS.get(task) or Trait(task, r"results?")
+    return traits().get(task) or Trait(task, r"results?")
 
 
 LATER: Mapping[str, TaskType] = {

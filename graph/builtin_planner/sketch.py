@@ -103,7 +103,7 @@ class Sketch:
             self.steps.append(
                 Step(
                     len(self.steps), self.rows[finding["task"]], -1, 1.0, group=self.groups,
-                    args={"turn": str(finding["turn"])}, found=finding["text"],
+                    args={"found": finding["text"]}, found=finding["text"],
                 )
             )  # fmt: skip
 

@@ -10,7 +10,7 @@ from .clauses import Clause
 from .cues import NOUNS, Cue, Match, match_cues
 from .labels import Labels, find_labels
 from .mentions import MARKER
-from .rows import FAMILIES, TRAITS
+from .rows import FAMILIES, traits
 from .sketch import Sketch
 
 _NOT = re.compile(
@@ -81,7 +81,7 @@ def _once(matches: list[Match], text: str) -> list[Match]:
         same = next((m for m in kept if m.task == match.task), None)
         if same and not MARKER.search(text[same.start : match.start]):
             continue
-        if match.cue.weight > 0.5 or any((t := TRAITS.get(m.task)) and t.chains for m in matches):
+        if match.cue.weight > 0.5 or any((t := traits().get(m.task)) and t.chains for m in matches):
             kept.append(match)
     return kept
 
@@ -107,7 +107,7 @@ def _inner_first(matches: list[Match], text: str) -> list[Match]:
         matches.reverse()  # "hear it in Italian": what is heard is the translation
     for match in matches:
         last = ordered[-1] if ordered else None
-        feeds = last is not None and (trait := TRAITS.get(last.task)) is not None and trait.chains
+        feeds = last is not None and (trait := traits().get(last.task)) is not None and trait.chains
         inner = match.cue.inner or match.task == "question"
         if last and _MAP.search(text[match.start : match.end]) and last.task in _LOOKS:
             ordered.insert(len(ordered) - 1, match)
