@@ -15,6 +15,7 @@ import os
 import pickle
 import socket
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -79,6 +80,7 @@ class Cluster:
         self._models: OrderedDict[tuple[str, str], _Model] = OrderedDict()
         self._changed = threading.Lock()
         self._gpu_bytes = 0
+        weakref.finalize(self, _end_all, self._models).atexit = False
 
     def run(self, task: TaskType, card: ModelCard, args: Mapping[str, Any]) -> Output:
         """Runs the task on the card's model, wherever in the cluster there is room for it.
@@ -274,6 +276,11 @@ def _send(folder: Path, actor: Any) -> None:
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
         data = ray.put(file.read_bytes())
         _get(actor.receive.remote(str(file.relative_to(folder)), data))
+
+
+def _end_all(models: dict[tuple[str, str], _Model]) -> None:
+    for model in models.values():
+        _end(model)
 
 
 def _end(model: _Model) -> None:
