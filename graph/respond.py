@@ -23,6 +23,7 @@ from hugginggraph.prompts import fill
 from hugginggraph.registry import LLMError, task_types
 
 from .answer import compose, finding, replanned, shown_path
+from .attachments import with_links
 from .budget import llm_allowed
 from .ground import Grounding
 from .llm import LLM
@@ -51,11 +52,12 @@ def make_respond(parts: Parts) -> Any:
                     answer = f"{exc.message} {exc.hint}".strip()
             if not answer:  # under an id of its own, as pieces of another may have gone out
                 answer, name = await asyncio.to_thread(compose, state), f"answer-{uuid.uuid4()}"
+        said = await with_links(answer, state.get("resources") or {}, parts.artifacts)
         usage = spend(state, cost)
         usage["seconds"] = round(time.time() - state["started"], 4)
         return {
             "answer": answer, "status": status, "usage": usage,
-            "messages": [AIMessage(answer, id=name)],
+            "messages": [AIMessage(said, id=name)],
         }  # fmt: skip
 
     return respond

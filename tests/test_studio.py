@@ -45,7 +45,8 @@ def url(data_dir: Path, outbound: Path) -> Iterator[str]:
     folder = outbound.parent
     (folder / "sitecustomize.py").write_text(GUARD.format(log=str(outbound)))
     shutil.copy(ROOT / "langgraph.json", folder)
-    (folder / "graph").symlink_to(ROOT / "graph")
+    for room in ("graph", "serve"):
+        (folder / room).symlink_to(ROOT / room)
     shutil.copy(ROOT / "pyproject.toml", folder)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -146,6 +147,53 @@ async def test_a_picture_in_a_message_is_put_on_disk_and_looked_at(client: Any) 
     content[1]["data"] = "no base64"
     refused = await client.runs.wait(thread["thread_id"], "hugginggraph", input=given)
     assert refused["status"] == "failed" and "'scene.png' is not base64" in refused["answer"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "file", "link", "kind", "start"),
+    [
+        ("Draw the edges of scene.png", "scene.png", "![{}]({})", "image/png", b"\x89PNG"),
+        ("Say 'a red circle' aloud", "", "[{}]({})", "audio/wav", b"RIFF"),
+    ],
+)
+async def test_a_file_that_was_made_is_a_link_in_the_chat(
+    client: Any,
+    url: str,
+    outbound: Path,
+    request_: str,
+    file: str,
+    link: str,
+    kind: str,
+    start: bytes,
+) -> None:
+    thread: Any = await client.threads.create()
+    content: list[dict[str, Any]] = [{"type": "text", "text": request_}]
+    if file:
+        data = base64.b64encode((ROOT / "examples" / file).read_bytes()).decode()
+        content.append({"type": "image", "source_type": "base64", "mime_type": "image/png",
+                        "data": data, "metadata": {"name": file}})  # fmt: skip
+    given: Any = {"messages": [{"role": "user", "content": content}]}
+    done: Any = await client.runs.wait(thread["thread_id"], "hugginggraph", input=given)
+    (made,) = [Path(r["path"]).name for r in done["resources"].values()
+               if "task" in r and not (kind != "image/png" and r["kind"] == "image")]  # fmt: skip
+    shown = f"{url}/artifacts/{made}"
+    said = done["messages"][-1]["content"]
+    assert link.format(made, shown) in said and str(outbound.parent) not in said
+    assert made in done["answer"] and url not in done["answer"]  # programs read paths
+    reply = httpx.get(shown)
+    assert reply.headers["content-type"] == kind and reply.content.startswith(start)
+    part = httpx.get(shown, headers={"range": "bytes=1-3"})
+    assert part.status_code == 206 and part.content == reply.content[1:4]
+
+
+def test_the_links_lead_to_nothing_but_artifacts(url: str, outbound: Path) -> None:
+    folder = outbound.parent / "artifacts"
+    folder.mkdir(exist_ok=True)
+    (folder / "notes.txt").write_text("of somebody")
+    outside = folder / f"{'a' * 32}.png"
+    outside.symlink_to(ROOT / "examples" / "scene.png")
+    for name in ("notes.txt", outside.name, "..%2flog", "..%2f..%2fetc%2fpasswd", "f" * 32):
+        assert httpx.get(f"{url}/artifacts/{name}").status_code == 404, name
 
 
 def test_the_assistant_is_a_tool_for_mcp_clients(url: str) -> None:
