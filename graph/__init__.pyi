@@ -1,5 +1,6 @@
 from .answer import compose as compose, shown_path as shown_path
 from .approve import read_decision as read_decision
+from .attachments import attached as attached
 from .attempts import Work as Work, attempt as attempt
 from .background import both as both
 from .budget import Budget as Budget

@@ -23,6 +23,7 @@ from hugginggraph.prompts import fill
 from hugginggraph.registry import LLMError, languages, task_types
 
 from .answer import compose, finding, replanned, shown_path
+from .attachments import with_links
 from .budget import llm_allowed
 from .claims import Fact
 from .ground import Grounding
@@ -56,11 +57,12 @@ def make_respond(parts: Parts) -> Any:
                     answer = f"{exc.message} {exc.hint}".strip()
             if not answer:  # under an id of its own, as pieces of another may have gone out
                 answer, name = await asyncio.to_thread(compose, state), _new_name()
+        said = await with_links(answer, state.get("resources") or {}, parts.artifacts)
         usage = spend(state, cost)
         usage["seconds"] = round(time.time() - state["started"], 4)
         told: dict[str, Any] = {
             "answer": answer, "status": status, "usage": usage,
-            "messages": [AIMessage(answer, id=name)],
+            "messages": [AIMessage(said, id=name)],
         }  # fmt: skip
         if left_out:
             told["plan"] = {**state["plan"], "notes": [*state["plan"]["notes"], *left_out]}

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import math
+import random
 import threading
 import time
+import wave
 from pathlib import Path
 from typing import Any
 
 import httpx
 import uvicorn
 
+from hugginggraph.graph import Parts
 from hugginggraph.registry import Settings
 from hugginggraph.serve.server import create_app
 
@@ -17,8 +22,10 @@ from hugginggraph.serve.server import create_app
 class Running(uvicorn.Server):
     """The app on a free port of this machine, in a thread."""
 
-    def __init__(self, settings: Settings, *, page: bool = False, **options: Any) -> None:
-        self.app = create_app(settings, page=page)
+    def __init__(
+        self, settings: Settings, parts: Parts | None = None, *, page: bool = False, **options: Any
+    ) -> None:
+        self.app = create_app(settings, parts, page=page)
         super().__init__(uvicorn.Config(self.app, port=0, log_level="critical", **options))
         self.thread = threading.Thread(target=self.run)
 
@@ -42,3 +49,15 @@ def upload(http: httpx.Client, path: Path, name: str = "", **options: Any) -> st
         reply = http.post("/files", files={"file": (name or path.name, file)}, **options)
     assert reply.status_code == 201, reply.text
     return str(reply.json()["id"])
+
+
+def sound() -> bytes:
+    """A second of a tone in noise, as a WAV file."""
+    dice, out = random.Random(1), io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        tone = (9000 * math.sin(0.17 * n) + dice.gauss(0, 900) for n in range(16_000))
+        file.writeframes(b"".join(int(value).to_bytes(2, "little", signed=True) for value in tone))
+    return out.getvalue()

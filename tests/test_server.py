@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from http_app import Running, upload
+from http_app import Running, sound, upload
 from langserve import RemoteRunnable
 
 from hugginggraph.registry import Settings
@@ -136,6 +137,51 @@ def test_the_chat_endpoint_takes_messages_and_answers_with_one(http: httpx.Clien
     reply = chat.invoke({"messages": [{"type": "human", "content": "hello"}]})
     assert reply.type == "ai" and reply.content.startswith("Hello")
     assert http.get("/chat/playground/").status_code == 200
+
+
+@pytest.mark.parametrize("stage", ["invoke", "stream"])
+def test_files_in_a_chat_message_are_looked_at(http: httpx.Client, stage: str) -> None:
+    data = base64.b64encode(SCENE.read_bytes()).decode()
+    blocks: list[dict[str, Any]] = [
+        {"type": "image", "source_type": "base64", "mime_type": "image/png", "data": data},
+        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}},
+        {"type": "image", "url": f"/files/{upload(http, SCENE)}"},
+    ]
+    for block in blocks:
+        content = [{"type": "text", "text": "Count the objects"}, block]
+        given = {"input": {"messages": [{"type": "human", "content": content}]}}
+        reply = http.post(f"/chat/{stage}", json=given)
+        assert reply.status_code == 200 and "5 objects" in reply.text, (block["type"], reply.text)
+
+
+def test_sounds_and_texts_in_a_chat_message_are_read(http: httpx.Client) -> None:
+    files = {"audio": sound(), "file": (ROOT / "examples" / "article.txt").read_bytes()}
+    for request, kind, mime, task in (
+        ("Remove the noise from the recording", "audio", "audio/wav", "audio-to-audio"),
+        ("Summarize the file", "file", "text/plain", "summarization"),
+    ):
+        data = base64.b64encode(files[kind]).decode()
+        block = {"type": kind, "source_type": "base64", "mime_type": mime, "data": data}
+        content = [{"type": "text", "text": request}, block]
+        given = {"input": {"messages": [{"type": "human", "content": content}]}}
+        said = http.post("/chat/invoke", json=given).json()["output"]["content"]
+        assert f"Models: {task} by" in said, said
+
+
+def test_a_file_in_a_chat_message_that_is_none_is_refused(http: httpx.Client) -> None:
+    page = base64.b64encode(b"<svg onload='alert(1)'/>").decode()
+    wrong = [
+        ({"type": "image", "source_type": "base64", "mime_type": "image/png", "data": "!"}, 400),
+        ({"type": "image", "source_type": "base64", "mime_type": "image/png", "data": page}, 415),
+        ({"type": "image", "url": "http://127.0.0.1:1/a.png"}, 400),
+        ({"type": "image", "url": "/files/" + "a" * 32}, 404),
+    ]
+    for block, status in wrong:
+        content = [{"type": "text", "text": "Count the objects"}, block]
+        given = {"input": {"messages": [{"type": "human", "content": content}]}}
+        reply = http.post("/chat/invoke", json=given)
+        assert reply.status_code == status, (block, reply.text)
+        assert set(reply.json()) == {"error", "message", "hint", "request_id"}
 
 
 def test_closing_the_connection_cancels_the_run(http: httpx.Client) -> None:

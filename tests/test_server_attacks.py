@@ -8,7 +8,9 @@ import http.server
 import json
 import logging
 import socket
+import ssl
 import struct
+import subprocess
 import threading
 import zlib
 from collections.abc import Iterator
@@ -259,6 +261,76 @@ async def test_a_redirect_and_a_second_answer_of_the_dns_lead_to_nothing_inside(
     assert inside.asked == 0
     outside.shutdown()
     outside.server_close()
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate of public.example, and of nobody else, that has signed itself."""
+    folder = tmp_path_factory.mktemp("tls")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-keyout", "key.pem", "-out", "cert.pem", "-days", "2",
+         "-subj", "/CN=public.example", "-addext", "subjectAltName=DNS:public.example"],
+        cwd=folder, check=True, capture_output=True,
+    )  # fmt: skip
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("host", "trusted", "taken"),
+    [("public.example", True, True), ("public.example", False, False),
+     ("other.example", True, False)],
+)  # fmt: skip
+async def test_an_https_address_is_pinned_and_its_certificate_is_still_checked(
+    authority: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch,
+    host: str, trusted: bool, taken: bool,
+) -> None:  # fmt: skip
+    """A server of this machine plays public.example: the name is checked, not the address."""
+    from hugginggraph.serve.server.files import Files
+    from hugginggraph.serve.server.refusals import Refusal
+
+    named: list[str | None] = []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority / "cert.pem", authority / "key.pem")
+    context.sni_callback = lambda _socket, name, _context: named.append(name)
+    asked: list[str] = []
+
+    class Web(_Inside):
+        def do_GET(self) -> None:
+            asked.append(self.headers["host"])
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"Some words to read.")
+
+    web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Web)
+    web.socket = context.wrap_socket(web.socket, server_side=True)
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+
+    async def resolve(host: str, port: int, **_: Any) -> list[Any]:
+        return [(0, 0, 0, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+    monkeypatch.setattr(fetching, "is_public", lambda _: True)
+    if trusted:
+        believed = ssl.create_default_context(cafile=str(authority / "cert.pem"))
+        monkeypatch.setattr(fetching, "trust", lambda: believed)
+    files = Files(settings.data_dir / "server" / "files", 1000)
+    url = f"https://{host}:{web.server_port}/words.txt"
+    try:
+        if taken:
+            path = await fetching.fetch(url, "o", files)
+            assert path.read_bytes() == b"Some words to read."
+            assert asked == [f"{host}:{web.server_port}"]
+        else:
+            with pytest.raises(Refusal, match="could not be read"):
+                await fetching.fetch(url, "o", files)
+            assert asked == []
+        assert named == [
+            host
+        ]  # what was said in the clear is the name, though the address is fixed
+    finally:
+        web.shutdown()
+        web.server_close()
 
 
 async def test_one_private_answer_among_public_ones_is_enough_to_refuse(

@@ -16,8 +16,10 @@ from typing import Any
 
 import httpx
 import pytest
+from http_app import sound
 
 ROOT = Path(__file__).parents[1]
+SCENE = ROOT / "examples" / "scene.png"
 pytestmark = pytest.mark.slow
 langgraph_sdk = pytest.importorskip("langgraph_sdk")
 pytest.importorskip("langgraph_api", reason="the extra `studio` is not installed")
@@ -45,7 +47,8 @@ def url(data_dir: Path, outbound: Path) -> Iterator[str]:
     folder = outbound.parent
     (folder / "sitecustomize.py").write_text(GUARD.format(log=str(outbound)))
     shutil.copy(ROOT / "langgraph.json", folder)
-    (folder / "graph").symlink_to(ROOT / "graph")
+    for room in ("graph", "serve"):
+        (folder / room).symlink_to(ROOT / room)
     shutil.copy(ROOT / "pyproject.toml", folder)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -146,6 +149,45 @@ async def test_a_picture_in_a_message_is_put_on_disk_and_looked_at(client: Any) 
     content[1]["data"] = "no base64"
     refused = await client.runs.wait(thread["thread_id"], "hugginggraph", input=given)
     assert refused["status"] == "failed" and "'scene.png' is not base64" in refused["answer"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "data", "mime", "link"),
+    [
+        ("Draw the edges of it.", SCENE.read_bytes(), "image/png", "![{}]({})"),
+        ("Remove the noise from the recording.", sound(), "audio/wav", "[{}]({})"),
+    ],
+)
+async def test_a_file_that_was_made_is_a_link_in_the_chat(
+    client: Any, url: str, outbound: Path, request_: str, data: bytes, mime: str, link: str
+) -> None:
+    thread: Any = await client.threads.create()
+    kind = mime.partition("/")[0]
+    file = {"type": kind, "source_type": "base64", "mime_type": mime,
+            "data": base64.b64encode(data).decode()}  # fmt: skip
+    content = [{"type": "text", "text": request_}, file]
+    given: Any = {"messages": [{"role": "user", "content": content}]}
+    done: Any = await client.runs.wait(thread["thread_id"], "hugginggraph", input=given)
+    (made,) = [Path(r["path"]).name for r in done["resources"].values()
+               if "task" in r and r["kind"] == kind]  # fmt: skip
+    shown = f"{url}/artifacts/{made}"
+    said = done["messages"][-1]["content"]
+    assert link.format(made, shown) in said and str(outbound.parent) not in said
+    assert made in done["answer"] and url not in done["answer"]  # programs read paths
+    reply = httpx.get(shown)
+    assert reply.headers["content-type"] == mime and reply.content[:4] == data[:4]
+    part = httpx.get(shown, headers={"range": "bytes=1-3"})
+    assert part.status_code == 206 and part.content == reply.content[1:4]
+
+
+def test_the_links_lead_to_nothing_but_artifacts(url: str, outbound: Path) -> None:
+    folder = outbound.parent / "artifacts"
+    folder.mkdir(exist_ok=True)
+    (folder / "notes.txt").write_text("of somebody")
+    outside = folder / f"{'a' * 32}.png"
+    outside.symlink_to(ROOT / "examples" / "scene.png")
+    for name in ("notes.txt", outside.name, "..%2flog", "..%2f..%2fetc%2fpasswd", "f" * 32):
+        assert httpx.get(f"{url}/artifacts/{name}").status_code == 404, name
 
 
 def test_the_assistant_is_a_tool_for_mcp_clients(url: str) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,35 +46,40 @@ def marker(tmp_path: Path) -> Path:
     return tmp_path / "marker"
 
 
+def own(place: Path, marker: Path) -> ModelCard:
+    """A classifier whose repository holds the Python file of its class."""
+    made = text_classifier(place)
+    (place / "modeling_own.py").write_text(CODE.format(marker=str(marker)))
+    config = json.loads((place / "config.json").read_text())
+    config |= {
+        "model_type": "tests_own",
+        "auto_map": {
+            "AutoConfig": "modeling_own.OwnConfig",
+            "AutoModelForSequenceClassification": "modeling_own.OwnClassifier",
+        },
+    }
+    (place / "config.json").write_text(json.dumps(config))
+    return made
+
+
+def pickled(place: Path, marker: Path) -> ModelCard:
+    """A classifier whose weights are a pickle that writes the marker."""
+
+    class Trap:
+        def __reduce__(self) -> Any:
+            return (Path.write_text, (marker, "the pickle ran"))
+
+    made = text_classifier(place)
+    (place / "model.safetensors").unlink()
+    (place / "pytorch_model.bin").write_bytes(pickle.dumps(Trap()))
+    return made
+
+
+TRAPS = {"own": own, "pickled": pickled}
+"""Models that write a file as soon as they are trusted."""
+
+
 def runs(folder: Path, marker: Path, *trusted: str) -> Run:
-    def own(place: Path) -> ModelCard:
-        """A classifier whose repository holds the Python file of its class."""
-        made = text_classifier(place)
-        (place / "modeling_own.py").write_text(CODE.format(marker=str(marker)))
-        config = json.loads((place / "config.json").read_text())
-        config |= {
-            "model_type": "tests_own",
-            "auto_map": {
-                "AutoConfig": "modeling_own.OwnConfig",
-                "AutoModelForSequenceClassification": "modeling_own.OwnClassifier",
-            },
-        }
-        (place / "config.json").write_text(json.dumps(config))
-        return made
-
-    def pickled(place: Path) -> ModelCard:
-        """A classifier whose weights are a pickle that writes the marker."""
-        import pickle
-
-        class Trap:
-            def __reduce__(self) -> Any:
-                return (Path.write_text, (marker, "the pickle ran"))
-
-        made = text_classifier(place)
-        (place / "model.safetensors").unlink()
-        (place / "pytorch_model.bin").write_bytes(pickle.dumps(Trap()))
-        return made
-
     def forest(place: Path) -> ModelCard:
         skops = pytest.importorskip("skops.io")
         from sklearn.ensemble import RandomForestClassifier
@@ -81,7 +88,8 @@ def runs(folder: Path, marker: Path, *trusted: str) -> Run:
         skops.dump(model, place / "model.skops")
         return card(place, "tabular-classification", library="sklearn")
 
-    builders = {"own": own, "pickled": pickled, "forest": forest, **BUILDERS}
+    traps = {name: partial(make, marker=marker) for name, make in TRAPS.items()}
+    builders = {"forest": forest, **traps, **BUILDERS}
     return tool_run(folder, builders, trusted_models=trusted)
 
 

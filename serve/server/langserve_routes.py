@@ -6,6 +6,7 @@ configs and drops interrupts; both are fields of ``RunInput`` and ``RunOutput`` 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from typing import Any
 
@@ -15,6 +16,8 @@ from langchain_core.runnables import RunnableGenerator
 from langchain_core.runnables.utils import AddableDict
 from langserve import add_routes
 from pydantic import BaseModel, Field
+
+from hugginggraph.graph import attached
 
 from .guard import CALLER
 from .refusals import Refusal
@@ -53,7 +56,7 @@ def routes(runs: Runs) -> APIRouter:
     async def chat(given: AsyncIterator[Any]) -> AsyncIterator[Any]:
         async for item in given:
             wanted = ChatInput.model_validate(item)
-            asked = RunInput(request=talk(wanted.messages), thread_id=wanted.thread_id)
+            asked = await _asked(runs, CALLER.get()[0], wanted)
             if _is_quiet():
                 async for event in _told(runs, CALLER.get()[0], asked, True):
                     yield AIMessage(content=event.data["answer"] or _WAITS)
@@ -101,6 +104,21 @@ def _parts(event: Event, quiet: bool) -> Iterable[dict[str, Any]]:
         yield {"answer": event.data["text"]}
     elif event.name in ("done", "interrupt"):
         yield {key: value for key, value in event.data.items() if key != "answer"}
+
+
+async def _asked(runs: Runs, owner: str, given: ChatInput) -> RunInput:
+    """The last message as a request; the files in it become the owner's, as uploads do."""
+    request, files = talk(given.messages), list[str]()
+    for file in await asyncio.to_thread(lambda: list(attached(given.messages[-1]))):
+        if file.url:
+            files.append(file.url)
+        else:
+            files.append((await runs.files.save(owner, file.name, _whole(file.data)))[0])
+    return RunInput(request=request, files=files, thread_id=given.thread_id)
+
+
+async def _whole(data: bytes) -> AsyncIterator[bytes]:
+    yield data
 
 
 def talk(messages: list[Any]) -> str:

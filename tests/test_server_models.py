@@ -1,0 +1,96 @@
+"""Models that are traps do nothing on the server: pickled weights, and code of their own."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from http_app import Running
+from test_trust import TRAPS
+
+from hugginggraph.graph import Parts
+from hugginggraph.registry import CardStore, ModelCard, Settings
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Accessing the 'model_fields'"),  # LangServe's own
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.*"),
+]
+TASK = "text-classification"
+REQUEST = 'What is the sentiment of "the team won"?'
+
+
+@pytest.fixture(autouse=True)
+def _own_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import transformers.dynamic_module_utils as dynamic
+
+    monkeypatch.setattr(dynamic, "HF_MODULES_CACHE", str(tmp_path / "modules"))
+
+
+@pytest.fixture
+def marker(tmp_path: Path) -> Path:
+    return tmp_path / "marker"
+
+
+@pytest.fixture
+def cards(tmp_path: Path, marker: Path) -> list[ModelCard]:
+    for name in TRAPS:
+        (tmp_path / name).mkdir()
+    return [make(tmp_path / name, marker) for name, make in TRAPS.items()]
+
+
+@pytest.fixture
+def serving(tmp_path: Path, cards: list[ModelCard]) -> Callable[..., Running]:
+    """A server that knows the traps and nothing else."""
+
+    class Bad(Parts):
+        def open_store(self, progress: Any = None) -> CardStore:
+            self._store = self._store or CardStore.open(tmp_path / "registry", cards=cards)
+            return self._store
+
+    def make(*trusted: str) -> Running:
+        settings = Settings(offline=True, data_dir=tmp_path / "data", trusted_models=trusted,
+                            artifacts_dir=tmp_path / "artifacts")  # fmt: skip
+        return Running(settings, Bad(settings))
+
+    return make
+
+
+def replies(http: httpx.Client, model: str) -> Iterator[str]:
+    """What comes of the model at each way in that can name it."""
+    yield http.post(f"/models/{model}", json={"text": "the team won"}).text
+    for named in ({"models": {TASK: model}}, {}):
+        given = {"input": {"request": REQUEST, "options": named}}
+        yield http.post("/agent/invoke", json=given).text
+        yield http.post("/agent/events", json=given["input"]).text
+
+
+def test_the_traps_do_what_they_are_for(
+    serving: Callable[..., Running], marker: Path, tmp_path: Path
+) -> None:
+    pickle.loads((tmp_path / "pickled" / "pytorch_model.bin").read_bytes())
+    assert marker.read_text() == "the pickle ran"
+    with serving("tests/own") as http:
+        assert "label" in next(replies(http, "tests/own"))
+    assert marker.read_text() == "the code of the model ran"
+
+
+@pytest.mark.parametrize(
+    ("model", "said", "trusted"),
+    [("tests/own", "brings code of its own", ()), ("tests/pickled", "safetensors", ()),
+     ("tests/pickled", "safetensors", ("tests/pickled",))],
+)  # fmt: skip
+def test_no_way_in_opens_a_trap(
+    serving: Callable[..., Running], marker: Path, tmp_path: Path,
+    model: str, said: str, trusted: tuple[str, ...],
+) -> None:  # fmt: skip
+    with serving(*trusted) as http:
+        told = list(replies(http, model))
+    assert not marker.exists()
+    assert all(said in text for text in told[:3]), told
+    for text in told:
+        assert "Traceback" not in text and json.dumps(str(tmp_path))[1:-1] not in text
