@@ -106,6 +106,7 @@ def test_what_is_said_into_the_microphone_is_heard(page: str, tmp_path: Path) ->
         tab.click(".record-button")
         tab.wait_for_timeout(1500)
         tab.click(".stop-button >> visible=true")
+        tab.click("#hg-ask .confirm-button")
         tab.wait_for_selector("#hg-ask .thumbnail-item, #hg-ask .thumbnails")
         tab.fill("#hg-ask textarea", "Is somebody speaking in this recording?")
         tab.press("#hg-ask textarea", "Enter")
