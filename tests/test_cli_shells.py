@@ -12,7 +12,7 @@ import pytest
 
 COMMAND = Path(sys.executable).with_name("hugginggraph")
 ASK = {
-    "bash": 'source {script}; COMP_WORDS=(hugginggraph {words}); COMP_CWORD={count}; '
+    "bash": "source {script}; COMP_WORDS=(hugginggraph {words}); COMP_CWORD={count}; "
     '_hugginggraph_completion hugginggraph; printf "%s\\n" "${{COMPREPLY[@]}}"',
     # zsh offers only at a prompt: what it would offer is printed
     "zsh": "compdef() {{ }}; _arguments() {{ print -r -- $@ }}; _describe() {{ print -r -- $@ }}; "

@@ -31,7 +31,8 @@ WATCH = """() => {
   new MutationObserver(() => {
     const now = document.querySelectorAll('.hg-wide .hg-done').length;
     if (seen.done.at(-1) !== now) seen.done.push(now);
-  }).observe(document.querySelector('#hg-talk'), {subtree: true, childList: true, attributes: true});
+  }).observe(document.querySelector('#hg-talk'),
+             {subtree: true, childList: true, attributes: true});
 }"""
 
 
@@ -153,8 +154,8 @@ def test_a_plan_is_made_anew_for_a_reason_and_left_without_one(page: str) -> Non
     with browser() as chromium:
         tab, wrong = watched(chromium.new_context(viewport={"width": 390, "height": 844}), page)
         tab.check("#hg-first input")
-        ask(tab, "Describe this picture and find the objects in it",
-            [{"name": "scene.png", "mimeType": "image/png", "buffer": scene.read_bytes()}])  # fmt: skip
+        picture = {"name": "scene.png", "mimeType": "image/png", "buffer": scene.read_bytes()}
+        ask(tab, "Describe this picture and find the objects in it", [picture])
         tab.wait_for_selector(".hg-approve")
         assert tab.locator(".hg-approve li").count() == 2
         tab.click(".hg-approve >> text=Plan anew")  # without a reason it asks for one

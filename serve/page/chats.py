@@ -30,6 +30,8 @@ STAGES = {
     "plan": "Checking the plan",
     "check_plan": "Choosing models",
     "choose_models": "Running",
+    "approve_plan": "Running",
+    "replan": "Checking the new plan",
     "execute": "Writing the answer",
 }
 
@@ -178,7 +180,9 @@ class Chats:
         if not self.running(thread):
             values = await self._state(thread)
             given: Any = Command(resume={"decisions": [decision]}) if decision else None
-            self._begin(thread, Turn(dict(values), "running"), given, Context())
+            turn = Turn(dict(values), "running")
+            turn.stage = "Going on"
+            self._begin(thread, turn, given, Context())
 
     async def _state(self, thread: str) -> dict[str, Any]:
         state: dict[str, Any] = (await (await self.graph()).aget_state(_config(thread))).values

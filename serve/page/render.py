@@ -222,9 +222,7 @@ def _answer(state: Mapping[str, Any]) -> str:
     lines = [line for line in str(state["answer"]).split("\n")
              if line.strip() and not line.startswith("Models: ")]  # fmt: skip
     text = "".join(f"<p>{escape(_short_names(line, state))}</p>" for line in lines)
-    return (
-        f'<div class="hg-answer" role="status">{text}<small>{seconds:.1f} s in all</small></div>'
-    )
+    return f'<div class="hg-answer" role="status">{text}<small>{seconds:.1f} s in all</small></div>'
 
 
 def _short_names(text: str, state: Mapping[str, Any]) -> str:
@@ -246,10 +244,10 @@ def media(resource: Mapping[str, Any], said: str) -> str:
     path, kind = Path(resource["path"]), resource["kind"]
     label = escape(said[:300], quote=True)
     if not path.is_file():
-        return (
-            f'<p class="hg-gone"><b>{escape(path.name)}</b> is no longer on the disk. '
-            "Ask again to make it anew.</p>"
-        )
+        name, again = escape(path.name), "Add it again to use it."
+        if _made(str(path)):
+            name, again = "What was made here", "Ask again to make it anew."
+        return f'<p class="hg-gone"><b>{name}</b> is no longer on the disk. {again}</p>'
     url = _url(path)
     mime = mimetypes.guess_type(path.name)[0] or ""
     if kind in ("audio", "video") or mime.startswith(("audio/", "video/")):
