@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Protocol = Literal["kitty", "iterm2", "sixel"]
 
 _ASK = b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\\x1b[>q\x1b[c"
-"""Can you draw (kitty)? Who are you (XTVERSION)? What are you (DA1, which every terminal answers)?"""
+"""Can you draw (kitty)? Who are you (XTVERSION)? What are you (DA1, which all terminals answer)?"""
 _LAST = re.compile(rb"\x1b\[\?([\d;]*)c")
 _RUN = re.compile(r"(.)\1{3,}")
 _PATIENCE = 1.0

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _MARKS = {
     "waiting": "[dim]·[/]",
     "queued": "[dim]·[/]",
+    "fetching": "[cyan]↓[/]",
     "running": "[cyan]▸[/]",
     "done": "[green]✓[/]",
     "failed": "[red]✗[/]",
@@ -31,7 +32,7 @@ _MARKS = {
     "stopped": "[yellow]–[/]",
 }
 _AT_WORK = ("waiting", "fetching", "loading", "running")
-_BAR = 12
+_BAR = 10
 """Cells of a task's bar."""
 
 
@@ -59,7 +60,7 @@ def plan_tree(
 
 
 class _Line:
-    """A task on one line: what it reads is cut first where the terminal is narrow."""
+    """A task on one line: where the terminal is narrow, what it reads is cut, then the model."""
 
     def __init__(
         self, task: Mapping[str, Any], resources: Mapping[str, Any], now: Mapping[str, Any]
@@ -71,16 +72,19 @@ class _Line:
         mark = _MARKS.get(now.get("state", "waiting"), _MARKS["running"])
         head = Text.from_markup(f"{mark} [dim]{task['id']}[/] [bold]{escape(task['task'])}[/] ")
         args = ", ".join(f"{k}={_argument(v, self.resources)}" for k, v in task["args"].items())
-        tail = Text()
-        if task["dep"][1:]:
-            tail.append(f" after {', '.join(map(str, task['dep'][:-1]))}", "dim")
-        if now.get("model"):
-            tail.append(f" {now['model']}", "magenta")
-        tail.append_text(_progress(now))
-        room = max(options.max_width - head.cell_len - tail.cell_len, 4)
+        after = f" after {', '.join(map(str, task['dep'][:-1]))}" if task["dep"][1:] else ""
+        tail = Text(after, "dim").append_text(_progress(now))
+        room = options.max_width - head.cell_len - tail.cell_len
+        model = Text(f" {_end(now['model'], room - 6)}" if now.get("model") else "", "magenta")
         read = Text(args)
-        read.truncate(room, overflow="ellipsis")
-        yield Text.assemble(head, read, tail)
+        read.truncate(max(room - model.cell_len, 4), overflow="ellipsis")
+        yield Text.assemble(head, read, model, tail)
+
+
+def _end(text: str, room: int) -> str:
+    """The end of a model's id, which tells it from others."""
+    room = max(room, 12)
+    return text if len(text) <= room else f"…{text[1 - room :]}"
 
 
 def _progress(now: Mapping[str, Any]) -> Text:
@@ -91,9 +95,9 @@ def _progress(now: Mapping[str, Any]) -> Text:
     if state not in _AT_WORK or not total:
         return Text(f" {state} …", "dim") if state in ("fetching", "loading") else Text()
     full = min(_BAR, _BAR * done // total)
-    said = f"{_amount(done, total, now.get('unit', ''))}"
+    said = _amount(done, total, now.get("unit", ""))
     bar = Text(" ").append("━" * full, "cyan").append("─" * (_BAR - full), "dim")
-    return bar.append(f" {'' if state == 'running' else f'{state} '}{said}", "dim")
+    return bar.append(f" {said}", "dim")
 
 
 def _amount(done: int, total: int, unit: str) -> str:

@@ -158,7 +158,7 @@ def build_page(chats: Chats) -> Any:
         if what == "continue":
             await chats.go_on(known["thread"])
         elif what in ("approve", "edit", "reject"):
-            await chats.go_on(known["thread"], _decision(what, str(value)))
+            await chats.go_on(known["thread"], _decision(what, str(value or "")))
         elif what == "new":
             known = _new_chat((known or _new_chat([]))["chats"])
         elif what == "open":
@@ -186,7 +186,7 @@ def build_page(chats: Chats) -> Any:
             sources=["upload", "microphone"],
             file_count="multiple",
             file_types=["image", "audio", "video", "text", ".md", ".csv"],
-            placeholder="Ask something, or add a picture, a sound, a video …",
+            placeholder="Ask, or add a file …",
             label="Your request",
             show_label=False,
             max_lines=8,
@@ -234,7 +234,7 @@ def header(known: dict[str, Any]) -> str:
 
 def _decision(kind: str, written: str) -> dict[str, Any]:
     if kind != "edit":
-        return {"type": kind}
+        return {"type": kind, "message": written} if kind == "reject" else {"type": kind}
     try:
         args = json.loads(written)
     except ValueError:

@@ -30,6 +30,8 @@ STAGES = {
     "plan": "Checking the plan",
     "check_plan": "Choosing models",
     "choose_models": "Running",
+    "approve_plan": "Running",
+    "replan": "Checking the new plan",
     "execute": "Writing the answer",
 }
 
@@ -126,15 +128,11 @@ class Chats:
         async with self._opening:
             if self._graph is None:
                 if self._checkpointer is None:
-                    import aiosqlite
-                    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+                    from ..threads import open_saver
 
                     path = self.parts.settings.data_dir / "threads.sqlite"
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    saver = AsyncSqliteSaver(await aiosqlite.connect(path, timeout=30))
+                    self._checkpointer = saver = await open_saver(self.parts.settings, path)
                     self._connection = saver.conn
-                    await saver.setup()
-                    self._checkpointer = saver
                 self._graph = build_graph(self._checkpointer, parts=self.parts)
             return self._graph
 
@@ -148,9 +146,8 @@ class Chats:
         live = self._runs.get(thread)
         busy = live is not None and not live.over
         async for snapshot in graph.aget_state_history(_config(thread)):
-            values, source = snapshot.values, (snapshot.metadata or {}).get("source")
-            started = values.get("started")
-            if started is None or source == "input" or started in found:
+            values, started = snapshot.values, snapshot.values.get("started")
+            if started is None or started in found or _not_begun(snapshot):
                 continue
             found[started] = turn = Turn(values, values.get("status", "done"))
             if snapshot.next:
@@ -183,7 +180,9 @@ class Chats:
         if not self.running(thread):
             values = await self._state(thread)
             given: Any = Command(resume={"decisions": [decision]}) if decision else None
-            self._begin(thread, Turn(dict(values), "running"), given, Context())
+            turn = Turn(dict(values), "running")
+            turn.stage = "Going on"
+            self._begin(thread, turn, given, Context())
 
     async def _state(self, thread: str) -> dict[str, Any]:
         state: dict[str, Any] = (await (await self.graph()).aget_state(_config(thread))).values
@@ -248,6 +247,11 @@ class Chats:
             if over:
                 return
             await news.wait()
+
+
+def _not_begun(snapshot: Any) -> bool:
+    """Whether a new request is written over the last one's state and nothing more."""
+    return (snapshot.metadata or {}).get("source") == "input" or "ingest" in snapshot.next
 
 
 def _config(thread: str) -> Any:

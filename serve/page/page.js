@@ -1,23 +1,41 @@
 // The page's few movements: what changed is changed in place, clicks go to the server as acts.
 window.hugginggraph = {
-  // Make the children of `old` like those of `fresh`; nodes that are alike stay, so that nothing
-  // flickers, a sound plays on and an opened detail stays open.
+  // Make the children of `old` like those of `fresh`; nodes that are alike stay where they are, so
+  // that nothing flickers, a sound plays on and an opened detail stays open.
   morph(old, fresh) {
-    const had = [...old.childNodes], wanted = [...fresh.childNodes];
-    wanted.forEach((node, place) => {
-      const now = had[place];
-      if (!now) old.append(node);
-      else if (now.nodeName !== node.nodeName || (now.id || "") !== (node.id || "")) now.replaceWith(node);
-      else if (node.nodeType === Node.TEXT_NODE) { if (now.data !== node.data) now.data = node.data; }
-      else if (!now.isEqualNode(node)) {
-        for (const { name, value } of [...node.attributes])
-          if (now.getAttribute(name) !== value) now.setAttribute(name, value);
-        for (const { name } of [...now.attributes])
-          if (!node.hasAttribute(name) && name !== "open") now.removeAttribute(name);
-        this.morph(now, node);
+    const ids = new Set([...fresh.children].map((node) => node.id));
+    let at = old.firstChild;
+    for (const node of [...fresh.childNodes]) {
+      while (at?.id && at.id !== node.id && !ids.has(at.id)) at = this.without(at);
+      if (!at || at.nodeName !== node.nodeName || (at.id || "") !== (node.id || "")) {
+        const kept = at?.id && ids.has(at.id);
+        old.insertBefore(node, at);
+        if (at && !kept) at = this.without(at);
+        continue;
       }
-    });
-    had.slice(wanted.length).forEach((node) => node.remove());
+      this.like(at, node);
+      at = at.nextSibling;
+    }
+    while (at) at = this.without(at);
+  },
+
+  without(node) {
+    const next = node.nextSibling;
+    node.remove();
+    return next;
+  },
+
+  like(now, node) {
+    if (node.nodeType === Node.TEXT_NODE) {
+      if (now.data !== node.data) now.data = node.data;
+    } else if (!now.isEqualNode(node)) {
+      for (const { name, value } of [...node.attributes])
+        if (now.getAttribute(name) !== value) now.setAttribute(name, value);
+      for (const { name } of [...now.attributes])
+        if (!node.hasAttribute(name) && name !== "open") now.removeAttribute(name);
+      this.morph(now, node);
+      if (now.nodeName === "TEXTAREA") now.value = now.defaultValue;
+    }
   },
 
   draw(element, props, watch) {
@@ -41,9 +59,16 @@ window.hugginggraph = {
       if (!button || !element.contains(button)) return;
       if ("theme" in button.dataset) return this.theme(!document.body.classList.contains("dark"));
       const act = button.dataset.act;
-      const written = button.closest(".hg-approve")?.querySelector("textarea").value;
-      if (act) trigger("click", { act, value: button.dataset.value ?? written ?? null });
+      const field = button.closest(".hg-approve")?.querySelector(act === "reject" ? "input" : "textarea");
+      const value = button.dataset.value ?? field?.value ?? null;
+      if (act === "reject" && value === "" && !("value" in button.dataset)) return field.focus();
+      if (act) trigger("click", { act, value });
+      if (act === "reject") field.value = "";
       button.closest("details.hg-menu")?.removeAttribute("open");
+    });
+    element.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && event.target.matches(".hg-anew input"))
+        event.target.closest(".hg-anew").querySelector("button").click();
     });
   },
 

@@ -6,10 +6,13 @@ import json
 import mimetypes
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+from PIL import Image
 
 from hugginggraph.graph import plan_svg, shown_path
 from hugginggraph.tools import as_text
@@ -133,7 +136,13 @@ def _about(task: Mapping[str, Any], state: Mapping[str, Any]) -> str:
     resources = state.get("resources") or {}
     read = [resources[v]["path"] for v in task["args"].values()
             if isinstance(v, str) and v in resources]  # fmt: skip
-    return f" <small>{escape(', '.join(Path(path).name for path in read))}</small>" if read else ""
+    names = ", ".join("what was made" if _made(path) else Path(path).name for path in read)
+    return f" <small>{escape(names)}</small>" if names else ""
+
+
+def _made(path: str) -> bool:
+    """Whether a file was made by a task: it is named by its content."""
+    return re.fullmatch(r"[0-9a-f]{32}\.\w+", Path(path).name) is not None
 
 
 def _named(item: Mapping[str, Any]) -> str:
@@ -192,9 +201,11 @@ def _approval(review: Mapping[str, Any]) -> str:
         f'<section class="hg-approve" aria-label="Approve the plan">{told}<h3>Run this plan?</h3>'
         f"<ul>{models}</ul><details><summary>Edit it</summary>"
         f'<textarea aria-label="Tasks and models as JSON" spellcheck="false">{escape(edited)}'
-        '</textarea></details><div class="hg-buttons">'
-        '<button class="hg-go" data-act="approve">Run it</button>'
-        '<button data-act="edit">Run as edited</button>'
+        '</textarea><button data-act="edit">Run as edited</button></details>'
+        '<div class="hg-buttons"><button class="hg-go" data-act="approve">Run it</button>'
+        '<button data-act="reject" data-value="">Do not run it</button></div>'
+        '<div class="hg-anew"><input aria-label="What should be different" '
+        'placeholder="What should be different?">'
         '<button data-act="reject">Plan anew</button></div></section>'
     )
 
@@ -208,13 +219,10 @@ def _stopped() -> str:
 
 def _answer(state: Mapping[str, Any]) -> str:
     seconds = (state.get("usage") or {}).get("seconds", 0.0)
-    lines = str(state["answer"]).split("\n")
-    said = "\n".join(line for line in lines if not line.startswith("Models: "))
-    text = escape(_short_names(said, state))
-    return (
-        f'<div class="hg-answer" role="status"><p>{text}</p><small>{seconds:.1f} s in all</small>'
-        "</div>"
-    )
+    lines = [line for line in str(state["answer"]).split("\n")
+             if line.strip() and not line.startswith("Models: ")]  # fmt: skip
+    text = "".join(f"<p>{escape(_short_names(line, state))}</p>" for line in lines)
+    return f'<div class="hg-answer" role="status">{text}<small>{seconds:.1f} s in all</small></div>'
 
 
 def _short_names(text: str, state: Mapping[str, Any]) -> str:
@@ -222,11 +230,13 @@ def _short_names(text: str, state: Mapping[str, Any]) -> str:
     paths = {r["path"] for r in (state.get("resources") or {}).values()}
     paths |= {shown_path(path) for path in paths}
     for path in sorted(paths, key=len, reverse=True):
-        name = Path(path).name
-        text = text.replace(path, "the file below" if re.match(r"[0-9a-f]{32}\.", name) else name)
-    return text.replace("Drawn in the file below.", "It is drawn below.").replace(
-        "It is in the file below.", "It is below."
-    )
+        text = text.replace(path, "the file below" if _made(path) else Path(path).name)
+    text = re.sub(r"the file below(,? (and )?the file below)+", "the files below", text)
+    return re.sub(r"(Drawn|It is) in the files? below\.", _below, text)
+
+
+def _below(found: re.Match[str]) -> str:
+    return "It is drawn below." if found[1] == "Drawn" else "It is below."
 
 
 def media(resource: Mapping[str, Any], said: str) -> str:
@@ -234,20 +244,30 @@ def media(resource: Mapping[str, Any], said: str) -> str:
     path, kind = Path(resource["path"]), resource["kind"]
     label = escape(said[:300], quote=True)
     if not path.is_file():
-        return (
-            f'<p class="hg-gone"><b>{escape(path.name)}</b> is no longer on the disk. '
-            "Ask again to make it anew.</p>"
-        )
+        name, again = escape(path.name), "Add it again to use it."
+        if _made(str(path)):
+            name, again = "What was made here", "Ask again to make it anew."
+        return f'<p class="hg-gone"><b>{name}</b> is no longer on the disk. {again}</p>'
     url = _url(path)
     mime = mimetypes.guess_type(path.name)[0] or ""
     if kind in ("audio", "video") or mime.startswith(("audio/", "video/")):
         tag = "video" if mime.startswith("video/") else "audio"
         return f'<{tag} controls preload="metadata" aria-label="{label}" src="{url}"></{tag}>'
-    if mime.startswith("image/"):
+    if mime.startswith("image/") and _opens(str(path)):
         return (
             f'<a href="{url}" target="_blank" rel="noopener">{_picture(str(path), said[:300])}</a>'
         )
     return f'<a class="hg-file" href="{url}" target="_blank" rel="noopener">{escape(path.name)}</a>'
+
+
+@lru_cache(1024)
+def _opens(path: str) -> bool:
+    """Whether a file that is named as a picture is one."""
+    try:
+        with Image.open(path):
+            return True
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return False
 
 
 def _picture(path: str, said: str) -> str:
