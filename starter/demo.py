@@ -204,7 +204,7 @@ def draw_demos(folder: Path) -> tuple[Demo, ...]:
         ),
         Demo(
             "Dub",
-            "Transcribe words.wav, translate it into French and read the translation aloud.",
+            "Translate what is said in words.wav into French and say it aloud.",
             ("words.wav",),
             (
                 Wish(("automatic-speech-recognition",), spoken, _said(spoken)),

@@ -250,10 +250,13 @@ def _draw(
     extent: tuple[float, float],
     pattern: str | None,
     distances: list[float] | None = None,
+    *,
+    centred: bool = False,
 ) -> Scene:
     """Draws (colour, shape) kinds at free places, each `extent` of the short side large.
 
-    With `distances` each object floats that far from the eye and casts its shadow.
+    With `distances` each object floats that far from the eye and casts its shadow. What is
+    `centred` is at most a twentieth of the picture away from its middle.
     """
     background = str(rng.choice(list(BACKGROUNDS)))
     pattern = pattern or str(rng.choice(list(PATTERNS)))
@@ -269,6 +272,14 @@ def _draw(
             left, top, right, bottom = whole.getbbox() or (0, 0, *whole.size)
             x = int(rng.integers(0, size[0] - (right - left) + 1)) - left
             y = int(rng.integers(0, size[1] - (bottom - top) + 1)) - top
+            if centred:
+                away = rng.uniform(-0.05, 0.05, 2)
+                x, y = (
+                    round(wide * (0.5 + off)) - (first + last) // 2
+                    for wide, off, first, last in zip(
+                        size, away, (left, top), (right, bottom), strict=True
+                    )
+                )
             box = (x + left, y + top, x + right, y + bottom)
             if all(_overlap(box, other.box) <= 0.1 for other in objects):
                 break
@@ -360,10 +371,10 @@ def draw_single(
 
 
 def draw_portrait(seed: int, *, size: tuple[int, int] = (128, 128)) -> Scene:
-    """Draws one large shape on a plain ground: what the painter learns to make."""
+    """Draws one large shape in the middle of a plain ground: what the painter learns to make."""
     rng = np.random.default_rng((seed, 6))
     kind = str(rng.choice(list(COLOURS))), str(rng.choice(list(SHAPES)))
-    return _draw(rng, size, [kind], (0.6, 0.85), "plain")
+    return _draw(rng, size, [kind], (0.7, 0.85), "plain", centred=True)
 
 
 def outline_of(seed: int) -> tuple[str, np.ndarray]:

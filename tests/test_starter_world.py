@@ -8,14 +8,25 @@ from typer.testing import CliRunner
 
 from hugginggraph.serve.cli import app
 from hugginggraph.serve.starter import ask_with_runners
-from hugginggraph.starter import CHECKS, LABELS, draw_scene, seeds
+from hugginggraph.starter import (
+    CHECKPOINTS,
+    CHECKS,
+    LABELS,
+    Sentence,
+    draw_scene,
+    draw_sentence,
+    seeds,
+)
 from hugginggraph.starter.cards import cards
 from hugginggraph.starter.espeak import available
+from hugginggraph.starter.films import MOVES, draw_film
+from hugginggraph.starter.new_forms import NEW_FORMS
 from hugginggraph.starter.questions import question
 from hugginggraph.starter.scores import bleu, mean_iou, si_sdr, word_error_rate
 from hugginggraph.starter.sounds import SOUNDS, sound
 from hugginggraph.starter.speech import HELD_OUT_VOICES, VOICES, clip
-from hugginggraph.starter.world import GROUND, draw_relief
+from hugginggraph.starter.train_matcher import KINDS, rival_texts
+from hugginggraph.starter.world import GROUND, draw_portrait, draw_relief
 
 needs_espeak = pytest.mark.skipif(not available(), reason="eSpeak NG is not installed")
 
@@ -93,7 +104,65 @@ def test_every_kind_of_sound_is_heard(kind: str) -> None:
     assert len(made.samples) >= 16_000
 
 
+def test_a_film_moves_its_shape_the_way_it_says() -> None:
+    for seed in seeds("test", 6, 30):
+        film = draw_film(seed, side=96)
+        assert film.move in MOVES and film.caption.count(film.way) == 1
+        rows, columns = (
+            [float(np.argwhere(cover)[:, axis].mean()) for cover in film.covers] for axis in (0, 1)
+        )
+        moved = {"down": rows[-1] - rows[0], "right": columns[-1] - columns[0]}
+        moved |= {"up": -moved["down"], "left": -moved["right"]}
+        assert max(moved, key=lambda way: moved[way]) == film.way
+        assert moved[film.way] > 96 / 8
+
+
+def test_a_portrait_stands_in_the_middle_and_its_rivals_are_wrong() -> None:
+    rng = np.random.default_rng(0)
+    for seed in seeds("test", 7, 20):
+        scene = draw_portrait(seed)
+        left, top, right, bottom = scene.objects[0].box
+        assert abs((left + right) / 2 - 64) <= 8 and abs((top + bottom) / 2 - 64) <= 8
+        for kind in KINDS:
+            first, *rest = rival_texts(rng, scene.objects[0].label, scene.background, kind, 6)
+            assert len(rest) in (3, 5) and first not in rest and len({*rest}) == len(rest)
+
+
+def test_sentences_of_new_forms_are_in_no_training() -> None:
+    trained = {_form(draw_sentence(seed)) for seed in seeds("train", 0, 3_000)}
+    new = [draw_sentence(seed, NEW_FORMS) for seed in seeds("test", 8, 200)]
+    assert not {_form(each) for each in new} & trained
+    known = {word for seed in seeds("train", 0, 3_000) for word in _words(draw_sentence(seed))}
+    assert not {word for each in new for word in _words(each)} - known
+
+
+def _form(sentence: Sentence) -> str:
+    """The English sentence with its pieces and sizes left out."""
+    text, last = "", 0
+    for _, start, end in sentence.pieces:
+        text, last = text + sentence.english[last:start] + "_", end
+    text = (text + sentence.english[last:]).replace("big ", "").replace("small ", "")
+    return text.replace(" an ", " a ").replace("Is there an", "Is there a")
+
+
+def _words(sentence: Sentence) -> set[str]:
+    """Words of both languages outside names and places, in lower case."""
+    named = {sentence.english[a:b] for tag, a, b in sentence.pieces if tag in ("PER", "LOC")}
+    both = f"{sentence.english} {sentence.french}"
+    places = ("genève", "londres", "montréal", "vienne")
+    words = {word.strip(".,?").lower() for word in both.split()}
+    return words - {each.lower() for each in named} - {*places}
+
+
+def test_the_whole_pack_is_small() -> None:
+    files = [path for path in CHECKPOINTS.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 80_000_000
+    assert {path.suffix for path in files} <= {".json", ".md", ".safetensors", ".skops"}
+
+
 LEAST = {
+    "shapes-matcher": 0.97,
+    "shapes-depth": 0.95,
     "shapes-segmenter": 0.85,
     "world-listener": -0.2,
     "world-tagger": 0.95,
