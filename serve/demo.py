@@ -51,7 +51,7 @@ class Shown:
 
 def run_demos(files: Path, ask: Ask, titles: Sequence[str] = ()) -> list[Shown]:
     """Draws the files into a folder, and runs the demos (all, or those of these titles)."""
-    from hugginggraph.graph import Parts, build_graph
+    from hugginggraph.graph import Input, Parts, build_graph
     from hugginggraph.registry import load_settings
     from hugginggraph.starter import draw_demos
 
@@ -60,7 +60,7 @@ def run_demos(files: Path, ask: Ask, titles: Sequence[str] = ()) -> list[Shown]:
 
     async def states() -> list[dict[str, Any]]:
         given = [
-            {"request": each.request, "files": [str(files / name) for name in each.files]}
+            Input(request=each.request, files=[str(files / name) for name in each.files])
             for each in demos
         ]
         return [await graph.ainvoke(each) for each in given]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,7 @@ def runs(folder: Path, marker: Path, *trusted: str) -> Run:
         return card(place, "tabular-classification", library="sklearn")
 
     traps = {name: partial(make, marker=marker) for name, make in TRAPS.items()}
-    builders = {"forest": forest, **traps, **BUILDERS}
+    builders: dict[str, Callable[[Path], ModelCard]] = {"forest": forest, **traps, **BUILDERS}
     return tool_run(folder, builders, trusted_models=trusted)
 
 
