@@ -95,6 +95,12 @@ class TaskType:
         return tuple(s for s in self.inputs if s.required)
 
     @property
+    def routes(self) -> tuple[str, ...]:
+        """Where the row can run at all: ``local`` by a library, ``remote``, ``llm``."""
+        can = {"local": self.runners, "remote": self.remote, "llm": self.by_llm}
+        return tuple(name for name, there in can.items() if there)
+
+    @property
     def signature(self) -> str:
         """The row on one line: ``object-detection(image: image) -> boxes``."""
         slots = ", ".join(

@@ -359,7 +359,7 @@ def tasks(json_: Json = False) -> None:
     """List the task types: what can be asked, with inputs and output."""
     from hugginggraph.registry import task_types
 
-    from .terminal import task_table
+    from .terminal import show_tasks
 
     rows = list(task_types().values())
     if json_:
@@ -373,12 +373,13 @@ def tasks(json_: Json = False) -> None:
                         for s in row.inputs
                     },
                     "output": row.output,
+                    "routes": row.routes,
                 }
                 for row in rows
             ]
         )
     else:
-        Console().print(task_table(rows))
+        show_tasks(Console(highlight=False), rows)
 
 
 @app.command()

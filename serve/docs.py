@@ -43,7 +43,7 @@ def _tasks() -> str:
         mine = [
             card for card in cards if card.task in row.served_by and card.library in row.runners
         ]
-        routes = [name for name, served in (("remote", row.remote), ("LLM", row.by_llm)) if served]
+        routes = [{"llm": "LLM"}.get(name, name) for name in row.routes if name != "local"]
         starters = sum(card.source == "starter" for card in mine)
         lines.append(
             f"| `{row.signature}` | {row.description} | {', '.join(row.runners)} | "

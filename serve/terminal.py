@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.spinner import Spinner
 from rich.table import Table
@@ -191,15 +192,14 @@ _NEXT = {
 }
 
 
-def task_table(rows: list[TaskType]) -> Table:
-    """The table of task types."""
-    table = Table(box=None, pad_edge=False)
-    for heading in ("task", "takes", "gives", "what it does"):
-        table.add_column(heading, header_style="bold", overflow="fold")
+def show_tasks(console: Console, rows: list[TaskType]) -> None:
+    """The table of task types: each row as the planner's prompt has it, and where it can run."""
+    console.print("[dim]`?` marks an optional input, `[]` a list.[/]")
     for row in rows:
-        takes = ", ".join(f"{s.name}: {s.kind}{'[]' if s.many else ''}" for s in row.inputs)
-        table.add_row(f"[bold]{row.id}[/]", escape(takes), row.output, row.description)
-    return table
+        name, rest = row.signature.partition("(")[::2]
+        console.print(f"[bold]{name}[/]({escape(rest)}")
+        told = f"{escape(row.description)} [dim]({', '.join(row.routes)})[/]"
+        console.print(Padding(told, (0, 0, 0, 4), expand=False))
 
 
 def card_table(found: list[Candidate]) -> Table:

@@ -169,8 +169,12 @@ def test_models_are_found_by_meaning(cli: Cli) -> None:
 def test_tasks_lists_every_row_of_the_table(cli: Cli) -> None:
     rows: list[dict[str, Any]] = json.loads(cli("tasks", "--json").stdout)
     assert {"object-detection", "summarization", "canny-control"} <= {row["id"] for row in rows}
+    assert next(row for row in rows if row["id"] == "summarization")["routes"] == [
+        "local", "remote", "llm",
+    ]  # fmt: skip
     shown = cli("tasks").stdout
-    assert all(row["id"] in shown for row in rows)
+    assert all(f"{row['id']}(" in shown for row in rows)
+    assert "summarization(text: text) -> text" in shown and "(local, remote, llm)" in shown
 
 
 def test_doctor_says_what_is_there(cli: Cli) -> None:
