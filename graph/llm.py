@@ -154,9 +154,10 @@ class LLM:
                 message = await self._ask(self._bound(schema, method), messages)
                 break
             except LLMError as exc:
-                if len(self._methods) == 1 or not _refuses(exc):
+                if method == self._methods[-1] or not _refuses(exc):
                     raise
-                self._methods.pop(0)
+                if method == self._methods[0]:  # else another call has found it out meanwhile
+                    self._methods.pop(0)
         tool_calls = getattr(message, "tool_calls", None)
         value = tool_calls[0]["args"] if tool_calls else read_json(text_of(message))
         return Reply(text_of(message), value, _tokens(message), calls)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import time
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from checkpoints import BUILDERS
+from langchain_core.messages import HumanMessage
 from llm_server import LLMServer, llm_server
 
 from hugginggraph.graph import (
@@ -23,6 +25,7 @@ from hugginggraph.graph import (
     read_json,
     recent,
 )
+from hugginggraph.graph.llm_planner import TaskPlan
 from hugginggraph.prompts import demonstrations, fill
 from hugginggraph.registry import Settings
 
@@ -106,6 +109,18 @@ async def test_a_server_without_tool_calls_or_json_mode_is_asked_another_way(
         out = await ask(server)
     assert tasks_of(out) == ["image-to-text", "object-detection"]
     assert out["usage"]["llm_calls"] == calls + 1
+
+
+async def test_calls_at_once_learn_together_what_a_server_takes(tmp_path: Path) -> None:
+    with llm_server(PLAN, speaks_tools=False, speaks_json=False, delay=0.05) as server:
+        settings = Settings(
+            offline=True, data_dir=tmp_path, llm="openai:any", llm_base_url=server.base_url
+        )
+        llm = Parts(settings).llm({})
+        assert llm is not None
+        asked = [llm.fill(TaskPlan, [HumanMessage("Plan it.")]) for _ in range(6)]
+        replies = await asyncio.gather(*asked)
+    assert all(reply.value == PLAN for reply in replies)
 
 
 async def test_a_plan_inside_prose_is_read(ask: Ask) -> None:
