@@ -12,6 +12,7 @@ import contextvars
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from contextvars import ContextVar
 from functools import cache
 from typing import Any, TypeVar
 
@@ -58,9 +59,36 @@ def in_background(coroutine: Coroutine[Any, Any, T]) -> Future[T]:
     return done
 
 
+class SyncRun:
+    """The coroutines that a sync run waits for, which can be cancelled all at once."""
+
+    def __init__(self) -> None:
+        self._futures = set[Future[Any]]()
+        self._cancelled = False
+
+    def add(self, future: Future[Any]) -> None:
+        """Takes one in; one that comes too late is cancelled."""
+        self._futures.add(future)
+        future.add_done_callback(self._futures.discard)
+        if self._cancelled:
+            future.cancel()
+
+    def cancel(self) -> None:
+        """Ends the run: what runs and whatever is still to start."""
+        self._cancelled = True
+        for future in list(self._futures):
+            future.cancel()
+
+
+SYNC_RUN: ContextVar[SyncRun | None] = ContextVar("sync_run", default=None)
+"""The run that ``run_sync`` belongs to, in threads that have the caller's context."""
+
+
 def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
     """The coroutine's result, waited for. An interrupt of the caller cancels the coroutine."""
-    future = in_background(coroutine)
+    future, run = in_background(coroutine), SYNC_RUN.get()
+    if run is not None:
+        run.add(future)
     try:
         return future.result()
     except BaseException:

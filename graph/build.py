@@ -29,6 +29,7 @@ from .plan import after_check, after_plan, make_check_plan, make_plan, make_repa
 from .replan import after_approval, after_execute, make_replan
 from .respond import make_respond
 from .state import Context, Input, Output, State
+from .stoppable import StoppableGraph
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -72,7 +73,7 @@ def build_graph(
     builder.add_edge("respond", END)
     graph = builder.compile(checkpointer=checkpointer, name="hugginggraph")
     graph.stream_eager = True  # events of @task calls arrive while the node runs
-    return graph
+    return StoppableGraph(**vars(graph))
 
 
 def after_ingest(state: State) -> str:

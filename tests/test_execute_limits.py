@@ -133,6 +133,25 @@ async def test_a_service_that_wants_too_long_a_wait_is_left_at_once() -> None:
     assert result["model"] == "second" and time.monotonic() - began < 5
 
 
+def test_a_film_of_one_colour_is_found_and_one_in_which_a_thing_moves_is_not(
+    tmp_path: Path,
+) -> None:
+    from hugginggraph.tools.film import encode_film
+
+    def film(name: str, side: int) -> str:
+        pictures = [Image.new("RGB", (64, 48), "navy") for _ in range(6)]
+        for number, picture in enumerate(pictures):
+            picture.paste("orange", (4 * number, 4 * number, 4 * number + side, 4 * number + side))
+        path = tmp_path / name
+        path.write_bytes(encode_film(pictures, 6))
+        return str(path)
+
+    maker, plain, moving = task_type("text-to-video"), film("plain.mp4", 0), film("moving.mp4", 8)
+    assert "one colour" in degenerate(maker, [{"kind": "video", "path": plain}])
+    assert degenerate(maker, [{"kind": "video", "path": moving}]) == ""
+    assert degenerate(task_type("text-to-image"), [{"kind": "video", "path": plain}]) == ""
+
+
 def test_silent_sounds_and_pictures_of_one_colour_are_found_where_they_were_made(
     tmp_path: Path,
 ) -> None:

@@ -15,6 +15,7 @@ import os
 import pickle
 import socket
 import threading
+import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
@@ -44,8 +45,8 @@ from .memory import needed
 from .progress import report
 from .runner import Checkpoint, Output
 
-PATIENCE = 1.0
-"""Seconds that Ray has to place a model before another one leaves for it."""
+PATIENCE = 3.0
+"""Seconds that Ray has to place a model before one, or one more, leaves for it."""
 PROCESS_BYTES = 600_000_000
 """What an actor takes beside its model: Python, torch and the libraries of models."""
 TRIES = 3
@@ -145,10 +146,12 @@ class Cluster:
         needs, device = self._needs(card, folder)
         group = placement_group([needs], strategy="SPREAD")
         try:
-            while not group.wait(PATIENCE):
+            patience = time.monotonic() + PATIENCE
+            while not group.wait(LOOKS):
                 check_cancelled()
-                if not self._leave():
-                    report("waiting", unit="the cluster")
+                report("waiting", unit="the cluster")
+                if time.monotonic() > patience and self._leave():
+                    patience = time.monotonic() + PATIENCE
             place = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=0)
             actor = ray.remote(ModelActor).options(
                 num_cpus=0, num_gpus=needs.get("GPU", 0), memory=needs["memory"],
