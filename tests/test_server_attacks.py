@@ -532,7 +532,9 @@ def test_secrets_are_in_no_error_and_no_log(
         wrong = other.get("/running").text
     keyed = alice.post("/tasks", json={"messages": "sk-in-the-body"})
     refused(keyed, 422)
-    for text in (wrong, keyed.text, caplog.text, json.dumps(told)):
+    traced = alice.post("/agent/stream_events", json={"input": {"request": "hello"}}).text
+    assert "on_chain_start" in traced and '"respond"' in traced
+    for text in (wrong, keyed.text, caplog.text, json.dumps(told), traced):
         for secret in (ALICE, BOB, "sk-of-the-server", "sk-in-the-body", "wrong-token-0123"):
             assert secret not in text
 

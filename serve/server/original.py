@@ -21,7 +21,7 @@ from hugginggraph.tools import as_text, reading_only
 from .fetch import fetch
 from .files import LINK, safe_name
 from .guard import owner_of
-from .refusals import Refusal
+from .refusals import Refusal, without_folders
 from .runs import BEFORE_ANSWER, PLAN_ONLY, Runs
 from .shapes import Message, RunInput, RunOutput
 
@@ -119,7 +119,7 @@ def routes(runs: Runs) -> APIRouter:
                         "args": {**args, "model": model}}  # fmt: skip
                 message = await tools[row.id].ainvoke(call)
         except HuggingGraphError as exc:
-            return {"error": {"message": str(exc)}}
+            return {"error": {"message": without_folders(str(exc))}}
         made = message.artifact
         if not made["files"]:
             return _value(made["kind"], made["value"])

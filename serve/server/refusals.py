@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +25,19 @@ _NAMES = {
     415: "UnsupportedMediaType", 416: "RangeNotSatisfiable", 421: "MisdirectedRequest",
     422: "Invalid", 429: "TooManyRequests", 503: "Unavailable",
 }  # fmt: skip
+
+
+_FOLDER = re.compile(r"(?<=')/(?:[^'/\n]+/)+")
+
+
+def folders_in(message: str) -> set[str]:
+    """The folders of this machine that an error's message names; it quotes each path."""
+    return set(_FOLDER.findall(message))
+
+
+def without_folders(message: str) -> str:
+    """An error's message with files and models by their last names: a caller learns no folder."""
+    return _FOLDER.sub("", message)
 
 
 class Refusal(HTTPException):
@@ -105,4 +119,5 @@ def _ours(request: Request, exc: Exception) -> JSONResponse:
     status = 400 if isinstance(exc, RequestError | ResourceError) else 500
     if status == 500:
         log.error("request %s failed: %s", _id(request), type(exc).__name__)
-    return reply(status, exc.message, exc.hint, name=type(exc).__name__, request_id=_id(request))
+    message = without_folders(exc.message)
+    return reply(status, message, exc.hint, name=type(exc).__name__, request_id=_id(request))

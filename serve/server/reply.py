@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessageChunk
 from hugginggraph.graph import shown_path
 
 from .files import Files
+from .refusals import folders_in, without_folders
 
 
 class Reply:
@@ -33,7 +34,8 @@ class Reply:
             self._interrupts = list(part.get("__interrupt__") or ())
             self._state = part
         elif mode == "custom" and isinstance(part, dict) and "task" in part:
-            yield "task", self.clean(part)
+            told = {"error": without_folders(part["error"])} if part.get("error") else {}
+            yield "task", self.clean({**part, **told})
         elif mode == "updates":
             yield from self._updates(part)
         elif mode == "messages":
@@ -113,4 +115,15 @@ class Reply:
         for spelled in sorted(shown, key=len, reverse=True):  # a short one may end a long one
             if "/" in spelled:
                 text = text.replace(spelled, shown[spelled])
-        return text.replace(f"{self._files.folder / self._owner}/", "")
+        text = text.replace(f"{self._files.folder / self._owner}/", "")
+        for folder in self._named_in_errors():
+            text = text.replace(folder, "")
+        return text
+
+    def _named_in_errors(self) -> set[str]:
+        """The folders that errors of the run name: of models, above all."""
+        state = self._state
+        faults = [state, *(state.get("results") or {}).values()]
+        faults += [tried for fault in faults for tried in fault.get("attempts") or ()]
+        errors = [fault["error"] for fault in faults if fault.get("error")]
+        return {folder for error in errors for folder in folders_in(error["message"])}

@@ -19,7 +19,7 @@ from hugginggraph.tools import reading_only
 from ..threads import open_saver
 from .fetch import fetch
 from .files import LINK, Files
-from .refusals import Refusal
+from .refusals import Refusal, without_folders
 from .reply import Reply
 from .shapes import ResumeInput, RunInput, RunOutput
 
@@ -232,7 +232,7 @@ def failure(exc: Exception) -> dict[str, Any]:
         return {"error": "Refused", "message": str(exc.detail), "hint": exc.hint,
                 "status": exc.status_code}  # fmt: skip
     if isinstance(exc, HuggingGraphError):
-        return {"error": type(exc).__name__, "message": exc.message, "hint": exc.hint,
-                "status": 400}  # fmt: skip
+        return {"error": type(exc).__name__, "message": without_folders(exc.message),
+                "hint": exc.hint, "status": 400}  # fmt: skip
     log.error("a run failed: %s", type(exc).__name__, exc_info=exc)
     return {"error": "Error", "message": "The server failed.", "hint": "", "status": 500}
