@@ -37,9 +37,7 @@ def served(settings: Settings, tmp_path: Path, monkeypatch: Any) -> Iterator[htt
         yield http
 
 
-def asked(
-    http: httpx.Client, request: str, files: list[dict[str, Any]], known: Any = None
-) -> str:
+def asked(http: httpx.Client, request: str, files: list[dict[str, Any]], known: Any = None) -> str:
     """All that the server tells a client which submits a request of its own making."""
     config = http.get("/config").json()
     (text,) = [part["id"] for part in config["components"] if part["type"] == "multimodaltextbox"]
