@@ -37,14 +37,14 @@ def served(settings: Settings, tmp_path: Path, monkeypatch: Any) -> Iterator[htt
         yield http
 
 
-def asked(http: httpx.Client, request: str, files: list[dict[str, Any]]) -> str:
+def asked(http: httpx.Client, request: str, files: list[dict[str, Any]], known: Any = None) -> str:
     """All that the server tells a client which submits a request of its own making."""
     config = http.get("/config").json()
     (text,) = [part["id"] for part in config["components"] if part["type"] == "multimodaltextbox"]
     (submit,) = [d["id"] for d in config["dependencies"] if [text, "submit"] in d["targets"]]
     session = secrets.token_hex(5)
     given = {
-        "data": [{"text": request, "files": files}, None, False], "event_data": None,
+        "data": [{"text": request, "files": files}, known, False], "event_data": None,
         "fn_index": submit, "trigger_id": text, "session_hash": session,
     }  # fmt: skip
     http.post("/gradio_api/queue/join", json=given).raise_for_status()
@@ -81,6 +81,11 @@ def test_a_path_that_is_passed_off_as_an_upload_is_refused(
     real = {"path": own, "meta": {"_type": "gradio.FileData"}}
     assert "4711" in asked(served, "Summarize this text", [real])
     assert "4711" not in asked(served, f"Summarize {own}", [])  # of another chat
+
+
+def test_a_page_opens_no_thread_of_the_command_line(served: httpx.Client) -> None:
+    told = asked(served, "Hello", [], {"thread": "waiting", "chats": []})
+    assert "hg-answer" in told and '"waiting"' not in told
 
 
 def test_files_of_the_machine_cannot_be_fetched_from_the_page(

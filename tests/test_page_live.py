@@ -145,6 +145,9 @@ def test_a_plan_of_twelve_tasks_fills_in_without_flicker(page: str) -> None:
         assert seen["stayed"] and seen["svg"] and seen["jumps"] == 0
         assert seen["done"] == sorted(seen["done"]) and seen["done"][-1] == 12
         assert seen["shift"] < 0.1  # what web.dev calls good
+        tab.evaluate("scrollTo(0, 0)")  # the place to write stays in sight of a long chat
+        lowest = "document.querySelector('#hg-first').getBoundingClientRect().bottom"
+        assert tab.evaluate(lowest) <= 860
         assert wrong == []
 
 

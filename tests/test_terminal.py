@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import psutil
 import pytest
 from checkpoints_making import stable_diffusion
 from hub_files import FileHandler, FileHub
@@ -240,6 +241,23 @@ def test_a_run_draws_its_picture_where_the_terminal_has_kittys_graphics(
         shape = whole.width / whole.height
     assert picture.height <= 360 and picture.width / picture.height == pytest.approx(shape, 0.02)
     assert made.name.encode() in written and b"i=31;OK" not in written  # no echo
+
+
+def test_a_plan_costs_a_cold_start_less_than_three_seconds_of_a_processor(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    env = {**os.environ, "HUGGINGGRAPH_DATA_DIR": str(data_dir), "TERM": "xterm",
+           "HUGGINGGRAPH_ARTIFACTS_DIR": str(tmp_path / "artifacts")}  # fmt: skip
+    spent: list[float] = []
+
+    def watch(new: bytes) -> bytes:
+        if b"object-detection" in new and not spent:
+            (child,) = psutil.Process().children()
+            spent.append(sum(child.cpu_times()[:2]))  # the clock would tell of others' work too
+        return b""
+
+    at_terminal([sys.executable, "-m", "hugginggraph.serve.cli", "run", FIND], watch, env)
+    assert 0.1 < spent[0] < 3
 
 
 def test_other_terminals_draw_in_their_own_way_and_the_rest_show_nothing() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import mimetypes
+import re
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -108,7 +109,7 @@ def build_page(chats: Chats) -> Any:
             yield conversation([*earlier, turn], examples()), box(busy)
 
     async def load(browser: Any) -> AsyncIterator[tuple[Any, str, Any, str]]:
-        known = browser or _new_chat([])
+        known = _own(browser)
         thread, head = known["thread"], header(known)
         if browser is None:
             yield known, conversation([], examples()), box(False), head
@@ -120,7 +121,7 @@ def build_page(chats: Chats) -> Any:
     async def ask(
         browser: Any, request: str, files: list[str], first: bool
     ) -> AsyncIterator[tuple[Any, str, Any, str]]:
-        known = browser or _new_chat([])
+        known = _own(browser)
         thread = known["thread"]
         request = request.strip() or _unsaid(files)
         if not request:
@@ -150,6 +151,7 @@ def build_page(chats: Chats) -> Any:
         event: gr.EventData, known: Any, first: bool
     ) -> AsyncIterator[tuple[Any, str, Any, str]]:
         what, value = event._data["act"], event._data.get("value")
+        known = _own(known)
         if what == "example":
             request, files = examples()[int(value)]
             async for out in ask(known, request, files, first):
@@ -160,14 +162,14 @@ def build_page(chats: Chats) -> Any:
         elif what in ("approve", "edit", "reject"):
             await chats.go_on(known["thread"], _decision(what, str(value or "")))
         elif what == "new":
-            known = _new_chat((known or _new_chat([]))["chats"])
+            known = _new_chat(known["chats"])
         elif what == "open":
             known = {**known, "thread": str(value)}
         async for out in load(known):
             yield out
 
     async def stop(known: Any) -> None:
-        await chats.stop(known["thread"])
+        await chats.stop(_own(known)["thread"])
 
     with gr.Blocks(title="HuggingGraph", analytics_enabled=False) as page:
         browser = gr.BrowserState(
@@ -244,6 +246,12 @@ def _decision(kind: str, written: str) -> dict[str, Any]:
 
 def _new_chat(chats: list[Any]) -> dict[str, Any]:
     return {"thread": uuid.uuid4().hex, "chats": chats}
+
+
+def _own(known: dict[str, Any] | None) -> dict[str, Any]:
+    """What the browser kept; a new chat where it names a thread that no page has made."""
+    made = known and re.fullmatch("[0-9a-f]{32}", str(known["thread"]))
+    return known if known and made else _new_chat(known["chats"] if known else [])
 
 
 def _titled(known: dict[str, Any], request: str) -> dict[str, Any]:
