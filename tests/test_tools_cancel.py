@@ -9,8 +9,10 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+import torch
 from checkpoints import BUILDERS
 from checkpoints_making import stable_diffusion
+from diffusers import UNet2DConditionModel
 
 from hugginggraph.registry import CancelledRunError, ModelCard, task_type
 from hugginggraph.tools import (
@@ -22,6 +24,7 @@ from hugginggraph.tools import (
     progress_to,
     report,
 )
+from hugginggraph.tools.watch import watch
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.*")
 
@@ -107,6 +110,22 @@ def test_a_model_that_was_stopped_works_again(painter: ModelCard) -> None:
         event.set()
         pool.run(row, checkpoint, {"text": "a circle"})
     assert pool.run(row, checkpoint, {"text": "a circle"}).media
+
+
+def test_a_unet_without_attention_at_a_level_is_watched_too() -> None:
+    unet = UNet2DConditionModel(
+        sample_size=8,
+        block_out_channels=(8, 8),
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "UpBlock2D"),
+        mid_block_type="UNetMidBlock2D",
+        norm_num_groups=4,
+    )
+    with cancel_scope() as event:
+        event.set()
+        with pytest.raises(CancelledRunError):
+            watch(unet)(torch.zeros(1, 4, 8, 8), 1, encoder_hidden_states=torch.zeros(1, 1, 8))
 
 
 def test_an_inner_scope_ends_with_its_block() -> None:
