@@ -28,13 +28,13 @@ class StoppableGraph(CompiledStateGraph[Any, Any, Any, Any]):
 
     def stream(self, *args: Any, **options: Any) -> Iterator[Any]:
         """As LangGraph's; an interrupt, or closing the iterator, stops what runs."""
-        chunks = super().stream(*args, **options)
+        chunks: Any = super().stream(*args, **options)
         thread = ThreadPoolExecutor(1, "hugginggraph-run")
         run, context = SyncRun(), copy_context()
         context.run(SYNC_RUN.set, run)  # the nodes' threads have it in their context
         try:
             while True:
-                chunk = thread.submit(context.run, next, chunks, _END).result()
+                chunk = thread.submit(context.run, lambda: next(chunks, _END)).result()
                 if chunk is _END:
                     return
                 yield chunk

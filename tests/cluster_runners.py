@@ -1,4 +1,4 @@
-"""Runners that processes of a Ray cluster import: they say where they run and what they were given."""
+"""Runners that the processes of a Ray cluster import: they say where they run and what with."""
 
 from __future__ import annotations
 

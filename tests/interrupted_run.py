@@ -60,7 +60,10 @@ class Painting(Parts):
             raise AssertionError("the painting was finished")
 
         tool = StructuredTool.from_function(
-            paint, name="image-to-text", description="paints", response_format="content_and_artifact"
+            paint,
+            name="image-to-text",
+            description="paints",
+            response_format="content_and_artifact",
         )
         return {"image-to-text": tool}
 

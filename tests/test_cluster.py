@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 from cluster_nodes import needs_ray, quiet_ray, started
+from PIL import Image
 
 from hugginggraph.registry import (
     CancelledRunError,
@@ -31,8 +31,8 @@ from hugginggraph.registry import (
 )
 from hugginggraph.tools import Progress, cancel_scope, open_film, progress_to
 from hugginggraph.tools.cluster import PROCESS_BYTES, Cluster
-from hugginggraph.tools.film import encode_film
 from hugginggraph.tools.cluster_model import ModelActor, packed
+from hugginggraph.tools.film import encode_film
 
 ROOT = Path(__file__).parents[1]
 GB = 1_000_000_000
@@ -150,7 +150,9 @@ def test_a_cluster_that_does_not_answer_is_named_at_once(monkeypatch: pytest.Mon
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     cluster, began = Cluster(Settings(ray_address="127.0.0.1:1")), time.monotonic()
     with pytest.raises(SettingsError, match=r"127\.0\.0\.1:1"):
-        cluster.run(row("patient"), ModelCard(id="a", task="echo", description="", library="fake"), {})
+        cluster.run(
+            row("patient"), ModelCard(id="a", task="echo", description="", library="fake"), {}
+        )
     assert time.monotonic() - began < 10
 
 

@@ -30,7 +30,7 @@ def test_a_run_that_loses_a_node_in_the_middle_gives_the_same_answer(
     settings: Settings, nodes: tuple[Any, Settings]
 ) -> None:
     cluster, there = nodes
-    asked = {
+    asked: Any = {
         "request": "Describe what is in scene.png and count the objects in it.",
         "files": [str(SCENE)],
     }
@@ -40,7 +40,8 @@ def test_a_run_that_loses_a_node_in_the_middle_gives_the_same_answer(
     more = {"executor": "ray", "ray_address": there.ray_address}
     graph = build_graph(settings=settings.model_copy(update=more))
     state: dict[str, Any] = {}
-    for mode, chunk in graph.stream(asked, stream_mode=["custom", "values"]):
+    chunks: Any = graph.stream(asked, stream_mode=["custom", "values"])
+    for mode, chunk in chunks:
         if mode == "values":
             state = chunk
         elif "task" in chunk:

@@ -19,7 +19,15 @@ SCRIPT = Path(__file__).parent / "interrupted_run.py"
 def test_ctrl_c_ends_a_sync_run_and_its_diffusion_within_two_seconds(
     way: str, settings: Settings, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-W", "ignore", str(SCRIPT), str(tmp_path), str(settings.data_dir), way]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        str(SCRIPT),
+        str(tmp_path),
+        str(settings.data_dir),
+        way,
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
         assert program.stdout is not None
         word, began = program.stdout.readline().split()

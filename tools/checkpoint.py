@@ -34,6 +34,20 @@ def pick_device(device: str) -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
+_whole: dict[Path, int] = {}
+"""Folders that lacked nothing when they last changed; looking through one costs 0.1 ms a call."""
+
+
+def _missing(folder: Path) -> list[str]:
+    changed = folder.stat().st_mtime_ns if folder.is_dir() else 0
+    if changed and _whole.get(folder) == changed:
+        return []
+    missing = missing_parts(folder)
+    if not missing:
+        _whole[folder] = changed
+    return missing
+
+
 def locate(
     card: ModelCard,
     *,
@@ -66,7 +80,7 @@ def locate(
 def _files(card: ModelCard, offline: bool, token: str | None, *, code: bool = False) -> Path:
     """The folder of a model's files, fetched where it must be."""
     folder = card.path or cached_snapshot(card.id)
-    missing = missing_parts(folder) if folder else []
+    missing = _missing(folder) if folder else []
     if folder and not missing:
         return folder
     if card.path:

@@ -103,7 +103,7 @@ def _unpacked(value: Any, films: ExitStack) -> Any:
     """The argument as runners take it; a video's file is there until ``films`` is closed."""
     if not isinstance(value, _Film):
         return value
-    file = films.enter_context(tempfile.NamedTemporaryFile(suffix=value.clip.path.suffix))
-    file.write(value.data)
-    file.flush()
-    return replace(value.clip, path=Path(file.name))
+    folder = films.enter_context(tempfile.TemporaryDirectory(prefix="hugginggraph-"))
+    path = Path(folder, value.clip.path.name)
+    path.write_bytes(value.data)
+    return replace(value.clip, path=path)

@@ -7,6 +7,7 @@ stays one, and that is right.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from hugginggraph.registry import HuggingGraphError, Kind, TaskType
 
@@ -42,7 +43,8 @@ def _one_colour(path: str) -> bool:
 
 def _film_of_one_colour(path: str) -> bool:
     pictures = open_film(path).frames(LOOKED_AT)
-    return all(high - low <= CODED for picture in pictures for low, high in picture.getextrema())
+    levels: list[Any] = [band for picture in pictures for band in picture.getextrema()]
+    return all(high - low <= CODED for low, high in levels)
 
 
 def _silent(path: str) -> bool:

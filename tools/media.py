@@ -129,19 +129,30 @@ def _formats() -> list[str]:
     return [name for name in IMAGE_FORMATS if name in Image.OPEN]
 
 
-def _image_size(path: Path) -> tuple[int, int] | None:
-    """Width and height from the header, or None where the content is no picture."""
+_UNREADABLE = (OSError, SyntaxError, ValueError, TypeError, ArithmeticError, LookupError)
+"""What Pillow raises for a file that is no picture, or a damaged one."""
+
+
+def _header(path: Path) -> Image:
+    """The picture in a file, of which only the header is read yet."""
     from PIL import Image
 
     # One idempotent filter: `warnings.catch_warnings` is not safe in threads, and sizes and
     # metadata are judged here.
     warnings.filterwarnings("ignore", module=r"PIL\.")
+    return Image.open(path, formats=_formats())
+
+
+def _image_size(path: Path) -> tuple[int, int] | None:
+    """Width and height from the header, or None where the content is no picture."""
+    from PIL import Image
+
     try:
-        with Image.open(path, formats=_formats()) as image:
+        with _header(path) as image:
             return image.size
     except Image.DecompressionBombError:
         return (MAX_PIXELS, MAX_PIXELS)
-    except (OSError, SyntaxError, ValueError, TypeError, ArithmeticError, LookupError):
+    except _UNREADABLE:
         return None
 
 
@@ -243,31 +254,43 @@ def open_image(path: str | Path) -> Image:
 
     path = Path(path)
     check_there(path)
-    size = _image_size(path)
-    if size is None:
+    opened = False
+    try:
+        with _header(path) as image:
+            opened = True
+            _refuse_large(path, image.size)
+            image.load()
+            return _to_rgb(ImageOps.exif_transpose(image))
+    except _UNREADABLE as exc:
+        if opened:
+            raise UnreadableFileError(
+                f"The picture '{path.name}' is damaged or cut off.", "Save or fetch it again."
+            ) from exc
         raise UnreadableFileError(
             f"'{path.name}' is not a picture that can be read.",
             "Give a PNG, JPEG, GIF, WebP, BMP or TIFF file.",
-        )
-    if size[0] * size[1] > MAX_PIXELS:
-        raise UnsupportedFileError(
-            f"The picture '{path.name}' has more than {MAX_PIXELS // 1_000_000} megapixels.",
-            "Make it smaller first.",
-        )
-    if size[0] * size[1] > LARGE and size[0] * size[1] > BOMB * path.stat().st_size:
+        ) from exc
+    except Image.DecompressionBombError as exc:
+        raise _too_large(path) from exc
+
+
+def _refuse_large(path: Path, size: tuple[int, int]) -> None:
+    pixels = size[0] * size[1]
+    if pixels > MAX_PIXELS:
+        raise _too_large(path)
+    if pixels > LARGE and pixels > BOMB * path.stat().st_size:
         raise UnsupportedFileError(
             f"The picture '{path.name}' would unpack to {size[0]} × {size[1]} pixels of next to "
             "nothing.",
             "Make it smaller first.",
         )
-    try:
-        with Image.open(path, formats=_formats()) as image:
-            image.load()
-            return _to_rgb(ImageOps.exif_transpose(image))
-    except (OSError, SyntaxError, ValueError, TypeError, ArithmeticError, LookupError) as exc:
-        raise UnreadableFileError(
-            f"The picture '{path.name}' is damaged or cut off.", "Save or fetch it again."
-        ) from exc
+
+
+def _too_large(path: Path) -> UnsupportedFileError:
+    return UnsupportedFileError(
+        f"The picture '{path.name}' has more than {MAX_PIXELS // 1_000_000} megapixels.",
+        "Make it smaller first.",
+    )
 
 
 def _to_rgb(image: Image) -> Image:
