@@ -20,7 +20,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     HF_HOME=/data/huggingface \
     HUGGINGGRAPH_DATA_DIR=/data \
     HUGGINGGRAPH_ARTIFACTS_DIR=/data/artifacts
-USER hugginggraph
+USER 10001
 WORKDIR /home/hugginggraph
 VOLUME /data
 EXPOSE 8000

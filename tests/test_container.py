@@ -36,7 +36,7 @@ def test_its_command_is_one_of_the_product_and_it_runs_as_nobody_special() -> No
         env={"PATH": "", "NO_COLOR": "1", "COLUMNS": "200", "PYTHONPATH": ":".join(sys.path)},
     ).stdout  # fmt: skip
     assert all(option in shown for option in command if option.startswith("--"))
-    assert DOCKERFILE.index("USER hugginggraph") < DOCKERFILE.rindex("CMD [")
+    assert DOCKERFILE.index("USER 10001") < DOCKERFILE.rindex("CMD [")
 
 
 def test_the_health_check_is_code_that_asks_a_path_that_is_there() -> None:

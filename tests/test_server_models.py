@@ -15,6 +15,8 @@ from test_trust import TRAPS
 
 from hugginggraph.graph import Parts
 from hugginggraph.registry import CardStore, ModelCard, Settings
+from hugginggraph.serve.server.files import Files
+from hugginggraph.serve.server.reply import Reply
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Accessing the 'model_fields'"),  # LangServe's own
@@ -97,3 +99,20 @@ def test_no_way_in_opens_a_trap(
         assert words in text, text
     for text in told:
         assert "Traceback" not in text and json.dumps(str(tmp_path))[1:-1] not in text
+
+
+def test_nothing_of_a_run_names_a_folder_that_its_errors_name(tmp_path: Path) -> None:
+    error = {
+        "error": "ModelLoadError",
+        "message": "The folder '/srv/models/x' is empty.",
+        "hint": "",
+    }
+    result = {"status": "failed", "files": [], "value": None, "error": error,
+              "attempts": [{"model": "x", "error": error}]}  # fmt: skip
+    reply = Reply(Files(tmp_path, 1), "local", "")
+    (told,) = reply.take("custom", {"task": 0, "state": "failed", "error": error["message"]})
+    said = "task 0 failed: The folder '/srv/models/x' is empty. See /usr/share/x."
+    reply.take("values", {"answer": said, "results": {"0": result}, "status": "failed"})
+    out = reply.output()
+    assert out["answer"] == "task 0 failed: The folder 'x' is empty. See /usr/share/x."
+    assert "/srv" not in json.dumps([told, out])
