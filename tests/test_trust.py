@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from checkpoints import BUILDERS, card, text_classifier
 from checkpoints_making import stable_diffusion
-from tool_run import Run, tool_run
+from tool_run import Builder, Run, tool_run
 
 from hugginggraph.registry import ModelCard, ModelLoadError, load_settings
 
@@ -88,8 +88,8 @@ def runs(folder: Path, marker: Path, *trusted: str) -> Run:
         skops.dump(model, place / "model.skops")
         return card(place, "tabular-classification", library="sklearn")
 
-    traps = {name: partial(make, marker=marker) for name, make in TRAPS.items()}
-    builders: dict[str, Callable[[Path], ModelCard]] = {"forest": forest, **traps, **BUILDERS}
+    traps: dict[str, Builder] = {name: partial(make, marker=marker) for name, make in TRAPS.items()}
+    builders: dict[str, Builder] = {"forest": forest, **traps, **BUILDERS}
     return tool_run(folder, builders, trusted_models=trusted)
 
 
