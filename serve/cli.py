@@ -127,7 +127,10 @@ def stopped(thread: str = "") -> NoReturn:
 
 
 def settings_for(
-    llm: str | None = None, planner: str | None = None, debug: bool = False
+    llm: str | None = None,
+    planner: str | None = None,
+    debug: bool = False,
+    chroma_url: str | None = None,
 ) -> Settings:
     """The settings of the environment with the command's own on top."""
     from hugginggraph.registry import load_settings
@@ -138,7 +141,7 @@ def settings_for(
         handler = RichHandler(console=Console(stderr=True), show_path=False, rich_tracebacks=True)
         logging.basicConfig(level="WARNING", format="%(message)s", handlers=[handler])
         logging.getLogger("hugginggraph").setLevel("DEBUG")
-    return load_settings(llm=llm, planner=planner)
+    return load_settings(llm=llm, planner=planner, chroma_url=chroma_url)
 
 
 def read_request(request: str) -> str:

@@ -12,6 +12,10 @@ from rich.console import Console
 if TYPE_CHECKING:
     from hugginggraph.registry import CardStore, Settings
 
+OnServer = Annotated[
+    str | None,
+    typer.Option("--chroma", metavar="URL", help="Vectors on a Chroma server (`chroma run`)."),
+]
 models = typer.Typer(help="Search and build the registry of model cards.", no_args_is_help=True)
 
 
@@ -20,6 +24,7 @@ def search(
     query: Annotated[str, typer.Argument(help="What the model should do, in plain words.")],
     task: Annotated[str | None, typer.Option("--task", "-t", help="Only this task type.")] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=200, help="How many.")] = 10,
+    chroma: OnServer = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Find models by meaning."""
@@ -30,7 +35,7 @@ def search(
 
     if not query.strip():
         raise SettingsError("The query is empty.", "Say what the model should do.")
-    settings = settings_for()
+    settings = settings_for(chroma_url=chroma)
     found = find(open_store(settings), query, task=task, k=k, settings=settings)
     if json_:
         print_json(
@@ -51,11 +56,12 @@ def search(
 @models.command()
 def build(
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Start from nothing.")] = False,
+    chroma: OnServer = None,
 ) -> None:
     """Build the store of model cards; done already, it takes no time."""
     from .cli import settings_for
 
-    store = open_store(settings_for(), rebuild=rebuild, update=True)
+    store = open_store(settings_for(chroma_url=chroma), rebuild=rebuild, update=True)
     Console().print(f"The registry holds {len(store)} models.")
 
 
@@ -75,6 +81,7 @@ def sync(
     from_: Annotated[
         Path | None, typer.Option("--from", help="Import JSON lines instead of asking the Hub.")
     ] = None,
+    chroma: OnServer = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Bring the registry up to date with the Hub; broken off, it goes on where it was."""
@@ -85,7 +92,7 @@ def sync(
     from .cli import print_json, settings_for
     from .terminal import sync_summary, syncing
 
-    settings = settings_for()
+    settings = settings_for(chroma_url=chroma)
     with syncing() as progress:
         if from_ is not None:
             report = import_file(settings.registry_dir, from_, progress=progress)
@@ -133,6 +140,7 @@ def why(
         list[Path] | None, typer.Option("--file", "-f", help="A file to work on; repeatable.")
     ] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=50, help="How many models in full.")] = 5,
+    chroma: OnServer = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show what led to each choice of a model: ranks, scores, and what each filter left out."""
@@ -141,7 +149,7 @@ def why(
     from .cli import print_json, settings_for
     from .why import as_json, show
 
-    settings = settings_for()
+    settings = settings_for(chroma_url=chroma)
     planned = [(task_type(task).id, {})] if task else _planned(settings, request, file or [])
     store = open_store(settings)
     found = []

@@ -16,6 +16,7 @@ from typing import ClassVar
 import httpx
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from hugginggraph.registry import (
     CardStore,
@@ -25,6 +26,7 @@ from hugginggraph.registry import (
     embedder_of,
     load_settings,
 )
+from hugginggraph.serve import app
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
@@ -170,6 +172,16 @@ def test_a_server_with_vectors_of_another_embedder_is_refused_and_can_be_rebuilt
     with pytest.raises(RegistryError, match="--rebuild"):
         CardStore.open(tmp_path / "a", CARDS, chroma_url=chroma)
     assert len(CardStore.open(tmp_path / "a", CARDS, chroma_url=chroma, rebuild=True)) == 2
+
+
+def test_the_command_line_asks_the_server_that_it_is_told(
+    chroma: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    CardStore.open(tmp_path / "a", CARDS, chroma_url=chroma, rebuild=True)
+    monkeypatch.setenv("HUGGINGGRAPH_DATA_DIR", str(tmp_path / "b"))
+    given = ["models", "search", "flowers in a photo", "--chroma", chroma, "--json"]
+    found = json.loads(CliRunner().invoke(app, given).stdout)
+    assert [card["id"] for card in found] == ["acme/flowers", "acme/speak"]
 
 
 def test_a_server_that_is_not_there_is_named_with_what_to_do(tmp_path: Path) -> None:
