@@ -147,7 +147,8 @@ class Cluster:
         group = placement_group([needs], strategy="SPREAD")
         try:
             patience = time.monotonic() + PATIENCE
-            while not group.wait(LOOKS):
+            while not group.wait(0):  # it takes whole seconds only
+                time.sleep(LOOKS / 2)
                 check_cancelled()
                 report("waiting", unit="the cluster")
                 if time.monotonic() > patience and self._leave():
