@@ -296,6 +296,6 @@ def _end(model: _Model) -> None:
 
     actor, group, model.actor, model.group = model.actor, model.group, None, None
     with suppress(Exception):  # it may be gone already, and with it what would be given back
-        if actor is not None:
+        if actor is not None and ray.is_initialized():  # else Ray would start a cluster for it
             ray.kill(actor)
             remove_placement_group(group)
