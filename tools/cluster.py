@@ -46,7 +46,9 @@ from .progress import report
 from .runner import Checkpoint, Output
 
 PATIENCE = 3.0
-"""Seconds that Ray has to place a model before one, or one more, leaves for it."""
+"""Seconds that Ray has to place a model before another one leaves for it."""
+LEAVES_WITHIN = 10.0
+"""Seconds that one that leaves has to give its room back before a further one does."""
 PROCESS_BYTES = 600_000_000
 """What an actor takes beside its model: Python, torch and the libraries of models."""
 TRIES = 3
@@ -147,11 +149,12 @@ class Cluster:
         group = placement_group([needs], strategy="SPREAD")
         try:
             patience = time.monotonic() + PATIENCE
-            while not group.wait(LOOKS):
+            while not group.wait(0):  # it takes whole seconds only
+                time.sleep(LOOKS / 2)
                 check_cancelled()
                 report("waiting", unit="the cluster")
                 if time.monotonic() > patience and self._leave():
-                    patience = time.monotonic() + PATIENCE
+                    patience = time.monotonic() + LEAVES_WITHIN
             place = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=0)
             actor = ray.remote(ModelActor).options(
                 num_cpus=0, num_gpus=needs.get("GPU", 0), memory=needs["memory"],
@@ -293,6 +296,6 @@ def _end(model: _Model) -> None:
 
     actor, group, model.actor, model.group = model.actor, model.group, None, None
     with suppress(Exception):  # it may be gone already, and with it what would be given back
-        if actor is not None:
+        if actor is not None and ray.is_initialized():  # else Ray would start a cluster for it
             ray.kill(actor)
             remove_placement_group(group)
