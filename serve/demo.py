@@ -22,6 +22,7 @@ import typer
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from hugginggraph.graph import Input
     from hugginggraph.starter import Ask, Demo, Wish
     from hugginggraph.tools import Recording
 
@@ -59,7 +60,7 @@ def run_demos(files: Path, ask: Ask, titles: Sequence[str] = ()) -> list[Shown]:
     graph = build_graph(parts=Parts(load_settings(offline=True, planner="builtin")))
 
     async def states() -> list[dict[str, Any]]:
-        given = [
+        given: list[Input] = [
             {"request": each.request, "files": [str(files / name) for name in each.files]}
             for each in demos
         ]
