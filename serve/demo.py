@@ -22,6 +22,7 @@ import typer
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from hugginggraph.graph import Input
     from hugginggraph.starter import Ask, Demo, Wish
     from hugginggraph.tools import Recording
 
@@ -51,7 +52,7 @@ class Shown:
 
 def run_demos(files: Path, ask: Ask, titles: Sequence[str] = ()) -> list[Shown]:
     """Draws the files into a folder, and runs the demos (all, or those of these titles)."""
-    from hugginggraph.graph import Input, Parts, build_graph
+    from hugginggraph.graph import Parts, build_graph
     from hugginggraph.registry import load_settings
     from hugginggraph.starter import draw_demos
 
@@ -59,8 +60,8 @@ def run_demos(files: Path, ask: Ask, titles: Sequence[str] = ()) -> list[Shown]:
     graph = build_graph(parts=Parts(load_settings(offline=True, planner="builtin")))
 
     async def states() -> list[dict[str, Any]]:
-        given = [
-            Input(request=each.request, files=[str(files / name) for name in each.files])
+        given: list[Input] = [
+            {"request": each.request, "files": [str(files / name) for name in each.files]}
             for each in demos
         ]
         return [await graph.ainvoke(each) for each in given]

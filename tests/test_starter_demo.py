@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
@@ -47,13 +46,13 @@ def test_a_demo_is_right_where_its_answer_is_true_and_missing_where_no_model_is(
 
 def test_a_false_answer_is_called_wrong_and_a_plan_without_the_task_missing() -> None:
     wish = Wish(("image-to-text",), "a star", lambda value, files, ask: value == "a star")
-    task = {"id": 0, "task": "image-to-text"}
-    state: dict[str, Any] = {
-        "plan": {"tasks": [task]},
-        "results": {"0": {"status": "done", "value": "a circle", "files": []}},
+    result = {"status": "done", "value": "a circle", "files": []}
+    state = {
+        "plan": {"tasks": [{"id": 0, "task": "image-to-text"}]},
+        "results": {"0": result},
     }
     assert judge(wish, state, ask_with_runners()).verdict == "wrong"
-    state["results"]["0"]["value"] = "a star"
+    result["value"] = "a star"
     assert judge(wish, state, ask_with_runners()).verdict == "right"
     nothing = judge(wish, {"plan": {"tasks": []}}, ask_with_runners())
     assert nothing == Found(wish, "missing", "The plan holds no image-to-text.")

@@ -163,6 +163,7 @@ def test_the_whole_pack_is_small() -> None:
 LEAST = {
     "shapes-matcher": 0.97,
     "shapes-depth": 0.95,
+    "shapes-watcher": 0.95,
     "shapes-segmenter": 0.85,
     "world-listener": -0.2,
     "world-tagger": 0.95,
