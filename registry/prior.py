@@ -8,7 +8,6 @@ unlikely as the least likely, and embedders other than the one it was trained wi
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -22,30 +21,10 @@ FLOOR = -8.0
 """The least log probability; below it all tasks are equally far."""
 
 
-def _read(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
-
-
-def phrases() -> list[tuple[str, str]]:
-    """(task, phrase) pairs: what people say when they want a task, in our words."""
-    out, task = [], ""
-    for line in _read("task_phrases.txt").splitlines():
-        if line.startswith("## "):
-            task = line[3:].strip()
-        elif line.strip() and not line.startswith("#"):
-            out.append((task, line.strip()))
-    return out
-
-
-def trained_on() -> str:
-    """A hash of everything that the weights are learned from."""
-    text = _read("task_phrases.txt") + _read("catalogue.jsonl")
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
 @cache
 def _weights() -> tuple[dict[str, int], NDArray[np.float32], str]:
-    data: dict[str, Any] = json.loads(_read("task_prior.json"))
+    text = files(__package__).joinpath("task_prior.json").read_text(encoding="utf-8")
+    data: dict[str, Any] = json.loads(text)
     flat = np.frombuffer(base64.b64decode(data["weights"]), dtype="<f2").astype(np.float32)
     places = {task: place for place, task in enumerate(data["tasks"])}
     return places, flat.reshape(-1, len(places)), data["embedder"]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 WORDS = 0.1  # times the score of words, 0 to 1
 PIECES = 0.6  # times the score of character pieces, 0 to 1
-LIKELY_TASK = 0.08  # times the logarithm of how likely the request means the card's task
+LIKELY_TASK = 0.07  # times the logarithm of how likely the request means the card's task
 PLANNED_TASK = 0.1  # beside `LIKELY_TASK`; where a task is a filter, it moves nothing
 LANGUAGE = 0.3  # knows a language that the request names or is written in
 PAIR = 0.3  # translates just what was asked for, on top of the language

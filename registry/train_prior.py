@@ -1,14 +1,17 @@
 """Learns which task a request means: ``python -m hugginggraph.registry.train_prior``.
 
 A softmax regression on sentence vectors of `task_phrases.txt` and of the catalogue's descriptions,
-both our own words, with L2 regularisation. Writes ``task_prior.json``: half-precision weights as
+both our own words, with L2 regularisation. Each phrase is learned a second time inside one of
+`FRAMES`, so that who asks does not count. Writes ``task_prior.json``: half-precision weights as
 base64, and the hash of what they were learned from, which a test compares.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +19,52 @@ import numpy as np
 
 from .catalogue import cards
 from .embedding import MiniLM
-from .prior import phrases, trained_on
 
-SPREAD = 10.0  # the variance of the weights that is assumed
+SPREAD = 3.0  # the variance of the weights that is assumed
 OF_CATALOGUE = 0.3  # what a description counts, where a phrase counts 1
+
+FRAMES = (
+    "We are a company that makes software for schools. {}",
+    "I work for a hospital and need a model for this: {}",
+    "Our start-up sells clothes online. {}",
+    "As a developer I want to build an application. {}",
+    "{} We are a law firm.",
+    "Create a tool for a travel agency. {}",
+    "Develop a system that does this for a media company: {}",
+    "{} It should work for customers of a bank.",
+    "I am a farmer. {}",
+    "{} How would I do this in Python with a pretrained model?",
+    "We work on a game. {}",
+    "Our client is a shop owner who asks: {}",
+    "Help a researcher with this: {}",
+    "{} The result is shown to the users of our app.",
+    "A city's administration has this need: {}",
+    "Find a model and show me how to use it. {}",
+)
+"""What stands around a wish and says nothing of the task."""
+
+_HERE = Path(__file__).parent
+
+
+def phrases() -> list[tuple[str, str]]:
+    """(task, phrase) pairs: what people say when they want a task, bare and framed."""
+    bare, task = [], ""
+    for line in (_HERE / "task_phrases.txt").read_text("utf-8").splitlines():
+        if line.startswith("## "):
+            task = line[3:].strip()
+        elif line.strip() and not line.startswith("#"):
+            bare.append((task, line.strip()))
+    return bare + [(task, _framed(said)) for task, said in bare]
+
+
+def _framed(said: str) -> str:
+    return FRAMES[zlib.crc32(said.encode()) % len(FRAMES)].format(said)
+
+
+def trained_on() -> str:
+    """A hash of everything that the weights are learned from."""
+    told = [phrases(), SPREAD, OF_CATALOGUE, (_HERE / "catalogue.jsonl").read_text("utf-8")]
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
 def train() -> dict[str, Any]:
@@ -56,4 +101,4 @@ def train() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    Path(__file__).with_name("task_prior.json").write_text(json.dumps(train()) + "\n", "utf-8")
+    (_HERE / "task_prior.json").write_text(json.dumps(train()) + "\n", "utf-8")

@@ -15,6 +15,7 @@ from hugginggraph.serve import app
 
 SHARED = Path(__file__).parents[2] / "shared" / "eval"
 prior = import_module("hugginggraph.registry.prior")
+train_prior = import_module("hugginggraph.registry.train_prior")
 
 CARDS: list[dict[str, object]] = [
     {"id": "acme/birds", "domain": "Computer Vision Image Classification",
@@ -108,8 +109,11 @@ def test_what_a_person_would_reject_is_known(tmp_path: Path) -> None:
 
 
 def test_the_weights_of_the_likely_task_are_of_the_phrases_that_are_there() -> None:
-    data = json.loads(Path(str(prior.__file__)).with_name("task_prior.json").read_text("utf-8"))
-    assert data["trained_on"] == prior.trained_on(), (
+    path = Path(str(prior.__file__)).with_name("task_prior.json")
+    data = json.loads(path.read_text("utf-8"))
+    assert path.stat().st_size < 200_000
+    assert {task for task, _ in train_prior.phrases()} == set(data["tasks"])
+    assert data["trained_on"] == train_prior.trained_on(), (
         "run python -m hugginggraph.registry.train_prior"
     )
     from hugginggraph.registry import MiniLM
@@ -118,6 +122,34 @@ def test_the_weights_of_the_likely_task_are_of_the_phrases_that_are_there() -> N
     assert likely("image-to-text") > likely("text-to-speech") >= prior.FLOOR
     assert likely("a-task-of-mine") == prior.FLOOR
     assert prior.likely_tasks([0.0] * 10)("image-to-text") == 0.0
+
+
+STORIES = [
+    ("Our bakery has a thousand e-mails from guests. Which of them are angry?",
+     "text-classification"),
+    ("I teach physics. Put my recorded lessons into written words.",
+     "automatic-speech-recognition"),
+    ("A vineyard wants to know how many litres it will make, from a CSV of rain and sun.",
+     "tabular-regression"),
+    ("For our theatre: paint me a stage with a blue moon.", "text-to-image"),
+    ("A zoo's cameras film at night; is the lynx hunting or asleep in a clip?",
+     "video-classification"),
+    ("Teach a simulated hopper to jump with as much reward as possible",
+     "reinforcement-learning"),
+    ("Reorder the passages that my search found by how well they answer the query",
+     "text-ranking"),
+]  # fmt: skip
+
+
+def test_a_task_is_seen_behind_the_story_of_who_asks() -> None:
+    from hugginggraph.registry import MiniLM
+
+    tasks = sorted({name for name, _ in train_prior.phrases()})
+    places = []
+    for request, task in STORIES:
+        likely = prior.likely_tasks(MiniLM().embed_query(request), MiniLM.name)
+        places.append(sorted(tasks, key=likely, reverse=True).index(task))
+    assert sum(place == 0 for place in places) >= 0.8 * len(STORIES), places  # it errs at times
 
 
 @pytest.mark.slow
