@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langgraph.runtime import get_runtime
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
 
     from hugginggraph.registry import CardStore, ModelCard
-    from hugginggraph.tools import Artifacts, FindCard
+    from hugginggraph.tools import Artifacts, FindCard, ModelPool
 
     from .demonstrate import Demonstrations
 
@@ -88,12 +90,27 @@ class Parts:
         """The results kept by content, None where that is switched off."""
         return open_result_cache(self.settings)
 
+    def apart(self, artifacts_dir: Path) -> Parts:
+        """The same parts, whose runs keep the files they make elsewhere; models are shared."""
+        with self._lock:
+            _ = self._pool, self.open_store()
+            other = copy.copy(self)
+        other._settings = self.settings.model_copy(update={"artifacts_dir": artifacts_dir})
+        for name in ("settings", "artifacts", "_tools"):
+            other.__dict__.pop(name, None)
+        return other
+
+    @cached_property
+    def _pool(self) -> ModelPool:
+        from hugginggraph.tools import ModelPool
+
+        return ModelPool(max_memory=self.settings.max_memory)
+
     @cached_property
     def _tools(self) -> Mapping[str, BaseTool]:
-        from hugginggraph.tools import ModelPool, TaskRunner, hugginggraph_tools
+        from hugginggraph.tools import TaskRunner, hugginggraph_tools
 
-        pool = ModelPool(max_memory=self.settings.max_memory)
-        runner = TaskRunner(pool, self.artifacts, self.settings)
+        runner = TaskRunner(self._pool, self.artifacts, self.settings)
         tools = hugginggraph_tools(runner=runner, find_card=self.find_card)
         return {tool.name: tool for tool in tools}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -100,3 +101,23 @@ def ask(tab: Any, request: str, files: list[dict[str, Any]] | None = None) -> No
         tab.wait_for_function("!document.querySelector('#hg-ask .uploading')")
     tab.fill("#hg-ask textarea", request)
     tab.press("#hg-ask textarea", "Enter")
+
+
+def asked(http: httpx.Client, request: str, files: list[dict[str, Any]], known: Any = None) -> str:
+    """All that the server tells a client which submits a request of its own making."""
+    config = http.get("/config").json()
+    (text,) = [part["id"] for part in config["components"] if part["type"] == "multimodaltextbox"]
+    (submit,) = [d["id"] for d in config["dependencies"] if [text, "submit"] in d["targets"]]
+    session = secrets.token_hex(5)
+    given = {
+        "data": [{"text": request, "files": files}, known, False], "event_data": None,
+        "fn_index": submit, "trigger_id": text, "session_hash": session,
+    }  # fmt: skip
+    http.post("/gradio_api/queue/join", json=given).raise_for_status()
+    told = []
+    with http.stream("GET", "/gradio_api/queue/data", params={"session_hash": session}) as reply:
+        for line in reply.iter_lines():
+            told.append(line)
+            if "process_completed" in line:
+                break
+    return "\n".join(told)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from http_app import Running
+from page_browser import asked
 
 from hugginggraph.graph import Parts, build_graph
 from hugginggraph.registry import Settings
@@ -35,26 +35,6 @@ def served(settings: Settings, tmp_path: Path, monkeypatch: Any) -> Iterator[htt
     small = settings.model_copy(update={"server_upload_bytes": 3_000_000})
     with Running(small, page=True) as http:
         yield http
-
-
-def asked(http: httpx.Client, request: str, files: list[dict[str, Any]], known: Any = None) -> str:
-    """All that the server tells a client which submits a request of its own making."""
-    config = http.get("/config").json()
-    (text,) = [part["id"] for part in config["components"] if part["type"] == "multimodaltextbox"]
-    (submit,) = [d["id"] for d in config["dependencies"] if [text, "submit"] in d["targets"]]
-    session = secrets.token_hex(5)
-    given = {
-        "data": [{"text": request, "files": files}, known, False], "event_data": None,
-        "fn_index": submit, "trigger_id": text, "session_hash": session,
-    }  # fmt: skip
-    http.post("/gradio_api/queue/join", json=given).raise_for_status()
-    told = []
-    with http.stream("GET", "/gradio_api/queue/data", params={"session_hash": session}) as reply:
-        for line in reply.iter_lines():
-            told.append(line)
-            if "process_completed" in line:
-                break
-    return "\n".join(told)
 
 
 def upload(http: httpx.Client, name: str, content: bytes) -> httpx.Response:
@@ -98,14 +78,3 @@ def test_files_of_the_machine_cannot_be_fetched_from_the_page(
 def test_the_page_takes_uploads_up_to_the_servers_own_bound(served: httpx.Client) -> None:
     assert upload(served, "large.txt", MEGABYTE[:1_000_000] * 2 + MEGABYTE[:900_000]).is_success
     assert upload(served, "larger.txt", MEGABYTE[:1_000_000] * 4).status_code == 413
-
-
-def test_the_page_stands_only_where_no_token_is_set(
-    served: httpx.Client, settings: Settings
-) -> None:
-    assert "HuggingGraph" in served.get("/").text
-    token = secrets.token_hex(16)
-    closed = Settings(**{**settings.model_dump(), "server_tokens": token})
-    with Running(closed, page=True) as http:
-        assert http.get("/").status_code == 401
-        assert http.get("/", headers={"Authorization": f"Bearer {token}"}).status_code == 404

@@ -1,22 +1,27 @@
 """The page: a Gradio app around one chat, mounted on any FastAPI server.
 
 A conversation belongs to the browser that began it: its id is 128 random bits that only this
-browser's own storage holds.
+browser's own storage holds. Where people sign in, each owner has a Gradio app of its own, with its
+own uploads, queue and threads: what another's browser names does not exist there.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import mimetypes
 import re
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from gradio.exceptions import InvalidPathError
+from gradio.utils import get_upload_folder
 
 from hugginggraph.graph import Parts
 from hugginggraph.registry import HuggingGraphError
@@ -57,15 +62,20 @@ def mount_page(
     *,
     path: str = "/",
     checkpointer: BaseCheckpointSaver[Any] | None = None,
+    owner: str = "",
 ) -> FastAPI:
     """Put the page on a server; mount it last where ``path`` is the root.
 
     ``parts`` are shared with whatever else the server runs. Threads are kept in the user's SQLite
-    file, or by the ``checkpointer`` that is given.
+    file, or by the ``checkpointer`` that is given. With an ``owner`` it is the page of this owner
+    alone, and ``parts`` make their files where only this owner's do; whoever calls it sees to it
+    that nobody else reaches it.
     """
     alive = f"{path.rstrip('/')}/page/alive"
     app.add_api_route(alive, lambda: {"alive": True}, include_in_schema=False)
-    chats = Chats(parts, checkpointer)
+    chats = Chats(parts, checkpointer, owner)
+    uploads = Path(get_upload_folder()) / owner
+    uploads.mkdir(parents=True, exist_ok=True, mode=0o700)
     inner = app.router.lifespan_context
 
     @asynccontextmanager
@@ -78,7 +88,7 @@ def mount_page(
     artifacts = Path(parts.settings.artifacts_dir).absolute()
     mounted: FastAPI = gr.mount_gradio_app(
         app,
-        build_page(chats),
+        build_page(chats, uploads),
         path=path,
         allowed_paths=[str(artifacts), str(SAMPLES)],
         max_file_size=parts.settings.server_upload_bytes,
@@ -86,14 +96,47 @@ def mount_page(
         head=f"<script>{(_HERE / 'page.js').read_text(encoding='utf-8')}</script>",
         theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace"]),
         footer_links=[],
+        run_history=False,
         show_error=True,
         ssr_mode=False,
     )
+    route: Any = mounted.routes[-1]
+    route.app.uploaded_file_dir = str(uploads)
     return mounted
 
 
-def build_page(chats: Chats) -> Any:
-    """The Gradio app of a page."""
+class OwnFiles(gr.Blocks):  # type: ignore[misc]  # Gradio's door gives it lazily
+    """A Gradio app that takes for an upload what lies in its own folder and nothing else."""
+
+    uploads = Path()
+
+    async def preprocess_data(self, block_fn: Any, inputs: list[Any], *rest: Any) -> Any:
+        """What an event's function is given.
+
+        Raises:
+            InvalidPathError: the browser names a file that it did not upload.
+        """
+        for path in _paths(inputs):
+            if not Path(path).resolve().is_relative_to(self.uploads.resolve()):
+                raise InvalidPathError("This file was not uploaded here.")
+        return await super().preprocess_data(block_fn, inputs, *rest)
+
+
+def _paths(value: Any) -> Iterator[str]:
+    """Every path that stands for a file in what a browser sent."""
+    if isinstance(value, dict):
+        if isinstance(value.get("path"), str):
+            yield value["path"]
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _paths(item)
+
+
+def build_page(chats: Chats, uploads: Path) -> Any:
+    """The Gradio app of a page that keeps what it takes in in the folder ``uploads``."""
+
+    head_of = partial(header, signed_in=bool(chats.owner))
 
     def box(busy: bool, value: Any = None) -> Any:
         kept = {} if value is None else {"value": value}
@@ -110,7 +153,7 @@ def build_page(chats: Chats) -> Any:
 
     async def load(browser: Any) -> AsyncIterator[tuple[Any, str, Any, str]]:
         known = _own(browser)
-        thread, head = known["thread"], header(known)
+        thread, head = known["thread"], head_of(known)
         if browser is None:
             yield known, conversation([], examples()), box(False), head
         yield known, await view(thread), box(chats.running(thread)), head
@@ -126,16 +169,16 @@ def build_page(chats: Chats) -> Any:
         request = request.strip() or _unsaid(files)
         if not request:
             gr.Info("Write what you would like to know, or add a file.")
-            yield known, await view(thread), box(False), header(known)
+            yield known, await view(thread), box(False), head_of(known)
             return
         try:
             await chats.start(thread, request, files, approve=first)
         except HuggingGraphError as exc:
             gr.Warning(str(exc))
-            yield known, await view(thread), box(True), header(known)
+            yield known, await view(thread), box(True), head_of(known)
             return
         known = _titled(known, request)
-        head = header(known)
+        head = head_of(known)
         yield known, await view(thread), box(True, {"text": "", "files": []}), head
         async for page, text in follow(thread):
             yield known, page, text, head
@@ -171,12 +214,10 @@ def build_page(chats: Chats) -> Any:
     async def stop(known: Any) -> None:
         await chats.stop(_own(known)["thread"])
 
-    with gr.Blocks(title="HuggingGraph", analytics_enabled=False) as page:
-        browser = gr.BrowserState(
-            None, storage_key="hugginggraph", secret="readable by the browser it belongs to"
-        )
+    with OwnFiles(title="HuggingGraph", analytics_enabled=False) as page:
+        browser = gr.BrowserState(None, **_storage(chats.owner))
         listen = "hugginggraph.listen(element, trigger)"
-        head = gr.HTML(header(_new_chat([])), elem_id="hg-head", js_on_load=listen)
+        head = gr.HTML(head_of(_new_chat([])), elem_id="hg-head", js_on_load=listen)
         talk = gr.HTML(
             conversation([], examples()),
             elem_id="hg-talk",
@@ -209,12 +250,27 @@ def build_page(chats: Chats) -> Any:
         text.stop(stop, browser, None, **free)
         talk.click(act, [browser, first], out, **free)
         head.click(act, [browser, first], out, **free)
+    page.uploads = uploads
+    for block in page.blocks.values():
+        block.GRADIO_CACHE = str(uploads)
     page.queue(default_concurrency_limit=None)
     page.has_launched = True  # of a page that has not, Gradio takes any path for an upload
     return page
 
 
-def header(known: dict[str, Any]) -> str:
+def _storage(owner: str) -> dict[str, str]:
+    """Where a browser keeps the ids of its chats, apart for each owner that signs in there.
+
+    With owners it is locked with a key that the page tells its own owner only: whoever uses the
+    browser next cannot read what was asked.
+    """
+    if not owner:
+        return {"storage_key": "hugginggraph", "secret": "readable by the browser it belongs to"}
+    place, key = (hashlib.sha256(f"{what} {owner}".encode()).hexdigest()[:32] for what in "pk")
+    return {"storage_key": f"hugginggraph-{place}", "secret": key}
+
+
+def header(known: dict[str, Any], *, signed_in: bool = False) -> str:
     """The line at the top: the name, earlier chats of this browser, a new one, light or dark."""
     chats = "".join(
         f'<button data-act="open" data-value="{escape(each["id"], quote=True)}"'
@@ -227,10 +283,11 @@ def header(known: dict[str, Any]) -> str:
         if chats
         else ""
     )
+    leave = "<button data-leave>Sign out</button>" if signed_in else ""
     return (
         f'<header class="hg-header"><strong>HuggingGraph</strong><span>{menu}'
         '<button data-act="new">New chat</button><button data-theme aria-label="Switch between '
-        'light and dark">◐</button></span></header>'
+        f'light and dark">◐</button>{leave}</span></header>'
     )
 
 

@@ -2,7 +2,8 @@
 
 A run belongs to the server: a page that is reloaded or narrowed to a telephone follows it again.
 Whatever a request names, a run reads the files of its own chat, the shipped examples and what runs
-made; the chat's files are those that the page itself took in.
+made; the chat's files are those that the page itself took in. Where people sign in, each owner has
+chats of its own: the owner is part of every thread's key, whatever id a browser names.
 """
 
 from __future__ import annotations
@@ -106,10 +107,19 @@ class Run:
 
 
 class Chats:
-    """All conversations of a server, by the id that only their browser knows."""
+    """All conversations of one owner, by the id that only their browser knows.
 
-    def __init__(self, parts: Parts, checkpointer: BaseCheckpointSaver[Any] | None = None) -> None:
+    ``owner`` is empty where nobody signs in.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        checkpointer: BaseCheckpointSaver[Any] | None = None,
+        owner: str = "",
+    ) -> None:
         self.parts = parts
+        self.owner = owner
         self._checkpointer = checkpointer
         self._graph: Any = None
         self._opening = asyncio.Lock()
@@ -145,7 +155,7 @@ class Chats:
         graph, found = await self.graph(), dict[float, Turn]()
         live = self._runs.get(thread)
         busy = live is not None and not live.over
-        async for snapshot in graph.aget_state_history(_config(thread)):
+        async for snapshot in graph.aget_state_history(self._config(thread)):
             values, started = snapshot.values, snapshot.values.get("started")
             if started is None or started in found or _not_begun(snapshot):
                 continue
@@ -185,7 +195,7 @@ class Chats:
             self._begin(thread, turn, given, Context())
 
     async def _state(self, thread: str) -> dict[str, Any]:
-        state: dict[str, Any] = (await (await self.graph()).aget_state(_config(thread))).values
+        state: dict[str, Any] = (await (await self.graph()).aget_state(self._config(thread))).values
         return state
 
     def _begin(self, thread: str, turn: Turn, given: Any, context: Context) -> None:
@@ -199,13 +209,13 @@ class Chats:
             with reading_only(*self._readable(turn, await self._state(thread))):
                 async for mode, part in graph.astream(
                     given,
-                    _config(thread),
+                    self._config(thread),
                     context=context,
                     stream_mode=["updates", "custom", "values"],
                 ):
                     turn.take(mode, part)
                     run.tell()
-            snapshot = await graph.aget_state(_config(thread))
+            snapshot = await graph.aget_state(self._config(thread))
             if snapshot.next:
                 turn.pause(snapshot.interrupts)
             else:
@@ -219,6 +229,10 @@ class Chats:
                 turn.end("failed", "Something went wrong here. The server's log says what.")
             run.over = True
             run.tell()
+
+    def _config(self, thread: str) -> Any:
+        key = f"{self.owner}/page/{thread}" if self.owner else thread
+        return {"configurable": {"thread_id": key}}
 
     def _readable(self, turn: Turn, state: dict[str, Any]) -> list[Path]:
         """What a run may read: a file here stands for itself, a folder for all below it."""
@@ -252,7 +266,3 @@ class Chats:
 def _not_begun(snapshot: Any) -> bool:
     """Whether a new request is written over the last one's state and nothing more."""
     return (snapshot.metadata or {}).get("source") == "input" or "ingest" in snapshot.next
-
-
-def _config(thread: str) -> Any:
-    return {"configurable": {"thread_id": thread}}

@@ -57,6 +57,7 @@ window.hugginggraph = {
     element.addEventListener("click", (event) => {
       const button = event.target.closest("button");
       if (!button || !element.contains(button)) return;
+      if ("leave" in button.dataset) return this.leave();
       if ("theme" in button.dataset) return this.theme(!document.body.classList.contains("dark"));
       const act = button.dataset.act;
       const field = button.closest(".hg-approve")?.querySelector(act === "reject" ? "input" : "textarea");
@@ -77,13 +78,19 @@ window.hugginggraph = {
     this.wearTheme();
   },
 
+  async leave() {
+    await fetch("sign-out", { method: "POST" });
+    location.assign("sign-in");
+  },
+
   // The theme that was chosen; the system's where none was.
   wearTheme() {
     const wanted = localStorage.getItem("hugginggraph-theme");
     if (wanted) document.body.classList.toggle("dark", wanted === "dark");
   },
 
-  // Says when the server does not answer, and takes the chat up again when it does.
+  // Says when the server does not answer, and takes the chat up again when it does; who is signed
+  // out meanwhile is asked to sign in.
   watchServer() {
     const note = document.createElement("p");
     note.className = "hg-offline";
@@ -91,8 +98,9 @@ window.hugginggraph = {
     note.textContent = "The server does not answer. This page goes on by itself as soon as it does.";
     let gone = false;
     setInterval(async () => {
-      const alive = await fetch("page/alive", { cache: "no-store" }).then((r) => r.ok, () => false);
-      if (alive && gone) location.reload();
+      const reply = await fetch("page/alive", { cache: "no-store" }).catch(() => null);
+      const alive = reply?.ok;
+      if ((alive && gone) || reply?.status === 401) location.reload();
       if (!alive && !gone) document.body.append(note);
       gone = !alive;
     }, 3000);

@@ -24,13 +24,15 @@ from hugginggraph.graph import Parts
 from hugginggraph.registry import Settings
 
 from .files import content_type
-from .guard import Guard, owner_of, tokens_of
+from .guard import LOCAL, Guard, owner_of, tokens_of
 from .langserve_routes import routes as langserve_routes
-from .late_page import LatePage, has_page
+from .late_page import LatePage, has_page, load
 from .original import routes as original_routes
 from .refusals import add_handlers
 from .runs import Runs, failure
+from .sessions import Sessions
 from .shapes import ResumeInput, RunInput, RunOutput
+from .sign_in import routes as sign_in_routes
 from .uploads import uploaded
 
 
@@ -38,19 +40,22 @@ def create_app(settings: Settings, parts: Parts | None = None, *, page: bool = T
     """The server as an ASGI app. Models are loaded when a run first needs them.
 
     ``parts`` let it share models and store with other graphs. ``page`` puts the web page at ``/``
-    where Gradio is installed and no token is set: the page knows no owners.
+    where Gradio is installed; with tokens set, people sign in to it with theirs.
 
     Raises:
         SettingsError: a token is too short.
     """
     runs = Runs(settings, parts)
-    shown = page and not tokens_of(settings) and has_page()
-    late = LatePage(runs.parts) if shown else None
+    tokens = tokens_of(settings)
+    late = LatePage(runs) if page and has_page() else None
+    sessions = None
+    if late is not None and tokens:
+        sessions = Sessions(settings.data_dir / "server" / "sessions.json", tokens.values())
 
     async def warm() -> None:
         await asyncio.to_thread(runs.parts.open_store)
         if late is not None:
-            await late.open()
+            await (asyncio.to_thread(load) if tokens else late.open(LOCAL))
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
@@ -73,6 +78,8 @@ def create_app(settings: Settings, parts: Parts | None = None, *, page: bool = T
     _add_runs(app, runs)
     app.include_router(langserve_routes(runs))
     app.include_router(original_routes(runs))
+    if sessions is not None:
+        app.include_router(sign_in_routes(tokens, sessions))
     if late is not None:
         app.mount("/", late)
     if settings.server_origins:
@@ -82,7 +89,7 @@ def create_app(settings: Settings, parts: Parts | None = None, *, page: bool = T
             allow_methods=["GET", "POST"],
             allow_headers=["authorization", "content-type"],
         )
-    app.add_middleware(Guard, settings=settings)
+    app.add_middleware(Guard, settings=settings, sessions=sessions)
     return app
 
 

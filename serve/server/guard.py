@@ -9,7 +9,6 @@ import asyncio
 import base64
 import binascii
 import hashlib
-import hmac
 import ipaddress
 import logging
 import math
@@ -17,14 +16,16 @@ import secrets
 import time
 from collections.abc import Mapping
 from contextvars import ContextVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from fastapi import Request
+from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hugginggraph.registry import Settings, SettingsError
 
 from .refusals import Refusal, reply
+from .sessions import COOKIE, SIGN_IN, Sessions, owner_of_token
 
 log = logging.getLogger("hugginggraph.server")
 
@@ -94,10 +95,11 @@ def is_loopback(host: str) -> bool:
 class Guard:
     """The middleware around the whole app."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, sessions: Sessions | None = None) -> None:
         self._app = app
         self._settings = settings
         self._tokens = tokens_of(settings)
+        self._sessions = sessions
         self._allowance: dict[str, tuple[float, float]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -130,7 +132,7 @@ class Guard:
 
         try:
             self._check_host(scope, headers)
-            state["owner"] = self._owner(scope["path"], headers)
+            state["owner"] = self._owner(scope, headers)
             CALLER.set((state["owner"], scope["path"]))
             self._check_origin(scope, headers)
             self._check_rate(scope, state["owner"])
@@ -168,20 +170,41 @@ class Guard:
                 "Call it 127.0.0.1 or localhost, or set HUGGINGGRAPH_SERVER_HOSTS.",
             )  # fmt: skip
 
-    def _owner(self, path: str, headers: Mapping[str, str]) -> str:
+    def _owner(self, scope: Scope, headers: Mapping[str, str]) -> str:
         if not self._tokens:
             return LOCAL
-        if path in OPEN:
+        if scope["path"] in OPEN or (self._sessions and scope["path"] == SIGN_IN):
             return ""
         given = _credential(headers.get("authorization", ""))
-        for token, owner in self._tokens.items():
-            if hmac.compare_digest(given.encode(), token.encode()):
+        if owner := owner_of_token(self._tokens, given):
+            return owner
+        if not given and self._sessions:
+            kept = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
+            if owner := self._sessions.owner(kept):
+                self._check_same_site(scope, headers)
                 return owner
+            if scope.get("method") in ("GET", "HEAD") and "text/html" in headers.get("accept", ""):
+                onward = quote(scope["path"])
+                raise Refusal(303, "Sign in first.", "", {"Location": f"{SIGN_IN}?next={onward}"})
         raise Refusal(
             401, "A token is needed." if not given else "This token is not known.",
             "Send `Authorization: Bearer TOKEN`; a browser takes the token as password.",
-            {"WWW-Authenticate": 'Basic realm="hugginggraph", charset="UTF-8"'},
+            {"WWW-Authenticate": self._challenge},
         )  # fmt: skip
+
+    @property
+    def _challenge(self) -> str:
+        """Browsers are sent to sign in where there is a page for it, else asked for a password."""
+        return "Bearer" if self._sessions else 'Basic realm="hugginggraph", charset="UTF-8"'
+
+    def _check_same_site(self, scope: Scope, headers: Mapping[str, str]) -> None:
+        """A browser sends its cookie by itself: only this server's own pages may act with it."""
+        own = urlsplit(headers.get("origin", "")).netloc.lower() == headers.get("host", "").lower()
+        if not own and scope.get("method") not in ("GET", "HEAD", "OPTIONS"):
+            raise Refusal(
+                403, "Only a page of this server may act for who is signed in to it.",
+                "Send `Authorization: Bearer TOKEN` instead of the cookie.",
+            )  # fmt: skip
 
     def _check_origin(self, scope: Scope, headers: Mapping[str, str]) -> None:
         """A page of another site may not act in the name of the person who looks at it."""

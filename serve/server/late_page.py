@@ -10,39 +10,53 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
-from hugginggraph.graph import Parts
+from .guard import LOCAL
+from .runs import Runs
 
 
 class LatePage:
-    """The page as an ASGI app that is made by `open`, or by who first asks for it."""
+    """The page as an ASGI app that is made by `open`, or by who first asks for it.
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._page: FastAPI | None = None
+    Each owner has one of its own. That of the one person at this machine, where nobody signs in,
+    keeps its threads and files where the command line does.
+    """
+
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+        self._pages: dict[str, FastAPI] = {}
         self._opening = asyncio.Lock()
         self._stack = AsyncExitStack()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer from the page."""
-        await (await self.open())(scope, receive, send)
+        """Answer from the page of the owner who asks."""
+        await (await self.open(scope["state"]["owner"]))(scope, receive, send)
 
-    async def open(self) -> FastAPI:
-        """The page, made and started the first time."""
+    async def open(self, owner: str) -> FastAPI:
+        """An owner's page, made and started the first time."""
         async with self._opening:
-            if self._page is None:
-                mount = await asyncio.to_thread(_import)
-                bare = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-                self._page = mount(bare, self._parts)  # Gradio wants the loop that it will run on
-                life = self._page.router.lifespan_context(self._page)
-                await self._stack.enter_async_context(life)
-            return self._page
+            if owner not in self._pages:
+                mount = await asyncio.to_thread(load)
+                page = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+                mount(page, **await self._of(owner))  # Gradio wants the loop that it will run on
+                await self._stack.enter_async_context(page.router.lifespan_context(page))
+                self._pages[owner] = page
+            return self._pages[owner]
+
+    async def _of(self, owner: str) -> dict[str, Any]:
+        runs = self._runs
+        if owner == LOCAL:
+            return {"parts": runs.parts}
+        made = runs.files.home(owner) / "made"
+        parts = await asyncio.to_thread(runs.parts.apart, made)
+        return {"parts": parts, "checkpointer": runs.graph.checkpointer, "owner": owner}
 
     async def close(self) -> None:
-        """Stop what runs on the page."""
+        """Stop what runs on the pages."""
         await self._stack.aclose()
 
 
-def _import() -> Any:
+def load() -> Any:
+    """What mounts a page; it imports the framework."""
     from ..page import mount_page
 
     return mount_page

@@ -20,7 +20,7 @@ from hugginggraph.registry import HuggingGraphError, RequestError, ResourceError
 log = logging.getLogger("hugginggraph.server")
 
 _NAMES = {
-    400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound",
+    303: "Unauthorized", 400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound",
     405: "MethodNotAllowed", 408: "RequestTimeout", 409: "Conflict", 413: "TooLarge",
     415: "UnsupportedMediaType", 416: "RangeNotSatisfiable", 421: "MisdirectedRequest",
     422: "Invalid", 429: "TooManyRequests", 503: "Unavailable",
