@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import reduce
+from pathlib import PurePath
 
 from ..planner import PlanRequest
 from ..state import Resource
@@ -42,7 +43,8 @@ def complete(request: PlanRequest) -> str:
 def _other(text: str, said: list[str], resources: Mapping[str, Resource]) -> str:
     """The file that no earlier request named, where that is "the other one"."""
     spoken = " ".join(said)
-    left = [r["name"] for r in resources.values() if "task" not in r and r["name"] not in spoken]
+    names = [PurePath(r["name"]).name for r in resources.values() if "task" not in r]
+    left = [name for name in names if name not in spoken]
     return _OTHER.sub(lambda _: left[0], text) if len(left) == 1 else text
 
 
@@ -50,7 +52,8 @@ def _filled(last: str, text: str, resources: Mapping[str, Resource]) -> str:
     """The last request with what this one names in place of what that one named."""
     lead = _LEAD.match(text)
     rest = text[lead.end() :] if lead else text
-    files = re.compile("|".join(re.escape(r["name"]) for r in resources.values()) or r"(?!)", re.I)
+    names = [name for r in resources.values() for name in (r["name"], PurePath(r["name"]).name)]
+    files = re.compile("|".join(map(re.escape, names)) or r"(?!)", re.I)
     things = files.findall(rest) or _POINTER.findall(rest)
     languages = _LANGUAGE.findall(rest)
     bare = _FILLER.sub("", _LANGUAGE.sub("", _POINTER.sub("", files.sub("", rest))))

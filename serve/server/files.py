@@ -7,6 +7,7 @@ can lead anywhere else, and keeps the name that its owner gave it for the reques
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import re
 import secrets
@@ -21,8 +22,10 @@ from hugginggraph.tools import sniff
 from .refusals import Refusal
 
 ID = re.compile(r"([0-9a-f]{32})(?:\.[a-z0-9]{1,5})?")
-LINK = re.compile(r"/(?:files|images|audios|videos)/([0-9a-f]{32}\.[a-z0-9]{1,5})(?!\w)")
-"""A link to a file of the server, as it stands in a text."""
+LINK = re.compile(
+    r"(?:https?://[\w.:\[\]-]+)?/(?:files|images|audios|videos)/([0-9a-f]{32}\.[a-z0-9]{1,5})(?!\w)"
+)
+"""A link to a file of the server, as it stands in a text, with what a client put before it."""
 MAX_PIXELS = 100_000_000
 _PLAIN = "text/plain; charset=utf-8"
 _TYPES: Mapping[str, str] = {
@@ -60,6 +63,24 @@ class Files:
         path = self.folder / owner
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         return path
+
+    async def keep(self, owner: str, name: str, data: bytes) -> str:
+        """The id of a file that came whole; one that comes again with each message is kept once.
+
+        Raises:
+            Refusal: as ``save`` does.
+        """
+        digits = hashlib.sha256(f"{owner}/{name}/".encode() + data).hexdigest()[:32]
+        try:
+            return digits + self.find(owner, digits).suffix.lower()
+        except Refusal:
+            new = (await self.save(owner, name, _whole(data)))[0]
+        home = self.home(owner)
+        try:
+            (home / new[:32]).rename(home / digits)
+        except OSError:  # another request was first
+            return new
+        return digits + new[32:]
 
     async def save(self, owner: str, name: str, chunks: AsyncIterator[bytes]) -> tuple[str, Kind]:
         """Write a file as it comes in and give its id and kind; nothing is left of a bad one.
@@ -136,6 +157,10 @@ def safe_name(name: str) -> str:
     suffix = suffix if re.fullmatch(r"[A-Za-z0-9]{1,5}", suffix) else ""
     stem = stem.strip(" ._-")[:60] or "file"
     return f"{stem}.{suffix.lower()}" if suffix else stem
+
+
+async def _whole(data: bytes) -> AsyncIterator[bytes]:
+    yield data
 
 
 def _checked(path: Path) -> tuple[Path, Kind]:

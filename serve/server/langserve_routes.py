@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter
@@ -18,17 +19,22 @@ from langserve import add_routes
 from pydantic import BaseModel, Field
 
 from hugginggraph.graph import attached
+from hugginggraph.registry import HuggingGraphError
 
 from .guard import CALLER
+from .recall import MOST_TURNS
 from .refusals import Refusal
 from .runs import Event, Runs
-from .shapes import RunInput, RunOutput, ThreadId
+from .shapes import Conversation, RunInput, RunOutput, ThreadId, Turn
 
 _WAITS = "The run waits for an answer at POST /agent/resume."
 
 
 class ChatInput(BaseModel):
-    """A conversation; its last message is the request."""
+    """A conversation; its last message is the request, and those before it are its history.
+
+    With a ``thread_id`` the thread's own history stands in the place of theirs.
+    """
 
     messages: list[AnyMessage] = Field(
         description="The conversation so far, oldest first.",
@@ -106,19 +112,26 @@ def _parts(event: Event, quiet: bool) -> Iterable[dict[str, Any]]:
         yield {key: value for key, value in event.data.items() if key != "answer"}
 
 
-async def _asked(runs: Runs, owner: str, given: ChatInput) -> RunInput:
+async def _asked(runs: Runs, owner: str, given: ChatInput) -> Conversation:
     """The last message as a request; the files in it become the owner's, as uploads do."""
-    request, files = talk(given.messages), list[str]()
-    for file in await asyncio.to_thread(lambda: list(attached(given.messages[-1]))):
-        if file.url:
-            files.append(file.url)
-        else:
-            files.append((await runs.files.save(owner, file.name, _whole(file.data)))[0])
-    return RunInput(request=request, files=files, thread_id=given.thread_id)
+    request = talk(given.messages)
+    files = await _files(runs, owner, given.messages[-1])
+    before: list[Turn] = []
+    for message in [] if given.thread_id else given.messages[-MOST_TURNS - 1 : -1]:
+        if message.type == "human":
+            with suppress(Refusal, HuggingGraphError):  # it was answered when it was the last
+                kept = await _files(runs, owner, message)
+                before.append(Turn(role="user", text=str(message.text), files=kept))
+        elif message.type == "ai":
+            before.append(Turn(role="assistant", text=str(message.text)))
+    return Conversation(request=request, files=files, before=before, thread_id=given.thread_id)
 
 
-async def _whole(data: bytes) -> AsyncIterator[bytes]:
-    yield data
+async def _files(runs: Runs, owner: str, message: Any) -> list[str]:
+    found: list[str] = []
+    for file in await asyncio.to_thread(lambda: list(attached(message))):
+        found.append(file.url or await runs.files.keep(owner, file.name, file.data))
+    return found
 
 
 def talk(messages: list[Any]) -> str:

@@ -23,11 +23,9 @@ from .files import LINK, safe_name
 from .guard import owner_of
 from .refusals import Refusal, without_folders
 from .runs import BEFORE_ANSWER, PLAN_ONLY, Runs
-from .shapes import Message, RunInput, RunOutput
+from .shapes import Conversation, Message, RunOutput, Turn
 
 _ADDRESS = re.compile(r"https?://[^\s\"'<>]+\.(?:jpe?g|tiff?|gif|png|flac|wav|mp3|mp4)\b", re.I)
-_OWN_HOST = re.compile(rf"https?://[\w.:\[\]-]+(?={LINK.pattern})")
-"""What a client put before a link to this server's files."""
 _FOLDER = {"image": "images", "audio": "audios", "video": "videos"}
 _REFERENCE = re.compile(r"<resource>-(\d+)")
 
@@ -139,23 +137,29 @@ def _link(runs: Runs, owner: str, file: dict[str, Any]) -> str:
     return f"{_FOLDER.get(file['kind'], 'files')}/{runs.files.adopt(owner, Path(file['path']))}"
 
 
-def _given(body: Body) -> RunInput:
-    """The request of a conversation: what was said last, with the media that it names.
-
-    Messages before it are told as the original told them: as the conversation so far is nothing
-    that this server keeps, each call of the original's API stands for itself.
-    """
+def _given(body: Body) -> Conversation:
+    """The request of a conversation with the media that it names, and what was said before it."""
     last = body.messages[-1]
     if last.role != "user" or not last.content.strip():
         raise Refusal(422, "The last message is not a user's request.", "Add one.")
+    before = [_turn(said) for said in body.messages[:-1] if said.role in ("user", "assistant")]
+    asked = _turn(last)
+    return Conversation(request=asked.text, files=asked.files, before=before)
+
+
+def _turn(message: Message) -> Turn:
     files: list[str] = []
 
     def named(match: re.Match[str]) -> str:
         files.append(match[0])
         return safe_name(urlsplit(match[0]).path)
 
-    text = _ADDRESS.sub(named, _OWN_HOST.sub("", last.content))
-    return RunInput(request=text, files=list(dict.fromkeys(files)))
+    own = LINK.sub(lambda link: f"/files/{link[1]}", message.content)
+    text = _ADDRESS.sub(named, own)
+    return Turn(
+        role="assistant" if message.role == "assistant" else "user",
+        text=text, files=list(dict.fromkeys(files)),
+    )  # fmt: skip
 
 
 def _message(out: RunOutput) -> dict[str, str]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from langchain_core.messages import HumanMessage
+
 from hugginggraph.graph import Parts, build_graph
 from hugginggraph.registry import HuggingGraphError, Settings
 from hugginggraph.tools import reading_only
@@ -19,9 +21,10 @@ from hugginggraph.tools import reading_only
 from ..threads import open_saver
 from .fetch import fetch
 from .files import LINK, Files
+from .recall import Fetched, recalled
 from .refusals import Refusal, without_folders
 from .reply import Reply
-from .shapes import ResumeInput, RunInput, RunOutput
+from .shapes import Conversation, ResumeInput, RunInput, RunOutput
 
 log = logging.getLogger("hugginggraph.server")
 
@@ -52,6 +55,7 @@ class Runs:
         self.parts = parts or Parts(settings)
         folder = settings.data_dir / "server"
         self.files = Files(folder / "files", settings.server_upload_bytes)
+        self._fetched = Fetched()
         self.running = 0
         self.graph: Any = None
         self._forgetful: Any = None
@@ -154,8 +158,7 @@ class Runs:
                 start: Any = await self._answer(config, given)
                 context: dict[str, Any] = {}
             else:
-                request, files = await self._given(owner, given)
-                start = {"request": request, "files": [str(path) for path in files]}
+                start = await self._given(owner, given)
                 context = given.options.model_dump(exclude_none=True)
             modes = ["values"] if quiet else ["values", "updates", "custom", "messages"]
             folders = (self.files.home(owner), self.settings.artifacts_dir)
@@ -187,8 +190,11 @@ class Runs:
             raise Refusal(409, f"The thread '{given.thread_id}' asks nothing.", "Start a run.")
         return Command(resume=given.answer)
 
-    async def _given(self, owner: str, given: RunInput) -> tuple[str, list[Path]]:
-        """The request, its links to files put as their names, and the files themselves."""
+    async def _given(self, owner: str, given: RunInput) -> dict[str, Any]:
+        """What the graph gets: links to files put as their names, and the files themselves.
+
+        A thread knows what was said on it; what a caller brings counts where none is named.
+        """
         found: list[Path] = []
 
         def named(match: re.Match[str]) -> str:
@@ -199,9 +205,18 @@ class Runs:
         for name in given.files:
             if name.startswith(("http://", "https://")):
                 found.append(await fetch(name, owner, self.files))
+                self._fetched.note(owner, name, found[-1])
             else:
                 found.append(self.files.find(owner, name.removeprefix("/files/")))
-        return request, list(dict.fromkeys(found))
+        start: dict[str, Any] = {"request": request}
+        if isinstance(given, Conversation) and given.before and not given.thread_id:
+            longest = self.settings.max_request_chars
+            said, known = await asyncio.to_thread(
+                recalled, self.files, self._fetched, owner, given.before, longest
+            )
+            start["messages"] = [*said, HumanMessage(request)]
+            found = [*(path for path in known if path not in found), *found]
+        return {**start, "files": [str(path) for path in dict.fromkeys(found)]}
 
     async def history(self, owner: str, thread: str) -> list[dict[str, str]]:
         """The messages of a thread, oldest first.

@@ -48,6 +48,20 @@ class RunInput(BaseModel):
     options: RunOptions = RunOptions.model_construct()
 
 
+class Turn(BaseModel):
+    """What one of the two said earlier, and the files with it: ids, or addresses fetched before."""
+
+    role: Literal["user", "assistant"]
+    text: str
+    files: list[str] = []
+
+
+class Conversation(RunInput):
+    """A request that ends a conversation of which the caller brings what was said before."""
+
+    before: list[Turn] = []
+
+
 class ResumeInput(BaseModel):
     """The answer to what an interrupted run asked."""
 

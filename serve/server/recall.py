@@ -1,0 +1,70 @@
+"""What was said before a request, where the caller brings it: nothing of it has to be true.
+
+Messages become the history of the graph's chat. Files that they name come along if they are the
+caller's own; what they name besides is left out without a word, as no error of an old message may
+stop a new one, and nothing is fetched for it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+
+from .files import LINK, Files
+from .refusals import Refusal
+from .shapes import Turn
+
+MOST_TURNS = 40
+"""Messages that are read, the latest ones."""
+MOST_FILES = 16
+"""Files of these messages that a run can use, the latest ones."""
+MOST_ADDRESSES = 10_000
+
+
+class Fetched:
+    """Which file of an owner came from which address of the web, the latest of all owners."""
+
+    def __init__(self) -> None:
+        self._ids: OrderedDict[tuple[str, str], str] = OrderedDict()
+
+    def note(self, owner: str, address: str, path: Path) -> None:
+        """Keep where a fetched file is."""
+        self._ids[owner, address] = path.parent.name
+        self._ids.move_to_end((owner, address))
+        if len(self._ids) > MOST_ADDRESSES:
+            self._ids.popitem(last=False)
+
+    def file_id(self, owner: str, name: str) -> str:
+        """The id of what the owner had fetched from an address; any other name as it is."""
+        return self._ids.get((owner, name), name)
+
+
+def recalled(
+    files: Files, fetched: Fetched, owner: str, before: Sequence[Turn], longest: int
+) -> tuple[list[BaseMessage], list[Path]]:
+    """The messages of an earlier conversation and the files that came up in it, oldest first.
+
+    A file's link stands in them as its name, as in a request. Texts are cut at ``longest``
+    characters.
+    """
+    messages: list[BaseMessage] = []
+    paths: dict[Path, None] = {}
+    for turn in before[-MOST_TURNS:]:
+        text = turn.text[:longest]
+        for name in [*turn.files, *(match[0] for match in LINK.finditer(text))]:
+            link = LINK.search(name)
+            file_id = link[1] if link else fetched.file_id(owner, name)
+            try:
+                path = files.find(owner, file_id)
+            except Refusal:
+                continue
+            paths.pop(path, None)
+            paths[path] = None
+            if link:
+                text = text.replace(name, path.name)
+        if text.strip():
+            messages.append(HumanMessage(text) if turn.role == "user" else AIMessage(text))
+    return messages, list(paths)[-MOST_FILES:]
