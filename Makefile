@@ -28,7 +28,7 @@ test: .venv/dev ## lint, types and the tests that take under twelve minutes
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q -m "not slow"
 
-check-all: test ## everything, with the slow tests
+check-all: test .venv/ray ## everything, with the slow tests
 	$(BIN)/python -m pytest -q -m slow
 
 measure: .venv/installed ## measure the starter checkpoints on freshly drawn pictures
@@ -55,6 +55,10 @@ studio: .venv/studio ## LangGraph Studio's server, without a key and without cal
 
 .venv/dev: .venv/installed
 	@$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
+	@touch $@
+
+.venv/ray: .venv/installed
+	@$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[ray,studio]"
 	@touch $@
 
 .venv/studio: .venv/installed
