@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import soundfile
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -13,6 +14,7 @@ from hugginggraph.serve.demo import Found, judge, run_demos
 from hugginggraph.serve.starter import ask_with_runners
 from hugginggraph.starter import Wish, draw_demos
 from hugginggraph.starter.cards import cards
+from hugginggraph.starter.demo import WORDS
 
 IMPOSSIBLE = {"canny-text-to-image", "text-to-video"}
 """Tasks of the demos that no model of the pack does."""
@@ -42,6 +44,11 @@ def test_a_demo_is_right_where_its_answer_is_true_and_missing_where_no_model_is(
     film = found["A film with a voice-over", "text-to-video"]
     assert film.verdict == "missing"
     assert "No model can run text-to-video here" in film.why
+
+
+def test_double_letters_are_written_twice() -> None:
+    heard = ask_with_runners()("world-listener", {"audio": soundfile.read(WORDS, dtype="float32")})
+    assert heard.value == "there are three green stars"
 
 
 def test_a_false_answer_is_called_wrong_and_a_plan_without_the_task_missing() -> None:

@@ -165,7 +165,7 @@ LEAST = {
     "shapes-depth": 0.95,
     "shapes-watcher": 0.95,
     "shapes-segmenter": 0.85,
-    "world-listener": -0.2,
+    "world-listener": -0.1,
     "world-tagger": 0.95,
     "world-english-french": 80,
     "world-french-english": 80,

@@ -109,7 +109,8 @@ def _spelled(checkpoint: Checkpoint) -> Run:
 
     def run(args: Mapping[str, Any]) -> Output:
         logits = _frame_logits(checkpoint, extractor, model, args["audio"])
-        text = str(tokenizer.decode(logits.argmax(-1), skip_special_tokens=True)).strip()
+        # not without special tokens: the blank is one, and it parts the two letters of "ee"
+        text = str(tokenizer.decode(logits.argmax(-1))).strip()
         return Output(text.capitalize() if text.isupper() else text)
 
     return run
