@@ -23,7 +23,7 @@ _STYLE = (
     ".hg-task .hg-name{fill:var(--hg-ink,#1f2733)}"
     ".hg-task .hg-note{fill:var(--hg-soft,#667080);font-weight:400;font-size:11.5px}"
     ".hg-task .hg-mark{fill:var(--hg-soft,#667080);font-weight:700}"
-    ".hg-edge{fill:none;stroke:var(--hg-line,#c9ced6);stroke-width:1.5}"
+    ".hg-edge{fill:none;stroke:var(--hg-soft,#667080);stroke-opacity:.55;stroke-width:1.5}"
     ".hg-running rect{stroke:var(--hg-running,#3b6fd4);stroke-width:2}"
     ".hg-running .hg-mark{fill:var(--hg-running,#3b6fd4)}"
     ".hg-done rect{stroke:var(--hg-done,#2e7d5b)}.hg-done .hg-mark{fill:var(--hg-done,#2e7d5b)}"
@@ -67,19 +67,19 @@ def plan_svg(
         columns: boxes in a row at most.
         box: the width of each, in pixels; the drawing's width follows.
     """
-    places, (width, height) = _places(plan["tasks"], columns, box)
-    edges = [
-        _edge(places[source], places[task["id"]], box)
-        for task in plan["tasks"]
-        for source in task["dep"]
-        if source in places
-    ]
+    rows = _rows(plan["tasks"], columns)
+    places = _places(rows, box)
+    edges, sides = _edges(plan["tasks"], rows, places, box)
+    widest = max(map(len, rows), default=1) * (box + _GAP[0]) - _GAP[0] + 4
+    left, right = min(0.0, min(sides) - 2), max(widest, max(sides) + 2)
+    width, height = right - left, max(len(rows), 1) * (_HIGH + _GAP[1]) - _GAP[1] + 4
     boxes = [_box(task, places[task["id"]], box, (states or {}).get(task["id"], {}))
              for task in plan["tasks"]]  # fmt: skip
     said = escape(plan_words(plan, states), quote=True)
     return (
-        f'<svg class="hg-plan" role="img" aria-label="{said}" viewBox="0 0 {width} {height}" '
-        f'width="{width}" height="{height}" xmlns="http://www.w3.org/2000/svg">'
+        f'<svg class="hg-plan" role="img" aria-label="{said}" '
+        f'viewBox="{left:.0f} 0 {width:.0f} {height}" '
+        f'width="{width:.0f}" height="{height}" xmlns="http://www.w3.org/2000/svg">'
         f"<style>{_STYLE}</style>{''.join(edges)}{''.join(boxes)}</svg>"
     )
 
@@ -105,35 +105,72 @@ def plan_mermaid(plan: Mapping[str, Any]) -> str:
     return "\n".join(["flowchart TD", *lines])
 
 
-def _places(
-    tasks: list[Any], columns: int, box: int
-) -> tuple[dict[int, tuple[float, float]], tuple[int, int]]:
-    """The upper left corner of each box, and the size of the whole, in pixels."""
+def _rows(tasks: list[Any], columns: int) -> list[list[int]]:
+    """The tasks of each row: below all that they wait for, a level too wide in rows as even."""
     level: dict[int, int] = {}
     for task in tasks:
         level[task["id"]] = 1 + max((level.get(dep, -1) for dep in task["dep"]), default=-1)
     rows: list[list[int]] = []
     for depth in range(max(level.values(), default=-1) + 1):
-        same = [number for number, at in level.items() if at == depth]
-        rows += [same[i : i + columns] for i in range(0, len(same), columns)]
+        left = [number for number, at in level.items() if at == depth]
+        for lines in range(-(-len(left) // columns), 0, -1):
+            many = -(-len(left) // lines)
+            rows.append(left[:many])
+            left = left[many:]
+    return rows
+
+
+def _places(rows: list[list[int]], box: int) -> dict[int, tuple[float, float]]:
+    """The upper left corner of each box, in pixels."""
     widest = max(map(len, rows), default=1)
-    width = widest * (box + _GAP[0]) - _GAP[0] + 4
-    places: dict[int, tuple[float, float]] = {}
-    for y, row in enumerate(rows):
-        left = (width - (len(row) * (box + _GAP[0]) - _GAP[0])) / 2
-        for x, number in enumerate(row):
-            places[number] = (left + x * (box + _GAP[0]), 2 + y * (_HIGH + _GAP[1]))
-    return places, (width, max(len(rows), 1) * (_HIGH + _GAP[1]) - _GAP[1] + 4)
+    return {
+        number: (
+            2 + (widest - len(row)) * (box + _GAP[0]) / 2 + x * (box + _GAP[0]),
+            2 + y * (_HIGH + _GAP[1]),
+        )
+        for y, row in enumerate(rows)
+        for x, number in enumerate(row)
+    }
 
 
-def _edge(source: tuple[float, float], target: tuple[float, float], box: int) -> str:
-    x1, y1 = source[0] + box / 2, source[1] + _HIGH
-    x2, y2 = target[0] + box / 2, target[1]
+def _edges(
+    tasks: list[Any], rows: list[list[int]], places: Mapping[int, tuple[float, float]], box: int
+) -> tuple[list[str], list[float]]:
+    """The lines from each task to those that wait for it, and how far to the sides they go.
+
+    A line passes a row that lies between in a gap beside a box, never behind one; lines of
+    different tasks in one gap run side by side.
+    """
+    row_of = {number: y for y, row in enumerate(rows) for number in row}
+    taken: dict[tuple[int, float], list[int]] = {}
+    lines, sides = [], [2.0]
+    for task in tasks:
+        for source in task["dep"]:
+            if source not in places:
+                continue
+            x, y = places[source][0] + box / 2, places[source][1] + _HIGH
+            goal = places[task["id"]][0] + box / 2
+            line = f"M{x:.0f} {y:.0f}"
+            for between in range(row_of[source] + 1, row_of[task["id"]]):
+                corners = [places[number][0] for number in rows[between]]
+                gaps = [left - _GAP[0] / 2 for left in [*corners, corners[-1] + box + _GAP[0]]]
+                gap = min(gaps, key=lambda lane: abs(lane - x) + abs(lane - goal))
+                users = taken.setdefault((between, gap), [])
+                if source not in users:
+                    users.append(source)
+                beside = gap + (0, 4, -4)[users.index(source) % 3]
+                line += _bend(x, y, beside) + f"v{_HIGH}"
+                x, y = beside, y + _GAP[1] + _HIGH
+                sides.append(x)
+            lines.append(f'<path class="hg-edge" d="{line}{_bend(x, y, goal)}"/>')
+    return lines, sides
+
+
+def _bend(x: float, y: float, to: float) -> str:
+    """The way across the space between two rows."""
     bend = _GAP[1] * 0.6
-    return (
-        f'<path class="hg-edge" d="M{x1:.0f} {y1:.0f}C{x1:.0f} {y1 + bend:.0f} '
-        f'{x2:.0f} {y2 - bend:.0f} {x2:.0f} {y2:.0f}"/>'
-    )
+    below = y + _GAP[1]
+    return f"C{x:.0f} {y + bend:.0f} {to:.0f} {below - bend:.0f} {to:.0f} {below:.0f}"
 
 
 def _box(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +73,13 @@ def make_ingest(parts: Parts) -> Any:
         try:
             _check(request, parts.settings.max_request_chars)
             names = spool(attached, parts.artifacts) if attached is not None else {}
-            found = gather(
-                request, [*(state.get("files") or []), *names], state.get("resources") or {}
-            )
+            known = state.get("resources") or {}
+            found = gather(request, [*(state.get("files") or []), *names], known)
+            older = len(known) - len(found.keys() & known.keys())
+            fresh["earlier"] = [  # what was found before a file was given again is not of it
+                {**finding, "resources": min(finding["resources"], older)}
+                for finding in fresh["earlier"]
+            ]
             fresh["resources"] = {
                 key: Resource(**{**res, "name": names.get(res["path"], res["name"])})
                 for key, res in found.items()
@@ -99,9 +103,10 @@ def _check(request: str, limit: int) -> None:
         )
 
 
-def gather(request: str, files: Iterable[str], known: dict[str, Resource]) -> dict[str, Resource]:
-    """The new resources of a request by id, counted on from those known.
+def gather(request: str, files: Collection[str], known: dict[str, Resource]) -> dict[str, Resource]:
+    """The resources of a request by id, new ones counted on from those known.
 
+    A file that is given again keeps its id and is the newest from now on.
     A file that is named in the request and does not exist is left to the check of the plan; one
     that exists and cannot be read carries its problem, so that other files can still be used.
 
@@ -109,16 +114,20 @@ def gather(request: str, files: Iterable[str], known: dict[str, Resource]) -> di
         ResourceError: a file that was given does not exist, or no usable file is left.
     """
     out: dict[str, Resource] = {}
-    paths = {res["path"] for res in known.values()}
+    ids = {res["path"]: key for key, res in known.items()}
+    given, fresh = {str(full_path(name)) for name in files}, 0
     named = [name for name in named_files(request) if is_readable_file(full_path(name))]
     spelled = {full_path(name): name for name in named}
     for name in dict.fromkeys([*files, *named]):
         path = full_path(name)
         if not is_readable_file(path):
             raise FileMissingError(f"There is no file '{name}'.", "Check the path.")
-        if str(path) not in paths:
-            paths.add(str(path))
-            out[f"r{len(known) + len(out) + 1}"] = _resource(path, spelled.get(path, name))
+        if str(path) not in ids:
+            fresh += 1
+            ids[str(path)] = f"r{len(known) + fresh}"
+        elif str(path) not in given:
+            continue
+        out[ids[str(path)]] = _resource(path, spelled.get(path, name))
     problems = [res["problem"] for res in out.values() if "problem" in res]
     if problems and len(problems) == len(out):
         raise HuggingGraphError.from_json(problems[0])

@@ -176,8 +176,10 @@ class Context(TypedDict, total=False):
 
 
 def merge(old: dict[str, Any] | None, new: dict[str, Any] | None) -> dict[str, Any]:
-    """Keep what is known and add what is new; None clears."""
-    return {} if new is None else {**(old or {}), **new}
+    """Keep what is known and add what is new, the newest last; None clears."""
+    if new is None:
+        return {}
+    return {key: value for key, value in (old or {}).items() if key not in new} | new
 
 
 class Input(TypedDict, total=False):

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
-from hugginggraph.graph import Finding, PlanRequest, Resource, build_graph
+from hugginggraph.graph import Finding, PlanRequest, Resource, build_graph, gather
 from hugginggraph.graph.builtin_planner import LATER, plan
-from hugginggraph.registry import Settings, task_types
+from hugginggraph.graph.state import merge
+from hugginggraph.registry import ResourceError, Settings, task_types
 
 ROOT = Path(__file__).parents[1]
 ROWS = {**LATER, **task_types()}
@@ -80,3 +81,43 @@ async def test_a_picture_is_described_once_in_a_conversation(
     assert (
         out["status"] == "done" and caption.split(",")[0] in out["plan"]["tasks"][0]["args"]["text"]
     )
+
+
+@pytest.mark.slow
+def test_a_file_that_is_given_again_is_what_is_meant_and_not_an_earlier_result(
+    settings: Settings, tmp_path: Path
+) -> None:
+    graph = build_graph(InMemorySaver(), settings=settings)
+    thread: Any = {"configurable": {"thread_id": "one"}}
+    scene = str(ROOT / "examples" / "scene.png")
+
+    def ask(request: str, *files: str) -> dict[str, Any]:
+        given: Any = {"request": request, "files": list(files)}
+        return dict(graph.invoke(given, thread))
+
+    first = ask("Estimate the depth of this picture", scene)
+    assert list(first["resources"]) == ["r1", "r2"] and first["resources"]["r2"]["task"] == 0
+    made = ask("Describe this picture")
+    assert made["plan"]["tasks"][0]["args"] == {"image": "r2"}  # what was made last
+    again = ask("Describe this picture", scene)
+    assert again["plan"]["tasks"][0]["args"] == {"image": "r1"}
+    assert list(again["resources"]) == ["r2", "r1"] and "heart" in again["answer"]
+    aloud = ask("Read it aloud", scene)
+    assert [task["task"] for task in aloud["plan"]["tasks"]] == ["image-to-text", "text-to-speech"]
+    assert len({each["path"] for each in aloud["resources"].values()}) == len(aloud["resources"])
+
+
+def test_files_keep_their_ids_and_the_one_given_last_is_the_last(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{name}.txt" for name in "abc"]
+    for path in paths:
+        path.write_text("Some words.")
+    a, b, c = map(str, paths)
+    known = gather("Summarize them", [a, b], {})
+    twice = known | {"r3": Resource(kind="text", path=b, name="b.txt", task=0)}
+    assert list(gather(f"Compare {a} and {c}", [], twice)) == ["r4"]
+    found = gather("Summarize it", [c, a], twice)
+    assert list(found) == ["r4", "r1"]
+    assert list(merge(twice, found)) == ["r2", "r3", "r4", "r1"]
+    paths[0].write_bytes(b"")
+    with pytest.raises(ResourceError, match="empty"):  # it is looked at again
+        gather("Summarize it", [a], known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -90,6 +91,64 @@ def test_a_plan_of_twelve_tasks_is_drawn_with_every_box_apart_and_every_link(col
     ) and "11 object-detection after 2, 8" in words.replace("after 8, 2", "after 2, 8")
     text = " ".join(svg.itertext())
     assert "fetching 25 %" in text and "1.2 s" in text
+
+
+def lines(svg: str) -> list[list[tuple[float, float]]]:
+    """Each line of a drawing as points along it."""
+    found = []
+    for path in re.findall(r'class="hg-edge" d="M([^"]+)"', svg):
+        (x, y), points = map(float, path[: re.search("[Cv]", path).start()].split()), []  # type: ignore[union-attr]
+        for step, rest in re.findall(r"([Cv])([-\d. ]+)", path):
+            given = [float(each) for each in rest.split()]
+            if step == "v":
+                points += [(x, y + part * given[0] / 20) for part in range(21)]
+                y += given[0]
+                continue
+            x1, y1, x2, y2, x3, y3 = given
+            for t in (part / 20 for part in range(21)):
+                weights = (1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t * t, t**3
+                both = ((x, x1, x2, x3), (y, y1, y2, y3))
+                at = [sum(w * v for w, v in zip(weights, each, strict=True)) for each in both]
+                points.append((at[0], at[1]))
+            x, y = x3, y3
+        found.append(points)
+    return found
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3])
+def test_no_line_runs_behind_a_box_or_out_of_the_drawing_and_each_ends_at_its_task(
+    columns: int,
+) -> None:
+    dice = random.Random(7)
+    for count in [*range(1, 13)] * 4:
+        links = [(a, b) for b in range(count) for a in range(b) if dice.random() < 0.25]
+        svg = plan_svg(plan(count, *links), columns=columns)
+        corners = {
+            int(task): (float(x), float(y))
+            for task, x, y in re.findall(
+                r'data-task="(\d+)" transform="translate\((\S+) (\S+)\)', svg
+            )
+        }
+        left, _, width, height = map(float, re.findall(r'viewBox="([^"]+)"', svg)[0].split())
+        drawn = lines(svg)
+        assert len(drawn) == len(links)
+        for points, (source, target) in zip(
+            drawn, sorted(links, key=lambda pair: pair[1]), strict=True
+        ):
+            assert points[0] == (corners[source][0] + 120, corners[source][1] + 54)
+            assert points[-1] == (corners[target][0] + 120, corners[target][1])
+            for x, y in points:
+                assert left < x < left + width and 0 < y < height
+                assert not any(cx + 1 < x < cx + 239 and cy + 1 < y < cy + 53
+                               for cx, cy in corners.values()), (links, columns)  # fmt: skip
+
+
+@pytest.mark.parametrize(("count", "rows"), [(3, [3]), (4, [2, 2]), (7, [3, 2, 2]), (8, [3, 3, 2])])
+def test_a_level_that_is_too_wide_is_drawn_in_rows_as_even_as_can_be(
+    count: int, rows: list[int]
+) -> None:
+    heights = re.findall(r'transform="translate\(\S+ (\S+)\)', plan_svg(plan(count)))
+    assert [heights.count(each) for each in dict.fromkeys(heights)] == rows
 
 
 def test_a_plan_that_fills_in_changes_no_box_but_the_one_that_moved() -> None:
