@@ -63,6 +63,17 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A grey picture of 90 × 60 with something to see in it."""
+    from PIL import Image
+
+    file = tmp_path_factory.mktemp("picture") / "picture.png"
+    mandelbrot = Image.effect_mandelbrot((90, 60), (-2, -1.5, 1, 1.5), 60)
+    mandelbrot.convert("RGB").save(file)
+    return str(file)
+
+
 @pytest.fixture
 def settings(data_dir: Path, tmp_path: Path) -> Settings:
     """Offline settings with the shared registry, and artifacts and observations of its own."""

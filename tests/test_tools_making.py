@@ -47,13 +47,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def picture(folder: Path) -> str:
-    mandelbrot = Image.effect_mandelbrot((90, 60), (-2, -1.5, 1, 1.5), 60)
-    mandelbrot.convert("RGB").save(folder / "picture.png")
-    return str(folder / "picture.png")
-
-
-@pytest.fixture(scope="module")
 def mask(folder: Path) -> str:
     left = Image.new("RGB", (45, 30), "black")
     left.paste("white", (0, 0, 20, 30))

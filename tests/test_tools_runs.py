@@ -32,13 +32,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def picture(folder: Path) -> str:
-    mandelbrot = Image.effect_mandelbrot((90, 60), (-2, -1.5, 1, 1.5), 60)
-    mandelbrot.convert("RGB").save(folder / "picture.png")
-    return str(folder / "picture.png")
-
-
-@pytest.fixture(scope="module")
 def run(folder: Path) -> Run:
     return tool_run(folder, BUILDERS)
 
