@@ -93,14 +93,6 @@ _CHECKPOINTS: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
         PORTRAITS,
     ),
     (
-        "shapes-filler",
-        "inpainting",
-        "Paints one coloured shape into the masked part of a drawn picture of one shape. Small "
-        "and quick on any CPU.",
-        ("shapes", "colours", "drawn pictures"),
-        PORTRAITS,
-    ),
-    (
         "shapes-changer",
         "image-to-image",
         'Changes the colour of the shape in a drawn picture: "make the circle red". Small and '
@@ -166,7 +158,7 @@ _CHECKPOINTS: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
     ),
 )
 
-_SHARED = {"shapes-filler": "shapes-painter", "shapes-changer": "shapes-painter"}
+_SHARED = {"shapes-changer": "shapes-painter"}
 """Rows whose weights are another row's."""
 
 _TRANSLATES = {"world-english-french": ("en", "fr"), "world-french-english": ("fr", "en")}

@@ -164,6 +164,8 @@ LEAST = {
     "shapes-matcher": 0.97,
     "shapes-depth": 0.95,
     "shapes-watcher": 0.95,
+    "shapes-painter": 0.8,
+    "shapes-changer": 0.8,
     "shapes-segmenter": 0.85,
     "world-listener": -0.1,
     "world-tagger": 0.95,
