@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hugginggraph.graph import Shown, plan_svg
+from hugginggraph.graph import Shown, compose, plan_svg
 from hugginggraph.registry import Settings
 
 pytest.importorskip("gradio")
@@ -62,8 +62,16 @@ def test_a_failed_task_says_what_was_wrong_and_what_to_do(tmp_path: Path) -> Non
 
     error = {"error": "ModelRunError", "message": "It broke.", "hint": "Try another."}
     state = finished(tmp_path, status="failed", error=error, files=[])
+    whole: Any = state | {"plan": {**plan(1), "valid": True, "notes": []}}
+    state["answer"] = compose(whole)
+    assert state["answer"] == "object-detection (task 0) failed: It broke. Try another."
     page = conversation([Turn(state, "failed")], [])
     assert "<b>Failed.</b> It broke. Try another." in page
+    assert page.count("It broke.") == 1  # where the task stands, with what was tried
+    answer = page[page.index("hg-answer") : page.index("hg-result")]
+    assert "<p>Failed: object-detection. What was wrong is said below.</p>" in answer
+    state["answer"] = "The picture could not be searched: It broke."  # an LLM's own words stay
+    assert state["answer"] in conversation([Turn(state, "failed")], [])
 
 
 @pytest.mark.parametrize("columns", [2, 3])

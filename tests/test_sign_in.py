@@ -254,6 +254,8 @@ def test_two_people_sign_in_by_keyboard_and_a_forged_thread_shows_nothing(
         bob.route("**/queue/join*", forge)
         bob.reload()
         bob.wait_for_selector(".hg-menu")  # the server took the forged state
+        edge = "document.querySelector('[data-leave]').getBoundingClientRect().right"
+        assert bob.evaluate(edge) <= 390
         assert bob.locator(".hg-welcome").count() == 1 and bob.locator(".hg-turn").count() == 0
         fetched = [bob.evaluate("url => fetch(url).then((r) => r.status)", url) for url in shown]
         assert fetched == [403, 403]

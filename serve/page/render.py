@@ -221,8 +221,26 @@ def _answer(state: Mapping[str, Any]) -> str:
     seconds = (state.get("usage") or {}).get("seconds", 0.0)
     lines = [line for line in str(state["answer"]).split("\n")
              if line.strip() and not line.startswith("Models: ")]  # fmt: skip
+    lines = _without_errors(lines, state)
     text = "".join(f"<p>{escape(_short_names(line, state))}</p>" for line in lines)
     return f'<div class="hg-answer" role="status">{text}<small>{seconds:.1f} s in all</small></div>'
+
+
+def _without_errors(lines: list[str], state: Mapping[str, Any]) -> list[str]:
+    """The answer's lines with one for all tasks that have an error: their cards say which."""
+    results, lost = state.get("results") or {}, dict[str, list[str]]()
+    for task in (state.get("plan") or {"tasks": []})["tasks"]:
+        result = results.get(str(task["id"])) or {}
+        if not (error := result.get("error")):
+            continue
+        head = f"{task['task']} (task {task['id']}) "
+        left = [line for line in lines if not (line.startswith(head) and error["message"] in line)]
+        if len(left) < len(lines):
+            word = "Failed" if result["status"] == "failed" else "Skipped"
+            lost.setdefault(word, []).append(task["task"])
+        lines = left
+    said = "".join(f"{word}: {', '.join(names)}. " for word, names in lost.items())
+    return [*lines, f"{said}What was wrong is said below."] if lost else lines
 
 
 def _short_names(text: str, state: Mapping[str, Any]) -> str:
