@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import http.server
 import json
 import logging
+import os
 import socket
 import ssl
 import struct
@@ -113,6 +115,22 @@ def test_a_files_field_takes_ids_and_nothing_else(alice: httpx.Client, name: str
     assert alice.get(f"/files/{name}".replace("\0", "%00")).status_code == 404
 
 
+def test_a_name_that_leads_out_is_stopped_twice(
+    alice: httpx.Client, settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs, files = (import_module(f"hugginggraph.serve.server.{name}") for name in ("runs", "files"))
+    upload(alice, SCENE)
+    home = next((settings.data_dir / "server" / "files").iterdir())
+    name = os.path.relpath(folder / "secret.txt", home)
+    assert name.startswith("..") and SECRET in (home / name).read_text()
+    with monkeypatch.context() as broken:
+        broken.setattr(files.Files, "find", lambda self, owner, name: self.home(owner) / name)
+        assert SECRET not in ask(alice, "Summarize it", name).text
+        broken.setattr(runs, "reading_only", lambda *_: contextlib.nullcontext())
+        assert SECRET in ask(alice, "Summarize it", name).text  # with neither check it is read
+    refused(ask(alice, "Summarize it", name), 404)
+
+
 @pytest.mark.parametrize(
     "name", ["../../evil.txt", "/etc/evil.txt", "..\\..\\evil.txt", "a\0b.txt"]
 )
@@ -161,8 +179,9 @@ def test_another_callers_file_and_thread_are_not_there(
     assert alice.get("/threads/mine").status_code == 200
     refused(bob.get("/threads/mine"), 404)
     refused(bob.post("/agent/resume", json={"thread_id": "mine", "answer": 1}), 404)
-    same = bob.post("/agent/invoke", json={"input": {**given, "request": "Describe scene.png"}})
-    assert "yellow circle" not in same.text
+    same = {"input": {**given, "request": "Describe scene.png"}}
+    assert "yellow circle" in alice.post("/agent/invoke", json=same).text  # the thread knows it
+    assert "yellow circle" not in bob.post("/agent/invoke", json=same).text
 
 
 def test_what_one_caller_made_is_not_anothers(alice: httpx.Client, bob: httpx.Client) -> None:
@@ -436,6 +455,12 @@ def test_a_client_that_never_ends_its_head_is_let_go(
     patience = import_module("hugginggraph.serve.server.patience")
 
     monkeypatch.setattr(patience, "HEAD_SECONDS", 0.3)
+    with Running(Settings(offline=True, data_dir=data_dir)) as http:
+        with socket.create_connection(("127.0.0.1", http.base_url.port or 0)) as slow:
+            slow.sendall(head)
+            slow.settimeout(2)
+            with pytest.raises(TimeoutError):  # uvicorn itself holds it
+                slow.recv(100)
     with Running(Settings(offline=True, data_dir=data_dir), http=patience.protocol()) as http:
         with socket.create_connection(("127.0.0.1", http.base_url.port or 0)) as slow:
             slow.sendall(head)
@@ -449,27 +474,48 @@ def test_a_client_that_never_ends_its_body_is_let_go(
 ) -> None:
     from hugginggraph.serve.server import guard
 
-    monkeypatch.setattr(guard, "PATIENCE", 0.3)
-    with socket.create_connection(("127.0.0.1", anyone.base_url.port or 0)) as slow:
+    def begin() -> socket.socket:
+        slow = socket.create_connection(("127.0.0.1", anyone.base_url.port or 0))
         slow.sendall(
             b"POST /agent/events HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
             + f"Authorization: Bearer {ALICE}\r\nContent-Length: 100\r\n\r\n{{".encode()
         )
+        return slow
+
+    monkeypatch.setattr(guard, "PATIENCE", 600.0)
+    with begin() as held:
+        held.settimeout(2)
+        with pytest.raises(TimeoutError):
+            held.recv(4000)
+    monkeypatch.setattr(guard, "PATIENCE", 0.3)
+    with begin() as slow:
         slow.settimeout(10)
         assert b" 408 " in slow.recv(4000).splitlines()[0]
 
 
-def test_a_name_cannot_bring_headers_along(alice: httpx.Client) -> None:
-    name = 'a"\r\nSet-Cookie: evil=1\r\n.txt'
-    raw = (
-        b'--b\r\nContent-Disposition: form-data; name="file"; filename="'
-        + name.encode().replace(b"\r\n", b"%0d%0a") + b'"\r\n\r\nwords\r\n--b--\r\n'
-    )  # fmt: skip
-    headers = {"content-type": "multipart/form-data; boundary=b"}
-    reply = alice.post("/files", content=raw, headers=headers)
-    if reply.status_code == 201:
-        reply = alice.get(f"/files/{reply.json()['id']}")
-    assert "set-cookie" not in reply.headers
+def test_a_name_cannot_bring_headers_along(
+    alice: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hugginggraph.serve.server import guard
+
+    with monkeypatch.context() as broken:  # uvicorn does not write it, and the reply is lost
+        broken.setitem(guard._HEADERS, b"x-name", b"a.txt\r\nset-cookie: evil=1")
+        with pytest.raises(httpx.RemoteProtocolError):
+            alice.get("/x")
+    spelled = (
+        b'filename="a\r\nSet-Cookie: evil=1\r\n.txt"',
+        b'filename="a%0d%0aSet-Cookie: evil=1%0d%0a.txt"',
+        b"filename*=UTF-8''a%0d%0aSet-Cookie:%20evil=1%0d%0a.txt",
+    )
+    for name in spelled:
+        head = b'--b\r\nContent-Disposition: form-data; name="file"; ' + name
+        headers = {"content-type": "multipart/form-data; boundary=b"}
+        raw = head + b"\r\n\r\nsome words\r\n--b--\r\n"
+        reply = alice.post("/files", content=raw, headers=headers)
+        assert "set-cookie" not in reply.headers
+        assert reply.status_code in (201, 400, 422), reply.text
+        if reply.status_code == 201:
+            assert "set-cookie" not in alice.get(f"/files/{reply.json()['id']}").headers
     echoed = alice.get("/x", headers={"x-request-id": "mine"})
     assert echoed.headers["x-request-id"] != "mine"
 

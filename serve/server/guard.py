@@ -43,7 +43,7 @@ SHORTEST_TOKEN = 16
 LOCAL = "local"
 """The owner of everything where no token is set."""
 
-CALLER: ContextVar[tuple[str, str]] = ContextVar("owner and path of the request")
+CALLER: ContextVar[str] = ContextVar("owner of the request")
 """For LangServe's runnables, which are not told of the request; its batches drop metadata."""
 
 _HEADERS = {
@@ -133,7 +133,7 @@ class Guard:
         try:
             self._check_host(scope, headers)
             state["owner"] = self._owner(scope, headers)
-            CALLER.set((state["owner"], scope["path"]))
+            CALLER.set(state["owner"])
             self._check_origin(scope, headers)
             self._check_rate(scope, state["owner"])
             bounded = self._bounded(scope, headers, receive)

@@ -7,7 +7,7 @@ configs and drops interrupts; both are fields of ``RunInput`` and ``RunOutput`` 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -43,9 +43,15 @@ class ChatInput(BaseModel):
     thread_id: ThreadId | None = None
 
 
-def _is_quiet() -> bool:
-    """Whether only what comes out at the end is wanted."""
-    return CALLER.get()[1].endswith(("/invoke", "/batch"))
+class _Door(RunnableGenerator[Any, Any]):
+    """A runnable that streams one way, and gives its whole output another, which is quicker."""
+
+    def __init__(self, stream: Any, whole: Callable[[Any], Awaitable[Any]], name: str) -> None:
+        super().__init__(stream, name=name)
+        self._whole = whole
+
+    async def ainvoke(self, input: Any, config: Any = None, **kwargs: Any) -> Any:
+        return await self._whole(input)
 
 
 def routes(runs: Runs) -> APIRouter:
@@ -53,25 +59,27 @@ def routes(runs: Runs) -> APIRouter:
 
     async def agent(given: AsyncIterator[Any]) -> AsyncIterator[Any]:
         async for item in given:
-            quiet = _is_quiet()
-            wanted = RunInput.model_validate(item)
-            async for event in _told(runs, CALLER.get()[0], wanted, quiet):
-                for part in _parts(event, quiet):
+            async for event in _told(runs, RunInput.model_validate(item)):
+                for part in _parts(event):
                     yield AddableDict(part)
+
+    async def agent_whole(item: Any) -> dict[str, Any]:
+        out = await runs.run(CALLER.get(), RunInput.model_validate(item))
+        return dict(out)
 
     async def chat(given: AsyncIterator[Any]) -> AsyncIterator[Any]:
         async for item in given:
-            wanted = ChatInput.model_validate(item)
-            asked = await _asked(runs, CALLER.get()[0], wanted)
-            if _is_quiet():
-                async for event in _told(runs, CALLER.get()[0], asked, True):
-                    yield AIMessage(content=event.data["answer"] or _WAITS)
-                return
-            async for event in _told(runs, CALLER.get()[0], asked, False):
+            asked = await _asked(runs, CALLER.get(), ChatInput.model_validate(item))
+            async for event in _told(runs, asked):
                 if event.name == "token":
                     yield AIMessageChunk(content=event.data["text"])
                 elif event.name == "interrupt":
                     yield AIMessageChunk(content=_WAITS)
+
+    async def chat_whole(item: Any) -> AIMessage:
+        owner = CALLER.get()
+        out = await runs.run(owner, await _asked(runs, owner, ChatInput.model_validate(item)))
+        return AIMessage(content=out.answer or _WAITS)
 
     router = APIRouter()
     options: Any = {
@@ -81,20 +89,20 @@ def routes(runs: Runs) -> APIRouter:
         ],
         "config_keys": (),
     }  # fmt: skip
-    agent_runnable = RunnableGenerator[Any, Any](agent).with_types(
+    agent_runnable = _Door(agent, agent_whole, "/agent").with_types(
         input_type=RunInput, output_type=RunOutput
     )
     add_routes(router, agent_runnable, path="/agent", **options)
-    chat_runnable = RunnableGenerator[Any, Any](chat).with_types(
+    chat_runnable = _Door(chat, chat_whole, "/chat").with_types(
         input_type=ChatInput, output_type=AIMessage
     )
     add_routes(router, chat_runnable, path="/chat", playground_type="chat", **options)
     return router
 
 
-async def _told(runs: Runs, owner: str, given: RunInput, quiet: bool) -> AsyncGenerator[Event]:
+async def _told(runs: Runs, given: RunInput) -> AsyncGenerator[Event]:
     """The events of a run; where nothing was sent yet, a refusal is the caller's status code."""
-    events = runs.events(owner, given, quiet=quiet)
+    events = runs.events(CALLER.get(), given)
     try:
         async for event in events:
             yield event
@@ -102,11 +110,9 @@ async def _told(runs: Runs, owner: str, given: RunInput, quiet: bool) -> AsyncGe
         await events.aclose()
 
 
-def _parts(event: Event, quiet: bool) -> Iterable[dict[str, Any]]:
+def _parts(event: Event) -> Iterable[dict[str, Any]]:
     """What a streaming client adds up to a ``RunOutput``."""
-    if quiet:
-        yield event.data
-    elif event.name == "token":
+    if event.name == "token":
         yield {"answer": event.data["text"]}
     elif event.name in ("done", "interrupt"):
         yield {key: value for key, value in event.data.items() if key != "answer"}

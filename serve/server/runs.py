@@ -152,8 +152,6 @@ class Runs:
     ) -> None:
         try:
             config: dict[str, Any] = {"configurable": {"thread_id": key}}
-            if quiet:  # LangServe's own callbacks would be told of each step, and nobody asks them
-                config["callbacks"] = []
             if isinstance(given, ResumeInput):
                 start: Any = await self._answer(config, given)
                 context: dict[str, Any] = {}
