@@ -69,6 +69,7 @@ from .machine import (
     hub_lost as hub_lost,
     hub_reachable as hub_reachable,
     is_local as is_local,
+    keeps_models as keeps_models,
     memory_free as memory_free,
     memory_total as memory_total,
     missing_base as missing_base,

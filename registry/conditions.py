@@ -51,7 +51,7 @@ class Conditions:
         self.seen = seen or {}
         self.query = query
         self.asked_for = asked_for
-        self.memory = machine.memory_free()
+        self.memory, self.loaded = machine.memory_to_have()
         self.licenses = {name.lower() for name in settings.licenses}
         self.denied = {name.lower().strip("/") for name in settings.denied}
         self.closed = remote_closed(settings)
@@ -124,11 +124,11 @@ class Conditions:
                 f"Its {readable_size(size)}{beside} are more than may be loaded.",
             )
         taken = self.seen.get(card.id, NOTHING_SEEN).memory_bytes
-        if max(size * MEMORY_SLACK, taken) > self.memory:
+        if card.id not in self.loaded and max(size * MEMORY_SLACK, taken) > self.memory:
             free = readable_size(self.memory)
             yield (
                 "more than the free memory",
-                f"It has {readable_size(size)}{beside.rstrip(',')}; {free} are free.",
+                f"It has {readable_size(size)}{beside.rstrip(',')}; {free} can be free.",
             )
         if local:
             return

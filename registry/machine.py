@@ -13,6 +13,8 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock, Thread
+from typing import Protocol
+from weakref import WeakSet
 
 from .bases import Base, base_of, own_size
 from .cards import ModelCard
@@ -42,6 +44,34 @@ def memory_free() -> int:
     free = int(psutil.virtual_memory().available)
     limit, used = (_cgroup(name) for name in ("memory.max", "memory.current"))
     return free if limit is None else max(0, min(free, limit - (used or 0)))
+
+
+class Keeper(Protocol):
+    """Who keeps models in memory for their next use (a pool of them)."""
+
+    def kept(self) -> tuple[int, frozenset[str]]:
+        """The bytes that idle models would leave to another one, and the ids of all here."""
+
+
+_keepers: WeakSet[Keeper] = WeakSet()
+_counting = Lock()
+
+
+def keeps_models(keeper: Keeper) -> None:
+    """What the keeper holds counts in `memory_to_have`, for as long as it lives."""
+    with _counting:
+        _keepers.add(keeper)
+
+
+def memory_to_have() -> tuple[int, frozenset[str]]:
+    """The bytes of memory that a model could have once idle ones leave.
+
+    And the ids of the models that are loaded already, so that they need none.
+    """
+    with _counting:
+        keepers = list(_keepers)
+    kept = [keeper.kept() for keeper in keepers]
+    return memory_free() + sum(idle for idle, _ in kept), frozenset().union(*(i for _, i in kept))
 
 
 def memory_total() -> int:

@@ -65,6 +65,23 @@ def wav2vec2_ctc(folder: Path) -> ModelCard:
     return card(folder, "automatic-speech-recognition")
 
 
+def wav2vec2_layer_ctc(folder: Path) -> ModelCard:
+    """Wav2Vec2 with layer norms, as XLSR, which masks what fills up a batch."""
+    from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2ForCTC
+
+    seed()
+    size = _save_letters(folder)
+    config = Wav2Vec2Config(
+        **_conv_parts(), vocab_size=size, pad_token_id=0, feat_extract_norm="layer"
+    )
+    save(folder, Wav2Vec2ForCTC(config))
+    extractor = Wav2Vec2FeatureExtractor(
+        sampling_rate=RATE, do_normalize=True, return_attention_mask=True
+    )
+    extractor.save_pretrained(folder)
+    return card(folder, "automatic-speech-recognition")
+
+
 def hubert_ctc(folder: Path) -> ModelCard:
     """HuBERT that spells."""
     from transformers import HubertConfig, HubertForCTC
@@ -688,7 +705,7 @@ def timesformer_gpt2(folder: Path) -> ModelCard:
 BUILDERS: dict[str, Callable[[Path], ModelCard]] = {
     each.__name__: each
     for each in (
-        wav2vec2_ctc, hubert_ctc, wav2vec2_bert_ctc, whisper, speech2text, moonshine,
+        wav2vec2_ctc, wav2vec2_layer_ctc, hubert_ctc, wav2vec2_bert_ctc, whisper, speech2text, moonshine,
         sound_classifier, ast, clap, speech_finder, diarizer, vits,
         speecht5, speecht5_voice, musicgen, musicgen_stereo, stable_audio, bark, fastspeech2,
         videomae, timesformer, vivit, git_video, timesformer_gpt2,

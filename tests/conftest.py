@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 
@@ -50,6 +51,8 @@ def _nothing_leaves_this_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[No
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+    # Models that the pool of another test holds are no memory of this one's.
+    monkeypatch.setattr("hugginggraph.registry.machine._keepers", WeakSet())
     yield
 
 

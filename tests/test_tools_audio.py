@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,16 +23,20 @@ from hugginggraph.registry import (
     UnreadableFileError,
     WrongKindError,
     load_settings,
+    task_type,
 )
 from hugginggraph.tools import (
     Artifacts,
     ModelPool,
     TaskRunner,
+    locate,
     open_image,
+    open_sound,
 )
+from hugginggraph.tools.calls import answer, load_run
 
 audio = import_module("hugginggraph.tools.audio")
-CTC = ["wav2vec2_ctc", "hubert_ctc", "wav2vec2_bert_ctc"]
+CTC = ["wav2vec2_ctc", "wav2vec2_layer_ctc", "hubert_ctc", "wav2vec2_bert_ctc"]
 SEQ2SEQ = ["whisper", "speech2text", "moonshine"]
 
 
@@ -76,6 +81,32 @@ def test_speech_becomes_text_always_the_same_also_in_a_long_sound(
     assert short and long != short
     assert not any(mark in long for mark in ("<", "|>", "</s>", "<pad>"))
     assert run(model, task, audio=sounds["long"])["value"] == long
+
+
+@pytest.mark.parametrize("model", [*CTC, *SEQ2SEQ])
+def test_several_sounds_at_once_become_the_texts_that_they_become_one_by_one(
+    folder: Path, sounds: Mapping[str, str], model: str
+) -> None:
+    card = BUILDERS[model](folder / f"{model} of several")
+    task = task_type("automatic-speech-recognition")
+    checkpoint = locate(card, offline=True, device="cpu")
+    run = load_run(task, checkpoint)
+    for number, seconds in enumerate((2.0, 1.3, 0.7)):
+        soundfile.write(folder / f"{number}.wav", beeps(seconds, 16_000, 0.5, 0.2), 16_000)
+    files = [sounds["short"], *(str(folder / f"{n}.wav") for n in range(3)), sounds["long"]]
+    calls = [{"audio": open_sound(file)} for file in files]
+    [heard] = checkpoint.parts.values()
+    rows: list[int] = []
+
+    def count(_: Any, args: Any, given: Mapping[str, Any]) -> None:
+        rows.append(next(len(each) for each in (*args, *given.values()) if hasattr(each, "shape")))
+
+    inside = heard.get_encoder() if model in SEQ2SEQ else heard
+    inside.register_forward_pre_hook(count, with_kwargs=True)
+    together = [each.value for each in answer(task, card.id, run, calls)]
+    assert max(rows) >= (5 if model in ("whisper", "wav2vec2_layer_ctc") else 2)
+    assert together == [answer(task, card.id, run, [call])[0].value for call in calls]
+    assert len(set(together)) > 1
 
 
 @pytest.mark.parametrize("model", ["wav2vec2_ctc", "whisper"])

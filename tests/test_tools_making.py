@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from checkpoints_making import MAKERS
+from fake_runners import Machine
 from PIL import Image, ImageChops
 from tool_run import Run, tool_run
 
@@ -20,9 +22,12 @@ from hugginggraph.registry import (
     task_type,
 )
 from hugginggraph.tools import (
+    ModelPool,
     TaskResult,
+    locate,
     open_image,
 )
+from hugginggraph.tools.memory import needed
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.*"),
@@ -31,6 +36,7 @@ pytestmark = [
 
 diffusion = import_module("hugginggraph.tools.diffusion")
 PRESETS = diffusion.PRESETS
+PARTS = ("unet", "vae", "text_encoder")
 Checkpoint = import_module("hugginggraph.tools.runner").Checkpoint
 
 
@@ -143,6 +149,37 @@ def test_only_the_light_part_of_the_mask_is_painted(
     assert changed is not None and changed[0] == 0 and 30 < changed[2] <= 41
     again = run(model, "inpainting", image=picture, mask=mask, text="a red circle", seed="3")
     assert made(again) != after
+
+
+def test_the_tasks_of_one_checkpoint_share_its_weights_and_memory_counts_them_once(
+    tmp_path: Path, picture: str, mask: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipelines: list[Any] = []
+
+    def kept(*args: Any) -> Any:
+        pipelines.append(load_for(*args))
+        return pipelines[-1]
+
+    load_for = diffusion.load_for
+    monkeypatch.setattr(diffusion, "load_for", kept)
+    found = locate(MAKERS["stable_diffusion"](tmp_path), offline=True, device="cpu")
+    need = needed(found)
+    pool = ModelPool(memory=Machine(cpu=need * 3 // 2))
+    image, where = open_image(picture), open_image(mask)
+    for task, args in (
+        ("text-to-image", {"text": "a red circle"}),
+        ("image-to-image", {"image": image, "prompt": "a red circle"}),
+        ("inpainting", {"image": image, "mask": where, "text": "a red circle"}),
+    ):
+        assert pool.run(task_type(task), found, args).media
+        [slot] = pool._slots.values()
+        assert slot.bytes == need
+    assert len({type(pipeline) for pipeline in pipelines}) == 3
+    weights = [
+        {name: w.data_ptr() for part in PARTS for name, w in getattr(each, part).named_parameters()}
+        for each in pipelines
+    ]
+    assert weights[0] == weights[1] == weights[2] and len(weights[0]) > 50
 
 
 def test_a_mask_without_a_light_part_is_an_error(run: Run, picture: str, tmp_path: Path) -> None:

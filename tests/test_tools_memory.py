@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
 import os
 import subprocess
@@ -13,13 +15,18 @@ import pytest
 from checkpoints import big_classifier
 
 from hugginggraph.registry import (
+    CardStore,
     ModelCard,
+    NoModelError,
+    Settings,
     SettingsError,
     load_settings,
     memory_free,
     memory_total,
+    retrieve,
     task_type,
 )
+from hugginggraph.tools import ModelPool, locate
 from hugginggraph.tools.calls import answer
 from hugginggraph.tools.memory import BESIDE, Memory, needed
 from hugginggraph.tools.runner import Checkpoint
@@ -159,3 +166,35 @@ def test_the_bound_is_set_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUGGINGGRAPH_MAX_MEMORY", "much")
     with pytest.raises(SettingsError, match="HUGGINGGRAPH_MAX_MEMORY"):
         load_settings()
+
+
+def test_a_model_is_chosen_for_which_idle_ones_can_leave(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (
+        big_classifier(tmp_path / name, layers=1, width=64).model_copy(update={"id": name})
+        for name in ("acme/first", "acme/second")
+    )
+    held = locate(first, offline=True, device="cpu")
+    size = (Path(held.location) / "model.safetensors").stat().st_size
+    cards = [card.model_copy(update={"size_bytes": size}) for card in (first, second)]
+    store = CardStore.open(tmp_path / "registry", cards)
+    monkeypatch.setattr("hugginggraph.registry.machine.memory_free", lambda: size // 2)
+
+    def chosen() -> set[str]:
+        with contextlib.suppress(NoModelError):
+            found = retrieve(store, "a class", "text-classification", {}, settings=settings)
+            return {each.card.id for each in found}
+        return set()
+
+    assert chosen() == set()
+    pool = ModelPool(memory=Memory(100 * size))
+    monkeypatch.setattr(pool._memory, "free", lambda device: 10 * size)
+    pool.run(task_type("text-classification"), held, {"text": "one two"})
+    assert chosen() == {"acme/first", "acme/second"}
+    with pool._slot(held):  # in use, it cannot leave; it is loaded itself
+        assert chosen() == {"acme/first"}
+    assert chosen() == {"acme/first", "acme/second"}
+    del pool
+    gc.collect()
+    assert chosen() == set()

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hugginggraph.registry import ModelLoadError, ModelRunError
 
+from .hearing import hear, looks_at_no_filling
 from .loading import greedy, load_config, load_feature_extractor, load_model, load_tokenizer
 from .media import encode_png
-from .runner import Checkpoint, Media, Output, Run
+from .runner import Batched, Checkpoint, Media, Output, Run
 from .sound import SILENT, Recording, draw_waveform
 from .values import Label
 from .vision import TOP, best_labels
 
 if TYPE_CHECKING:
     from .sound import Samples
+
+Window: TypeAlias = "tuple[Samples, float, float]"
+"""Samples, and the shares of them at their start and at their end that others cover too."""
 
 FRAME_WINDOW, FRAME_OVERLAP = 20.0, 3.0
 """Seconds that a frame-by-frame model hears at once, and what it hears twice on each side."""
@@ -24,6 +29,8 @@ SPEECH_WINDOW, SPEECH_OVERLAP = 28.0, 2.0
 SHORTEST = 0.5
 """Seconds; shorter sounds are padded with silence, as convolutions need some length."""
 TOKENS_A_SECOND = 24
+WINDOWS_AT_ONCE = 8
+"""Windows in one batch: those of a long sound, and those of several calls."""
 CLASS_WINDOW, MOST_WINDOWS = 10.0, 30
 HYPOTHESIS = "This is a sound of {}."
 SPEECH, SHORTEST_SPEECH, SHORTEST_PAUSE = 0.5, 0.1, 0.25
@@ -40,9 +47,7 @@ NOT_SPEECH = (
 )
 
 
-def windows(
-    samples: Samples, rate: int, seconds: float, overlap: float
-) -> Iterator[tuple[Samples, float, float]]:
+def windows(samples: Samples, rate: int, seconds: float, overlap: float) -> Iterator[Window]:
     """Overlapping pieces, each with the share at its start and at its end that others cover too."""
     import numpy as np
 
@@ -66,21 +71,42 @@ def _logits(extractor: Any, model: Any, samples: Samples) -> Any:
     return model(**inputs.to(model.device, model.dtype)).logits[0].float()
 
 
-def _frame_logits(checkpoint: Checkpoint, extractor: Any, model: Any, recording: Recording) -> Any:
-    """Logits (frames, labels) of the whole sound, heard in overlapping windows."""
+def _frame_logits(
+    checkpoint: Checkpoint, extractor: Any, model: Any, recordings: Sequence[Recording]
+) -> list[Any]:
+    """Logits (frames, labels) of each whole sound, heard in overlapping windows."""
     import torch
 
+    def logits(inputs: Any, _: list[int]) -> list[Any]:
+        rows = list(model(**inputs).logits.float())
+        if not looks_at_no_filling(model, inputs):
+            return rows
+        counts = model._get_feat_extract_output_lengths(inputs["attention_mask"].sum(-1))
+        return [row[: int(count)] for row, count in zip(rows, counts, strict=True)]
+
     rate = extractor.sampling_rate
-    kept = []
-    pieces = windows(recording.waveform(rate), rate, FRAME_WINDOW, FRAME_OVERLAP)
-    for piece, before, after in pieces:
-        logits = _logits(extractor, model, piece)
-        count = len(logits)
-        kept.append(logits[round(count * before) : count - round(count * after)])
-    logits = torch.cat(kept)
-    if not logits.isfinite().all():
+    kept: list[list[Any]] = [[] for _ in recordings]
+    for lot in _lots(recordings, rate, FRAME_WINDOW, FRAME_OVERLAP):
+        heard = hear(extractor, model, [piece for _, (piece, _, _) in lot], logits)
+        for (place, (_, before, after)), row in zip(lot, heard, strict=True):
+            kept[place].append(row[round(len(row) * before) : len(row) - round(len(row) * after)])
+    whole = [torch.cat(rows) for rows in kept]
+    if not all(each.isfinite().all() for each in whole):
         raise ModelRunError(f"The model '{checkpoint.card.id}' gave scores that are no numbers.")
-    return logits
+    return whole
+
+
+def _lots(
+    recordings: Sequence[Recording], rate: int, seconds: float, overlap: float
+) -> Iterator[list[tuple[int, Window]]]:
+    """The windows of all recordings in order, each with its recording's place, in lots."""
+    every = (
+        (place, window)
+        for place, recording in enumerate(recordings)
+        for window in windows(recording.waveform(rate), rate, seconds, overlap)
+    )
+    while lot := list(islice(every, WINDOWS_AT_ONCE)):
+        yield lot
 
 
 def automatic_speech_recognition(checkpoint: Checkpoint) -> Run:
@@ -107,13 +133,16 @@ def _spelled(checkpoint: Checkpoint) -> Run:
     extractor = load_feature_extractor(checkpoint)
     tokenizer = load_tokenizer(checkpoint)
 
-    def run(args: Mapping[str, Any]) -> Output:
-        logits = _frame_logits(checkpoint, extractor, model, args["audio"])
+    def batch(calls: Sequence[Mapping[str, Any]]) -> list[Output]:
+        sounds = [args["audio"] for args in calls]
         # not without special tokens: the blank is one, and it parts the two letters of "ee"
-        text = str(tokenizer.decode(logits.argmax(-1))).strip()
-        return Output(text.capitalize() if text.isupper() else text)
+        texts = [
+            str(tokenizer.decode(logits.argmax(-1))).strip()
+            for logits in _frame_logits(checkpoint, extractor, model, sounds)
+        ]
+        return [Output(text.capitalize() if text.isupper() else text) for text in texts]
 
-    return run
+    return Batched(batch)
 
 
 def _written(checkpoint: Checkpoint) -> Run:
@@ -129,25 +158,46 @@ def _written(checkpoint: Checkpoint) -> Run:
     )
     limit = next((each for each in places if each), 512)
 
-    def write(piece: Samples) -> str:
-        if float(np.abs(piece).max()) < SILENT:
-            return ""
-        inputs = extractor(piece, sampling_rate=rate, return_tensors="pt")
-        new = min(limit * 15 // 16, 16 + int(TOKENS_A_SECOND * len(piece) / rate))
-        tokens = model.generate(
-            **inputs.to(model.device, model.dtype),
-            generation_config=greedy(model, max_new_tokens=new),
-        )
-        return str(tokenizer.decode(tokens[0], skip_special_tokens=True)).strip()
+    def write(pieces: Sequence[Samples]) -> list[str]:
+        most = [min(limit * 15 // 16, 16 + int(TOKENS_A_SECOND * len(p) / rate)) for p in pieces]
 
-    def run(args: Mapping[str, Any]) -> Output:
-        samples = args["audio"].waveform(rate)
-        text = ""
-        for piece, _, _ in windows(samples, rate, SPEECH_WINDOW, SPEECH_OVERLAP):
-            text = joined(text, write(piece))
-        return Output(text)
+        def texts(inputs: Any, places: list[int]) -> list[str]:
+            each = [most[place] for place in places]
+            tokens = model.generate(
+                **inputs,
+                generation_config=greedy(model, max_new_tokens=max(each)),
+                stopping_criteria=[_Ends(each)],
+            )
+            return [str(tokenizer.decode(row, skip_special_tokens=True)).strip() for row in tokens]
 
-    return run
+        return hear(extractor, model, pieces, texts)
+
+    def batch(calls: Sequence[Mapping[str, Any]]) -> list[Output]:
+        found = [""] * len(calls)
+        sounds = [args["audio"] for args in calls]
+        for lot in _lots(sounds, rate, SPEECH_WINDOW, SPEECH_OVERLAP):
+            said = [(at, w[0]) for at, w in lot if float(np.abs(w[0]).max()) >= SILENT]
+            texts = write([piece for _, piece in said])
+            for (place, _), text in zip(said, texts, strict=True):
+                found[place] = joined(found[place], text)
+        return [Output(text) for text in found]
+
+    return Batched(batch)
+
+
+class _Ends:
+    """A stopping criterion that ends each row of a batch at its own number of new tokens."""
+
+    def __init__(self, most: Sequence[int]) -> None:
+        self.most = most
+        self.done = 0
+
+    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
+        import torch
+
+        self.done += 1
+        ended = torch.tensor([self.done >= most for most in self.most], device=input_ids.device)
+        return ended.repeat_interleave(len(input_ids) // len(self.most))  # beams beside each other
 
 
 def joined(before: str, after: str) -> str:
@@ -245,7 +295,7 @@ def voice_activity_detection(checkpoint: Checkpoint) -> Run:
 
     def run(args: Mapping[str, Any]) -> Output:
         recording: Recording = args["audio"]
-        scores = speech(_frame_logits(checkpoint, extractor, model, recording)).tolist()
+        scores = speech(_frame_logits(checkpoint, extractor, model, [recording])[0]).tolist()
         return segments_output(recording, segments(scores, recording.seconds))
 
     return run

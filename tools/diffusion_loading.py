@@ -46,7 +46,8 @@ def index(checkpoint: Checkpoint) -> dict[str, Any]:
 def load(checkpoint: Checkpoint, auto: str, **parts: Any) -> Any:
     """What a Diffusers class makes of a checkpoint, on its device: safetensors only.
 
-    ``parts`` are given in place of those in the checkpoint.
+    ``parts`` are given in place of those in the checkpoint. Its models are loaded once, for all
+    the pipelines that are made of it.
 
     Raises:
         ModelLoadError: weights are missing, or the checkpoint brings code that it may not run.
@@ -60,9 +61,13 @@ def load(checkpoint: Checkpoint, auto: str, **parts: Any) -> Any:
         # bfloat16, not float16: the VAE of SDXL overflows in float16.
         "dtype": torch.bfloat16 if "cuda" in checkpoint.device else torch.float32,
     }
+    made = getattr(diffusers, auto)
+    loaded_parts = checkpoint.parts.setdefault((checkpoint.location, "diffusers"), {})
+    taken = inspect.signature(made.__init__).parameters
+    parts = {**{name: loaded_parts[name] for name in loaded_parts if name in taken}, **parts}
     parts = {**_encoders(checkpoint, parts, options), **parts}
     with one_load(checkpoint):
-        loaded = getattr(diffusers, auto).from_pretrained(
+        loaded = made.from_pretrained(
             checkpoint.location,
             local_files_only=True,
             use_safetensors=True,
@@ -71,6 +76,8 @@ def load(checkpoint: Checkpoint, auto: str, **parts: Any) -> Any:
             **parts,
         )
     _refuse_gaps(checkpoint, loaded)
+    own = getattr(loaded, "components", {}).items()
+    loaded_parts.update({name: part for name, part in own if isinstance(part, torch.nn.Module)})
     if hasattr(loaded, "set_progress_bar_config"):
         loaded.set_progress_bar_config(disable=True)
     if checkpoint.offload and hasattr(loaded, "enable_model_cpu_offload"):

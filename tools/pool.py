@@ -24,6 +24,7 @@ from hugginggraph.registry import (
     CancelledRunError,
     OutOfMemoryError,
     TaskType,
+    keeps_models,
     readable_size,
 )
 
@@ -88,9 +89,17 @@ class ModelPool:
         self._observed: dict[Key, int] = {}
         self._running = 0
         self._changed = threading.Condition()
+        keeps_models(self)
 
     def __len__(self) -> int:
         return len(self._slots)
+
+    def kept(self) -> tuple[int, frozenset[str]]:
+        """The bytes of RAM that idle models would leave to another, and the ids of all here."""
+        with self._changed:
+            loaded = {key: slot for key, slot in self._slots.items() if slot.runs}
+            idle = [s for s in loaded.values() if s.device == "cpu" and not s.users]
+            return sum(slot.bytes for slot in idle), frozenset(key[0] for key in loaded)
 
     def run(self, task: TaskType, checkpoint: Checkpoint, args: Mapping[str, Any]) -> Output:
         """Runs the task on the model, loading it first where it is not.
