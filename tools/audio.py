@@ -133,13 +133,16 @@ def _spelled(checkpoint: Checkpoint) -> Run:
     extractor = load_feature_extractor(checkpoint)
     tokenizer = load_tokenizer(checkpoint)
 
+    marks = {*tokenizer.all_special_ids} - {tokenizer.pad_token_id}
+
+    def spelled(logits: Any) -> str:
+        # the blank (the padding) must stay until letters are merged: it parts the two of "ee"
+        best = [int(token) for token in logits.argmax(-1)]
+        return str(tokenizer.decode([token for token in best if token not in marks])).strip()
+
     def batch(calls: Sequence[Mapping[str, Any]]) -> list[Output]:
         sounds = [args["audio"] for args in calls]
-        # not without special tokens: the blank is one, and it parts the two letters of "ee"
-        texts = [
-            str(tokenizer.decode(logits.argmax(-1))).strip()
-            for logits in _frame_logits(checkpoint, extractor, model, sounds)
-        ]
+        texts = [spelled(each) for each in _frame_logits(checkpoint, extractor, model, sounds)]
         return [Output(text.capitalize() if text.isupper() else text) for text in texts]
 
     return Batched(batch)
