@@ -18,6 +18,8 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from .stages import STAGES
+
 if TYPE_CHECKING:
     from hugginggraph.registry import Candidate, SyncReport, TaskType
 
@@ -177,19 +179,7 @@ class LivePlan:
             plan = (change or {}).get("plan")
             if plan and plan.get("valid"):
                 self.plan = plan
-            self.stage = _NEXT.get(node, self.stage)
-
-
-_NEXT = {
-    "ingest": "Planning",
-    "plan": "Checking the plan",
-    "check_plan": "Choosing models",
-    "choose_models": "Running",
-    "approve_plan": "Running",
-    "replan": "Checking the new plan",
-    "execute": "Writing the answer",
-    "respond": "",
-}
+            self.stage = STAGES.get(node, "" if node == "respond" else self.stage)
 
 
 def show_tasks(console: Console, rows: list[TaskType]) -> None:

@@ -20,21 +20,13 @@ from hugginggraph.graph import Context, Parts, build_graph, task_states
 from hugginggraph.registry import HuggingGraphError, RequestError
 from hugginggraph.tools import reading_only
 
+from ..stages import STAGES
+
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
 SAMPLES = Path(__file__).resolve().parents[2] / "examples"
 """The files of the shipped examples."""
-
-STAGES = {
-    "ingest": "Planning",
-    "plan": "Checking the plan",
-    "check_plan": "Choosing models",
-    "choose_models": "Running",
-    "approve_plan": "Running",
-    "replan": "Checking the new plan",
-    "execute": "Writing the answer",
-}
 
 
 class Turn:
