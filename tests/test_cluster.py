@@ -63,6 +63,7 @@ def here() -> Iterator[Settings]:
 
 
 @needs_ray
+@pytest.mark.slow
 def test_a_model_on_the_cluster_tells_how_far_it_is_and_is_loaded_once(
     here: Settings, tmp_path: Path
 ) -> None:
