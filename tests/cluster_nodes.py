@@ -32,6 +32,8 @@ def started(memory: float, **more: Any) -> Iterator[tuple[Any, Settings]]:
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        # Else Ray ends actors where anything else on the machine fills its memory.
+        patched.setenv("RAY_memory_monitor_refresh_ms", "0")
         patched.setenv("PYTHONPATH", ":".join(filter(None, [str(TESTS), *sys.path])))
         head = {
             "num_cpus": 1, "memory": int(memory), "object_store_memory": 80_000_000,

@@ -63,6 +63,7 @@ def here() -> Iterator[Settings]:
 
 
 @needs_ray
+@pytest.mark.slow
 def test_a_model_on_the_cluster_tells_how_far_it_is_and_is_loaded_once(
     here: Settings, tmp_path: Path
 ) -> None:
@@ -77,6 +78,7 @@ def test_a_model_on_the_cluster_tells_how_far_it_is_and_is_loaded_once(
 
 
 @needs_ray
+@pytest.mark.slow
 def test_calls_at_the_same_time_are_one_batch_and_an_error_is_its_own_calls_alone(
     here: Settings, tmp_path: Path
 ) -> None:
@@ -94,6 +96,7 @@ def test_calls_at_the_same_time_are_one_batch_and_an_error_is_its_own_calls_alon
 
 
 @needs_ray
+@pytest.mark.slow
 def test_a_run_on_the_cluster_stops_within_two_seconds(here: Settings, tmp_path: Path) -> None:
     cluster, card = Cluster(here), model(tmp_path, "c")
     pid = cluster.run(row("patient"), card, {"text": "0"}).value
@@ -114,6 +117,7 @@ def test_a_run_on_the_cluster_stops_within_two_seconds(here: Settings, tmp_path:
 
 
 @needs_ray
+@pytest.mark.slow
 def test_the_least_recently_used_model_leaves_and_what_never_fits_is_refused_in_numbers(
     here: Settings, tmp_path: Path
 ) -> None:
@@ -133,6 +137,7 @@ def test_the_least_recently_used_model_leaves_and_what_never_fits_is_refused_in_
 
 
 @needs_ray
+@pytest.mark.slow
 def test_a_process_that_dies_is_replaced(here: Settings, tmp_path: Path) -> None:
     import ray
 

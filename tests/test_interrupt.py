@@ -12,10 +12,12 @@ import pytest
 
 from hugginggraph.registry import Settings
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).parent / "interrupted_run.py"
 
 
-@pytest.mark.parametrize("way", ["stream", pytest.param("invoke", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("way", ["stream", "invoke"])
 def test_ctrl_c_ends_a_sync_run_and_its_diffusion_within_two_seconds(
     way: str, settings: Settings, tmp_path: Path
 ) -> None:
@@ -38,7 +40,6 @@ def test_ctrl_c_ends_a_sync_run_and_its_diffusion_within_two_seconds(
     assert max(map(float, rest.values())) - float(began) < 2
 
 
-@pytest.mark.slow
 def test_leaving_the_loop_over_a_sync_stream_stops_the_run(
     settings: Settings, tmp_path: Path
 ) -> None:

@@ -158,6 +158,16 @@ def test_a_model_needs_its_memory(
         retrieve(store, "sentiment", TEXT, {}, settings=online)
 
 
+def test_a_model_that_would_be_fetched_needs_room_on_the_disk(
+    store: CardStore, online: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{MACHINE}.disk_free", lambda: 1000)
+    with pytest.raises(NoModelError, match="no room on the disk: 4"):
+        retrieve(store, "sentiment", TEXT, {}, settings=online)
+    here(monkeypatch, "acme/toxic")  # needs none
+    assert ids(retrieve(store, "sentiment", TEXT, {}, settings=online)) == ["acme/toxic"]
+
+
 def test_offline_only_what_is_on_this_machine_is_taken(
     store: CardStore, online: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

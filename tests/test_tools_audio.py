@@ -91,7 +91,7 @@ def test_several_sounds_at_once_become_the_texts_that_they_become_one_by_one(
     task = task_type("automatic-speech-recognition")
     checkpoint = locate(card, offline=True, device="cpu")
     run = load_run(task, checkpoint)
-    for number, seconds in enumerate((2.0, 1.3, 0.7)):
+    for number, seconds in enumerate((2.0, 1.3, 0.4)):
         soundfile.write(folder / f"{number}.wav", beeps(seconds, 16_000, 0.5, 0.2), 16_000)
     files = [sounds["short"], *(str(folder / f"{n}.wav") for n in range(3)), sounds["long"]]
     calls = [{"audio": open_sound(file)} for file in files]

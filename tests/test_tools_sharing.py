@@ -274,6 +274,30 @@ def test_calls_that_come_while_a_model_works_are_answered_together(row: Any) -> 
     assert sizes == [1, 4]
 
 
+def test_a_hundred_calls_on_models_that_come_and_go_each_get_their_own_answer(row: Any) -> None:
+    loads: list[str] = []
+
+    def load(checkpoint: Checkpoint) -> Run:
+        loads.append(checkpoint.card.id)
+
+        def batch(calls: Sequence[Mapping[str, Any]]) -> list[Output]:
+            time.sleep(0.002)
+            return [Output(f"{checkpoint.card.id} {call['text']}") for call in calls]
+
+        return Batched(batch)
+
+    pool, task = ModelPool(max_models=1), row(load)
+    models = ["abc"[number % 3] for number in range(100)]
+
+    def ask(number: int) -> Any:
+        return pool.run(task, checkpoint(models[number]), {"text": str(number)}).value
+
+    with ThreadPoolExecutor(12) as threads:
+        found = list(threads.map(ask, range(100)))
+    assert found == [f"{model} {number}" for number, model in enumerate(models)]
+    assert set(loads) == {"a", "b", "c"} and len(pool) == 1
+
+
 def test_a_batch_too_large_for_the_memory_is_halved_until_it_fits(row: Any) -> None:
     sizes: list[int] = []
     hold = threading.Event()

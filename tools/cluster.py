@@ -47,8 +47,6 @@ from .runner import Checkpoint, Output
 
 PATIENCE = 3.0
 """Seconds that Ray has to place a model before another one leaves for it."""
-LEAVES_WITHIN = 10.0
-"""Seconds that one that leaves has to give its room back before a further one does."""
 PROCESS_BYTES = 600_000_000
 """What an actor takes beside its model: Python, torch and the libraries of models."""
 TRIES = 3
@@ -148,13 +146,15 @@ class Cluster:
         needs, device = self._needs(card, folder)
         group = placement_group([needs], strategy="SPREAD")
         try:
-            patience = time.monotonic() + PATIENCE
+            patience, leaves = time.monotonic() + PATIENCE, ""
             while not group.wait(0):  # it takes whole seconds only
                 time.sleep(LOOKS / 2)
                 check_cancelled()
                 report("waiting", unit="the cluster")
-                if time.monotonic() > patience and self._leave():
-                    patience = time.monotonic() + LEAVES_WITHIN
+                if leaves and _holds_room(leaves):
+                    patience = time.monotonic() + PATIENCE  # for the room that it gives back
+                elif time.monotonic() > patience and (leaves := self._leave()):
+                    patience = time.monotonic() + PATIENCE
             place = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=0)
             actor = ray.remote(ModelActor).options(
                 num_cpus=0, num_gpus=needs.get("GPU", 0), memory=needs["memory"],
@@ -202,15 +202,23 @@ class Cluster:
             )
         return needs, device
 
-    def _leave(self) -> bool:
-        """The least recently used idle model leaves the cluster; False: there is none."""
+    def _leave(self) -> str:
+        """The least recently used idle model leaves: what its room is called, "" without one."""
         with self._changed:
             for key, model in self._models.items():
                 if model.actor is not None and not model.users:
                     del self._models[key]
+                    name = str(model.group.id.hex())
                     _end(model)
-                    return True
-        return False
+                    return name
+        return ""
+
+
+def _holds_room(name: str) -> bool:
+    """Whether a group that was removed has not given back all of its room yet."""
+    import ray
+
+    return any(name in resource for resource in ray.available_resources())
 
 
 def join(settings: Settings) -> Any:
