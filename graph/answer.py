@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hugginggraph.registry import Kind, model_cards, task_types
-from hugginggraph.tools import as_text
+from hugginggraph.tools import as_text, count_labels, plural
 
 from .references import REFERENCE, whole_reference
 from .state import Plan, Resource, Result, State, Task
@@ -34,7 +34,7 @@ def compose(state: State) -> str:
         return _refusal(plan)
     results = state["results"]
     tasks = [task for task in plan["tasks"] if results[str(task["id"])]["status"] == "done"]
-    lines = [finding(task, state) for task in tasks]
+    lines = [*(finding(task, state) for task in tasks), *_together(tasks, state)]
     if tasks:
         lines.append(_models(tasks, results))
     lines += [_failure(t, results[str(t["id"])]) for t in plan["tasks"] if t not in tasks]
@@ -83,6 +83,25 @@ def finding(task: Task, state: State) -> str:
         what = _WHERE.get(row.output, "Drawn in")
         text += f" {what} {', '.join(there)}."
     return re.sub(r"([.!?…])\.(?=\s|$)", r"\1", text)
+
+
+def _together(tasks: list[Task], state: State) -> list[str]:
+    """What detections in several pictures come to, of what the request names where it does."""
+    found = [state["results"][str(task["id"])] for task in tasks]
+    pictures = [result["value"] for result in found if result["kind"] == "boxes"]
+    boxes = [box for picture in pictures for box in picture]
+    if len(pictures) < 2 or not boxes:
+        return []
+    request = {*re.findall(r"\w+", state["request"].lower())}
+    said = {}
+    for label in {box["label"] for box in boxes}:
+        said[label] = sum(bool(request & {w, plural(w)}) for w in label.lower().split())
+    most = max(said.values())
+    asked = [box for box in boxes if said[box["label"]] == most]
+    counts = count_labels(asked)
+    each = ", ".join(f"{count} {plural(label, count)}" for label, count in counts.items())
+    whole = f"{len(asked)} of {len(boxes)}" if len(asked) < len(boxes) else str(len(boxes))
+    return [f"In the {len(pictures)} pictures together: {whole} objects ({each})."]
 
 
 def _value_words(result: Result) -> dict[str, str]:

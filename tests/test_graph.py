@@ -71,6 +71,15 @@ def test_the_drawn_boxes_are_a_new_picture_named_in_the_answer(parts: Parts) -> 
     assert "hugginggraph/shapes-detector" in out["answer"]
 
 
+def test_what_several_pictures_hold_is_counted_together(parts: Parts) -> None:
+    files = [ROOT / "examples" / name for name in ("scene.png", "crowd.png")]
+    out = run(parts, "How many hearts are there in all in scene.png and crowd.png?", *files)
+    told = "In the 2 pictures together: 3 of 11 objects (2 orange hearts, 1 purple heart)."
+    assert told in out["answer"]
+    out = run(parts, "How many hearts are there in scene.png?", *files)
+    assert "together" not in out["answer"]
+
+
 def test_every_choice_says_why_and_names_the_runners_up(parts: Parts) -> None:
     out = run(parts, "Describe it.", ROOT / "examples" / "scene.png")
     (choice,) = out["choices"].values()
