@@ -705,8 +705,8 @@ def timesformer_gpt2(folder: Path) -> ModelCard:
 BUILDERS: dict[str, Callable[[Path], ModelCard]] = {
     each.__name__: each
     for each in (
-        wav2vec2_ctc, wav2vec2_layer_ctc, hubert_ctc, wav2vec2_bert_ctc, whisper, speech2text, moonshine,
-        sound_classifier, ast, clap, speech_finder, diarizer, vits,
+        wav2vec2_ctc, wav2vec2_layer_ctc, hubert_ctc, wav2vec2_bert_ctc,
+        whisper, speech2text, moonshine, sound_classifier, ast, clap, speech_finder, diarizer, vits,
         speecht5, speecht5_voice, musicgen, musicgen_stereo, stable_audio, bark, fastspeech2,
         videomae, timesformer, vivit, git_video, timesformer_gpt2,
     )
