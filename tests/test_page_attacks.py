@@ -15,7 +15,10 @@ from hugginggraph.graph import Parts, build_graph
 from hugginggraph.registry import Settings
 
 pytest.importorskip("gradio", reason="the extra `page` is not installed")
-pytestmark = pytest.mark.filterwarnings("ignore:Accessing the 'model_fields'")  # LangServe's own
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Accessing the 'model_fields'"),  # LangServe's own
+    pytest.mark.filterwarnings("ignore:.future.no_silent_downcasting."),  # Gradio's own
+]
 SECRET = "The vault of the bank opens with 4711. The guard sleeps at noon. Nobody knows of it."
 MEGABYTE = b"some words and a line of text\n" * 33_334
 

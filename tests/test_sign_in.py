@@ -17,7 +17,10 @@ from hugginggraph.registry import Settings
 from hugginggraph.serve.server.sessions import COOKIE, PER_OWNER, Sessions
 
 pytest.importorskip("gradio", reason="the extra `page` is not installed")
-pytestmark = pytest.mark.filterwarnings("ignore:Accessing the 'model_fields'")  # LangServe's own
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Accessing the 'model_fields'"),  # LangServe's own
+    pytest.mark.filterwarnings("ignore:.future.no_silent_downcasting."),  # Gradio's own
+]
 ALICE, BOB = "alice-" + "a" * 20, "bob-" + "b" * 20
 SECRET = "The vault of the bank opens with 4711. The guard sleeps at noon. Nobody knows of it."
 SCENE = Path(__file__).parents[1] / "examples" / "scene.png"
@@ -241,9 +244,11 @@ def test_two_people_sign_in_by_keyboard_and_a_forged_thread_shows_nothing(
         ask(alice, "Find the objects in the picture", [picture])
         alice.wait_for_selector("#result-0 img")
         alice.wait_for_selector(".hg-answer")
-        thread = joined[-1].post_data_json["data"][1]["thread"]
         shown = alice.evaluate("[...document.querySelectorAll('#hg-talk img')].map((i) => i.src)")
         assert len(shown) == 2
+        alice.reload()  # which sends what the browser kept
+        alice.wait_for_selector(".hg-answer")
+        thread = joined[-1].post_data_json["data"][0]["thread"]
         bob, more = sign_in(BOB, **small)
 
         def forge(route: Any) -> None:
