@@ -89,7 +89,7 @@ def serve(folder: str, port: int) -> None:
         pinned_models={PINNED: "hugginggraph/minilm-summarizer"},
     )  # fmt: skip
     app = create_app(settings, StubParts(settings), page=False)
-    uvicorn.run(app, port=port, log_level="error")
+    uvicorn.run(app, port=port, log_level="error", timeout_keep_alive=120)
 
 
 class Load:

@@ -457,12 +457,12 @@ def test_a_client_that_never_ends_its_head_is_let_go(
     monkeypatch.setattr(patience, "HEAD_SECONDS", 0.3)
     with (
         Running(Settings(offline=True, data_dir=data_dir)) as http,
-        socket.create_connection(("127.0.0.1", http.base_url.port or 0)) as slow,
+        socket.create_connection(("127.0.0.1", http.base_url.port or 0)) as held,
     ):
-        slow.sendall(head)
-        slow.settimeout(2)
-        with pytest.raises(TimeoutError):  # uvicorn itself holds it
-            slow.recv(100)
+        held.sendall(head)
+        held.settimeout(2)
+        with pytest.raises(TimeoutError):  # uvicorn alone holds it
+            held.recv(100)
     with Running(Settings(offline=True, data_dir=data_dir), http=patience.protocol()) as http:
         with socket.create_connection(("127.0.0.1", http.base_url.port or 0)) as slow:
             slow.sendall(head)

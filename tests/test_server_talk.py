@@ -127,3 +127,13 @@ def test_what_was_wrong_with_an_old_message_does_not_stop_a_new_one(server: http
         assert say(server, "chat", old, "Yes", "hello").startswith("Hello"), old
     assert say(server, "original", "http://127.0.0.1:1/a.png", "Yes", "hello").startswith("Hello")
     assert say(server, "original", *["hello"] * 199).startswith("Hello")
+
+
+def test_a_message_with_too_many_files_is_refused_in_plain_words(server: httpx.Client) -> None:
+    many = [f"http://127.0.0.1:1/{n}.png" for n in range(65)]
+    blocks = [{"type": "text", "text": "Look"}, *({"type": "image", "url": url} for url in many)]
+    chat = {"input": {"messages": [{"type": "human", "content": blocks}]}}
+    original = {"messages": [{"role": "user", "content": " ".join(many)}]}
+    for path, body in (("/chat/invoke", chat), ("/hugginggpt", original)):
+        reply = server.post(path, json=body, headers={"authorization": f"Bearer {ALICE}"})
+        assert reply.status_code == 422 and "more than 64 files" in reply.json()["message"]

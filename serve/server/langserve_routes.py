@@ -22,7 +22,7 @@ from hugginggraph.graph import attached
 from hugginggraph.registry import HuggingGraphError
 
 from .guard import CALLER
-from .recall import MOST_TURNS
+from .recall import MOST_TURNS, conversation
 from .refusals import Refusal
 from .runs import Event, Runs
 from .shapes import Conversation, RunInput, RunOutput, ThreadId, Turn
@@ -121,7 +121,7 @@ def _parts(event: Event) -> Iterable[dict[str, Any]]:
 async def _asked(runs: Runs, owner: str, given: ChatInput) -> Conversation:
     """The last message as a request; the files in it become the owner's, as uploads do."""
     request = talk(given.messages)
-    files = await _files(runs, owner, given.messages[-1])
+    asked = Turn(role="user", text=request, files=await _files(runs, owner, given.messages[-1]))
     before: list[Turn] = []
     for message in [] if given.thread_id else given.messages[-MOST_TURNS - 1 : -1]:
         if message.type == "human":
@@ -130,7 +130,7 @@ async def _asked(runs: Runs, owner: str, given: ChatInput) -> Conversation:
                 before.append(Turn(role="user", text=str(message.text), files=kept))
         elif message.type == "ai":
             before.append(Turn(role="assistant", text=str(message.text)))
-    return Conversation(request=request, files=files, before=before, thread_id=given.thread_id)
+    return conversation(asked, before, given.thread_id)
 
 
 async def _files(runs: Runs, owner: str, message: Any) -> list[str]:

@@ -21,6 +21,7 @@ from hugginggraph.tools import as_text, reading_only
 from .fetch import fetch
 from .files import LINK, safe_name
 from .guard import owner_of
+from .recall import conversation
 from .refusals import Refusal, without_folders
 from .runs import BEFORE_ANSWER, PLAN_ONLY, Runs
 from .shapes import Conversation, Message, RunOutput, Turn
@@ -143,8 +144,7 @@ def _given(body: Body) -> Conversation:
     if last.role != "user" or not last.content.strip():
         raise Refusal(422, "The last message is not a user's request.", "Add one.")
     before = [_turn(said) for said in body.messages[:-1] if said.role in ("user", "assistant")]
-    asked = _turn(last)
-    return Conversation(request=asked.text, files=asked.files, before=before)
+    return conversation(_turn(last), before)
 
 
 def _turn(message: Message) -> Turn:

@@ -15,7 +15,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from .files import LINK, Files
 from .refusals import Refusal
-from .shapes import Turn
+from .shapes import MOST_GIVEN, Conversation, Turn
 
 MOST_TURNS = 40
 """Messages that are read, the latest ones."""
@@ -40,6 +40,21 @@ class Fetched:
     def file_id(self, owner: str, name: str) -> str:
         """The id of what the owner had fetched from an address; any other name as it is."""
         return self._ids.get((owner, name), name)
+
+
+def conversation(asked: Turn, before: Sequence[Turn], thread_id: str | None = None) -> Conversation:
+    """What a run is given, where its request is the last message of a conversation.
+
+    Raises:
+        Refusal: the message has too many files (422).
+    """
+    if len(asked.files) > MOST_GIVEN:
+        raise Refusal(
+            422, f"The last message names more than {MOST_GIVEN} files.", "Name fewer of them."
+        )
+    return Conversation(
+        request=asked.text, files=asked.files, before=list(before), thread_id=thread_id
+    )
 
 
 def recalled(

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+MOST_GIVEN = 64
+"""Files that a request may come with."""
 ThreadId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 
 
@@ -40,7 +42,9 @@ class RunInput(BaseModel):
 
     request: str = Field(description="What you want, in plain words.")
     files: list[str] = Field(
-        default=[], max_length=64, description="Ids that POST /files gave, or http(s) addresses."
+        default=[],
+        max_length=MOST_GIVEN,
+        description="Ids that POST /files gave, or http(s) addresses.",
     )
     thread_id: ThreadId | None = Field(
         None, description="Go on with this thread, or start one of this name."
