@@ -133,7 +133,8 @@ def _spelled(checkpoint: Checkpoint) -> Run:
     extractor = load_feature_extractor(checkpoint)
     tokenizer = load_tokenizer(checkpoint)
 
-    marks = {*tokenizer.all_special_ids} - {tokenizer.pad_token_id}
+    kept = {tokenizer.pad_token_id, getattr(tokenizer, "word_delimiter_token_id", None)}
+    marks = {*tokenizer.all_special_ids} - kept
 
     def spelled(logits: Any) -> str:
         # the blank (the padding) must stay until letters are merged: it parts the two of "ee"
