@@ -236,7 +236,8 @@ async def ask_all(
     picture = folder / "scene.png"
     Image.linear_gradient("L").resize((64, 64)).save(picture)
     settings = Settings(
-        mode="remote", offline=False, hf_base_url=url, hf_token=None, llm="openai:fake", llm_base_url=f"{url}/v1",
+        mode="remote", offline=False, hf_base_url=url, hf_token=None,
+        llm="openai:fake", llm_base_url=f"{url}/v1",
         data_dir=data_dir or folder / "data", artifacts_dir=folder / "artifacts", cache_bytes=0,
         **more,
     )  # fmt: skip
