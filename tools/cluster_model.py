@@ -6,7 +6,9 @@ import asyncio
 import contextvars
 import os
 import pickle
+import shutil
 import tempfile
+import weakref
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -53,7 +55,7 @@ class ModelActor:
         self._options = options
         self._pool = ModelPool(max_memory=max_memory)
         self._threads = ThreadPoolExecutor(MOST_TOGETHER)
-        self._files: tempfile.TemporaryDirectory[str] | None = None
+        self._files: Path | None = None
 
     async def run(self, sent: bytes) -> AsyncIterator[Progress | Output]:
         """What the call tells while it works, and last its output. Cancelling it stops it."""
@@ -76,7 +78,7 @@ class ModelActor:
 
     def _work(self, task: TaskType, card: ModelCard, args: Mapping[str, Any]) -> Output:
         if self._files:
-            card = card.model_copy(update={"path": Path(self._files.name)})
+            card = card.model_copy(update={"path": self._files})
         with ExitStack() as films:
             values = {name: _unpacked(value, films) for name, value in args.items()}
             return self._pool.run(task, locate(card, **self._options), values)
@@ -87,8 +89,10 @@ class ModelActor:
 
     async def receive(self, name: str, data: bytes) -> None:
         """Takes a file of the model, by its path within the model's folder."""
-        self._files = self._files or tempfile.TemporaryDirectory(prefix="hugginggraph-")
-        path = Path(self._files.name, name)
+        if self._files is None:
+            self._files = Path(tempfile.mkdtemp(prefix="hugginggraph-"))
+            weakref.finalize(self, shutil.rmtree, self._files, ignore_errors=True)
+        path = self._files / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
 
