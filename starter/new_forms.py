@@ -9,11 +9,9 @@ import numpy as np
 
 from .sentences import (
     BAD,
-    FRENCH_COLOURS,
     GOOD,
     HATES,
     LIKES,
-    NOUNS,
     SIDES,
     VERBS,
     Form,
@@ -25,9 +23,12 @@ from .sentences import (
     after_de,
     capital,
     ground_of,
+    how_many,
+    is_there,
     unmark,
 )
-from .world import COLOURS, SHAPES
+
+IN_THE_PICTURE = " in the picture", " dans l'image"
 
 
 def _lives(rng: Generator, names: Names) -> Pair:
@@ -73,19 +74,11 @@ def _lives_and_acts(rng: Generator, names: Names) -> Pair:
 
 
 def _how_many_here(rng: Generator, names: Names) -> Pair:
-    colour, shape = str(rng.choice(list(COLOURS))), str(rng.choice(list(SHAPES)))
-    noun = NOUNS[shape]
-    of = "d'" if noun.many[0] == "é" else "de "
-    said = FRENCH_COLOURS[colour][2 + noun.feminine]
-    return (
-        f"How many [COLOUR {colour}] [SHAPE {shape}s] are there in the picture?",
-        f"Combien {of}{noun.many} {said} y a-t-il dans l'image ?",
-    )
+    return how_many(rng, names, IN_THE_PICTURE)
 
 
 def _is_there_here(rng: Generator, names: Names) -> Pair:
-    english, french = Phrase(rng, most=1).some()
-    return f"Is there {english} in the picture?", f"Y a-t-il {french} dans l'image ?"
+    return is_there(rng, names, IN_THE_PICTURE)
 
 
 NEW_FORMS: tuple[Form, ...] = (

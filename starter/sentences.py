@@ -242,20 +242,22 @@ def _lives(rng: Generator, names: Names) -> Pair:
     )
 
 
-def _how_many(rng: Generator, names: Names) -> Pair:
+def how_many(rng: Generator, names: Names, where: tuple[str, str] = ("", "")) -> Pair:
+    """How many there are, with what says where, in English and French."""
     colour, shape = str(rng.choice(list(COLOURS))), str(rng.choice(list(SHAPES)))
     noun = NOUNS[shape]
     of = "d'" if noun.many[0] == "é" else "de "
     said = FRENCH_COLOURS[colour][2 + noun.feminine]
     return (
-        f"How many [COLOUR {colour}] [SHAPE {shape}s] are there?",
-        f"Combien {of}{noun.many} {said} y a-t-il ?",
+        f"How many [COLOUR {colour}] [SHAPE {shape}s] are there{where[0]}?",
+        f"Combien {of}{noun.many} {said} y a-t-il{where[1]} ?",
     )
 
 
-def _is_there(rng: Generator, names: Names) -> Pair:
+def is_there(rng: Generator, names: Names, where: tuple[str, str] = ("", "")) -> Pair:
+    """Whether something is there, with what says where, in English and French."""
     english, french = Phrase(rng, most=1).some()
-    return f"Is there {english}?", f"Y a-t-il {french} ?"
+    return f"Is there {english}{where[0]}?", f"Y a-t-il {french}{where[1]} ?"
 
 
 def _what_colour(rng: Generator, names: Names) -> Pair:
@@ -277,7 +279,7 @@ def _order(rng: Generator, names: Names) -> Pair:
 
 Form = Callable[[Generator, Names], Pair]
 FORMS: tuple[Form, ...] = (
-    _caption, _caption, _there, _beside, _acts, _acts, _gives, _lives, _how_many, _is_there,
+    _caption, _caption, _there, _beside, _acts, _acts, _gives, _lives, how_many, is_there,
     _what_colour, _order,
 )  # fmt: skip
 

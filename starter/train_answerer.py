@@ -206,7 +206,7 @@ def train(run: Run) -> None:
         model.save_pretrained(run.out)
         processor.save_pretrained(run.out)
 
-    seconds = fit(
+    fit(
         [model, tells],
         loss_at,
         steps=run.steps or 5_000,
@@ -214,6 +214,5 @@ def train(run: Run) -> None:
         minutes=run.minutes,
         keep=save,
     )
-    say(f"trained in {seconds:.0f} s")
     model.eval()
     save()

@@ -168,7 +168,6 @@ def train(run: Run) -> None:
         told: Tensor = functional.cross_entropy(logits.flatten(0, 1), labels.flatten())
         return 0.3 * loss + 2 * told
 
-    seconds = fit([model, heads], loss_at, steps=run.steps or 2_400, lr=1.5e-3, minutes=run.minutes)
-    say(f"trained in {seconds:.0f} s")
+    fit([model, heads], loss_at, steps=run.steps or 2_400, lr=1.5e-3, minutes=run.minutes)
     model.eval().save_pretrained(run.out)
     TrOCRProcessor(image_processor=processor, tokenizer=tokenizer).save_pretrained(run.out)

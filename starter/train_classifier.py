@@ -12,7 +12,7 @@ from transformers import HGNetV2ForImageClassification
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
 from .backbone import small_hgnet
-from .training import Batches, Run, fit, pool, say
+from .training import Batches, Run, fit, pool
 from .world import LABELS
 
 SIDE = 64
@@ -41,7 +41,6 @@ def train(run: Run) -> None:
         labels = torch.cat([each.labels for each in batch]).to(run.device)
         return functional.cross_entropy(model(pixel_values=pixels).logits, labels)
 
-    seconds = fit([model], loss_at, steps=run.steps or 1_500, lr=2e-3, minutes=run.minutes)
-    say(f"trained in {seconds:.0f} s")
+    fit([model], loss_at, steps=run.steps or 1_500, lr=2e-3, minutes=run.minutes)
     model.save_pretrained(run.out)
     ViTImageProcessorPil(size={"height": SIDE, "width": SIDE}).save_pretrained(run.out)

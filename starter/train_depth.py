@@ -52,7 +52,7 @@ def train(run: Run) -> None:
         loss: Tensor = (wrong * (1 + 2 * near)).mean()
         return loss
 
-    seconds = fit(
+    fit(
         [model],
         loss_at,
         steps=run.steps or 2_500,
@@ -60,7 +60,6 @@ def train(run: Run) -> None:
         minutes=run.minutes,
         keep=lambda: model.save_pretrained(run.out),
     )
-    say(f"trained in {seconds:.0f} s")
     model.eval().save_pretrained(run.out)
     processor = DPTImageProcessorPil(size={"height": SIDE, "width": SIDE}, do_normalize=False)
     processor.save_pretrained(run.out)

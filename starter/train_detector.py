@@ -95,8 +95,7 @@ def train(run: Run) -> None:
         return loss
 
     lr = 4e-4 if run.start else 8e-4
-    seconds = fit([model], loss_at, steps=run.steps or 8_000, lr=lr, minutes=run.minutes)
-    say(f"trained in {seconds:.0f} s")
+    fit([model], loss_at, steps=run.steps or 8_000, lr=lr, minutes=run.minutes)
     model.config.detection_threshold = best_threshold(
         model, pool("validation", run.seed, 600, SIDE), run.device
     )

@@ -122,7 +122,6 @@ def train(run: Run) -> None:
         model.save_pretrained(run.out)
         Wav2Vec2BertProcessor(new_extractor(), tokenizer).save_pretrained(run.out)
 
-    seconds = fit([model], loss_at, steps=steps, lr=lr, minutes=run.minutes, keep=save)
-    say(f"trained in {seconds:.0f} s")
+    fit([model], loss_at, steps=steps, lr=lr, minutes=run.minutes, keep=save)
     model.eval()
     save()

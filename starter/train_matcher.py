@@ -145,8 +145,7 @@ def train(run: Run) -> None:
         ]
         return torch.stack(losses).sum()
 
-    seconds = fit([model], loss_at, steps=run.steps or 2_000, lr=2e-3, minutes=run.minutes)
-    say(f"trained in {seconds:.0f} s")
+    fit([model], loss_at, steps=run.steps or 2_000, lr=2e-3, minutes=run.minutes)
     model.eval().save_pretrained(run.out)
     eye = ViTImageProcessorPil(size={"height": SIDE, "width": SIDE})
     AlignProcessor(eye, tokenizer).save_pretrained(run.out)

@@ -202,7 +202,7 @@ def train(run: Run) -> None:
             requires_safety_checker=False,
         ).save_pretrained(Path(run.out), safe_serialization=True)
 
-    seconds = fit(
+    fit(
         [trained],
         loss_at,
         steps=run.steps or 6_000,
@@ -210,5 +210,4 @@ def train(run: Run) -> None:
         minutes=minutes,
         keep=save,
     )
-    say(f"trained in {seconds:.0f} s")
     save()

@@ -52,13 +52,12 @@ def train(run: Run) -> None:
         logits = model(pixel_values=pixels).logits
         return functional.cross_entropy(logits, truth, weight)
 
-    seconds = fit(
+    fit(
         [model],
         loss_at,
         steps=run.steps or 1_800,
         lr=1e-3 if run.start else 2e-3,
         minutes=run.minutes,
     )
-    say(f"trained in {seconds:.0f} s")
     model.eval().save_pretrained(run.out)
     ViTImageProcessorPil(size={"height": SIDE, "width": SIDE}).save_pretrained(run.out)

@@ -81,7 +81,6 @@ def train(run: Run) -> None:
         new_extractor().save_pretrained(run.out)
 
     steps, lr = run.steps or 2_500, 5e-4 if run.start else 1e-3
-    seconds = fit([model], loss_at, steps=steps, lr=lr, minutes=run.minutes, keep=save)
-    say(f"trained in {seconds:.0f} s")
+    fit([model], loss_at, steps=steps, lr=lr, minutes=run.minutes, keep=save)
     model.eval()
     save()

@@ -229,7 +229,7 @@ def train(run: Run) -> None:
         tokenizer.save_pretrained(run.out)
         new_extractor().save_pretrained(run.out)
 
-    seconds = fit(
+    fit(
         [model],
         loss_at,
         steps=run.steps or 3_000,
@@ -237,5 +237,4 @@ def train(run: Run) -> None:
         minutes=run.minutes,
         keep=save,
     )
-    say(f"trained in {seconds:.0f} s")
     save()

@@ -94,11 +94,10 @@ def _learn(
 ) -> None:
     batches = _order(count, 64, run.seed)
     say(f"{sum(each.numel() for each in model.parameters()):,} parameters")
-    seconds = fit(
+    fit(
         [model], lambda progress: loss_of(next(batches)), steps=run.steps or steps, lr=1e-3,
         minutes=run.minutes,
     )  # fmt: skip
-    say(f"trained in {seconds:.0f} s")
 
 
 def train_mood(run: Run) -> None:

@@ -91,7 +91,7 @@ def train(run: Run) -> None:
             image_std=[0.5] * 3,
         ).save_pretrained(run.out)
 
-    seconds = fit(
+    fit(
         [model, tells],
         loss_at,
         steps=run.steps or 5_000,
@@ -99,6 +99,5 @@ def train(run: Run) -> None:
         minutes=run.minutes,
         keep=save,
     )
-    say(f"trained in {seconds:.0f} s")
     model.eval()
     save()

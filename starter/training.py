@@ -174,8 +174,8 @@ def fit(
     lr: float,
     minutes: float | None = None,
     keep: Callable[[], None] = lambda: None,
-) -> float:
-    """Minimises `loss_at(progress)` and returns the seconds it took.
+) -> None:
+    """Minimises `loss_at(progress)`, and says how far it is and how long it took.
 
     Progress runs from 0 to 1 and decides the learning rate: warm-up, constant, cosine from the
     half. It is the larger of steps done and of minutes used, so a time limit still ends in a
@@ -206,4 +206,4 @@ def fit(
                 say(f"step {step}/{steps}  {used:.1f} min  {progress:.0%}  loss {recent:.3f}")
     except KeyboardInterrupt:
         say("stopped by Ctrl-C; saving what there is")
-    return time.monotonic() - started
+    say(f"trained in {time.monotonic() - started:.0f} s")

@@ -127,8 +127,11 @@ def test_the_weights_of_the_likely_task_are_of_the_phrases_that_are_there() -> N
 STORIES = [
     ("Our bakery has a thousand e-mails from guests. Which of them are angry?",
      "text-classification"),
-    ("I teach physics. Put my recorded lessons into written words.",
-     "automatic-speech-recognition"),
+    pytest.param(
+        "I teach physics. Put my recorded lessons into written words.",
+        "automatic-speech-recognition",
+        marks=pytest.mark.xfail(strict=True, reason="one vector hears 'teach' and 'words' first"),
+    ),
     ("A vineyard wants to know how many litres it will make, from a CSV of rain and sun.",
      "tabular-regression"),
     ("For our theatre: paint me a stage with a blue moon.", "text-to-image"),
@@ -141,15 +144,12 @@ STORIES = [
 ]  # fmt: skip
 
 
-def test_a_task_is_seen_behind_the_story_of_who_asks() -> None:
+@pytest.mark.parametrize(("asked", "task"), STORIES)
+def test_a_task_is_seen_behind_the_story_of_who_asks(asked: str, task: str) -> None:
     from hugginggraph.registry import MiniLM
 
-    tasks = sorted({name for name, _ in train_prior.phrases()})
-    places = []
-    for request, task in STORIES:
-        likely = prior.likely_tasks(MiniLM().embed_query(request), MiniLM.name)
-        places.append(sorted(tasks, key=likely, reverse=True).index(task))
-    assert sum(place == 0 for place in places) > len(STORIES) / 2, places  # it errs at times
+    likely = prior.likely_tasks(MiniLM().embed_query(asked), MiniLM.name)
+    assert max({name for name, _ in train_prior.phrases()}, key=likely) == task
 
 
 @pytest.mark.slow
