@@ -28,7 +28,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from langchain_core.tools import BaseTool, StructuredTool
+from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 
 from hugginggraph.graph import Choice, Parts, State, Task, build_graph, make_execute
@@ -71,19 +71,22 @@ class Sleeping(Parts):
     def tools(self) -> Mapping[str, BaseTool]:
         """The tool, under the name of a real task type."""
 
-        async def work(text: str, model: str, route: str) -> tuple[str, dict[str, Any]]:
-            seconds = float(text.split()[0])
-            if seconds:
-                await asyncio.sleep(seconds)
-            if random.Random(f"{text} {model}").random() < self._faults:  # in any order the same
-                raise ModelRunError("Injected.")
-            return text, {"kind": "text", "value": "x" * 2000, "files": [], "model": model}
+        class Sleeper(BaseTool):
+            response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
+            faults: float
 
-        tool = StructuredTool.from_function(
-            coroutine=work, name="summarization", description="sleeps",
-            response_format="content_and_artifact",
-        )  # fmt: skip
-        work.__annotations__.clear()  # LangChain evaluates them at each call
+            def _run(self, *, text, model, route):  # type: ignore[no-untyped-def]
+                raise NotImplementedError
+
+            async def _arun(self, *, text, model, route):  # type: ignore[no-untyped-def]
+                # no annotations, as in the real tools: LangChain evaluates them at each call
+                if seconds := float(text.split()[0]):
+                    await asyncio.sleep(seconds)
+                if random.Random(f"{text} {model}").random() < self.faults:  # in any order the same
+                    raise ModelRunError("Injected.")
+                return text, {"kind": "text", "value": "x" * 2000, "files": [], "model": model}
+
+        tool = Sleeper(name="summarization", description="sleeps", faults=self._faults)
         return {"summarization": tool}
 
 

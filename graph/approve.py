@@ -9,6 +9,7 @@ which ``replan`` plans anew. A decision that cannot be followed is told and aske
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -28,18 +29,16 @@ DECISIONS = ("approve", "edit", "reject")
 
 
 def make_approve_plan(parts: Parts) -> Any:
-    """The node: nothing where no approval was asked for, else it waits for a decision."""
+    """The node: it shows the plan and waits for a decision."""
 
-    def approve_plan(state: State) -> dict[str, Any]:
-        if not state.get("approve"):
-            return {}
+    async def approve_plan(state: State) -> dict[str, Any]:
         problem = ""
         while True:
             answer = interrupt(review(state, problem))
             try:
                 kind, given = read_decision(answer)
                 if kind == "edit":
-                    return _edited(parts, state, given)
+                    return await asyncio.to_thread(_edited, parts, state, given)
             except HuggingGraphError as exc:
                 problem = str(exc)
                 continue

@@ -46,7 +46,7 @@ from hugginggraph.tools import Progress, cancel_scope, degenerate, progress_to
 from .arguments import resolve
 from .budget import Budget
 from .parts import Parts
-from .result_cache import result_key
+from .result_cache import ResultCache, result_key
 from .state import Choice, Context, Resource, Result, Task
 
 log = logging.getLogger("hugginggraph")
@@ -75,22 +75,44 @@ class TaskFailed(Exception):
 class Work:
     """What the tasks of one run share. ``tell`` hears of a task's progress, from any thread.
 
-    ``tools`` are those of the parts, made by the first task that needs one. ``observed`` are
-    attempts that are still to be written down.
+    ``observed`` are attempts that are still to be written down; ``memory`` is what the process
+    held when it was last looked at.
     """
 
     parts: Parts
     context: Context
     budget: Budget
     tell: Callable[[int, Progress], None]
-    tools: Mapping[str, BaseTool] | None = None
     observed: deque[Attempt] = field(default_factory=deque)
+    memory: int = 0
+    _tools: asyncio.Future[Mapping[str, BaseTool]] | None = None
 
     async def tool(self, task: str) -> BaseTool:
-        """The LangChain tool of a task type."""
-        if self.tools is None:
-            self.tools = await asyncio.to_thread(lambda: self.parts.tools)
-        return self.tools[task]
+        """The LangChain tool of a task type; the first task that needs one has them all made."""
+        if self._tools is None:
+            self._tools = asyncio.ensure_future(asyncio.to_thread(self._make_tools))
+        return (await asyncio.shield(self._tools))[task]
+
+    def _make_tools(self) -> Mapping[str, BaseTool]:
+        self.memory = memory_used()
+        return self.parts.tools
+
+    def observe(self, attempt: Attempt) -> None:
+        """Keep how an attempt went; a thread that writes takes along what others add."""
+        self.observed.append(attempt)
+        if len(self.observed) == 1:
+            asyncio.get_running_loop().run_in_executor(None, self._write_observed)
+
+    def _write_observed(self) -> None:
+        before, self.memory = self.memory, memory_used()
+        waiting = []
+        with suppress(IndexError):
+            while True:
+                waiting.append(self.observed.popleft())
+        grown = self.memory - before
+        Observations(self.parts.settings.observed_path).record_all(
+            each._replace(memory_bytes=grown) for each in waiting
+        )
 
 
 async def attempt(
@@ -122,7 +144,6 @@ async def attempt(
         model, route = queue.popleft()
         if route == "remote" and closed:
             continue
-        before = await asyncio.to_thread(memory_used)  # it reads a file of the system
         began = time.monotonic()
         try:
             made = await _kept_or_made(work, task, args, model, route)
@@ -130,7 +151,7 @@ async def attempt(
             last = exc
             log.debug("task %s failed on %s (%s)", task["id"], model, route, exc_info=exc)
             attempts.append(_attempt(model, route, began, exc))
-            await _observe(work, task, attempts[-1], before, exc)
+            _observe(work, task, attempts[-1], exc)
             if exc.exit_code != 1 or isinstance(exc, CancelledRunError):
                 break  # the input is at fault, so another model will not help
             closed = closed or isinstance(exc, RemoteAccountError)
@@ -146,7 +167,7 @@ async def attempt(
             _attempt(model, route, began, None)
             | {name: made[name] for name in ("usage", "reused") if name in made}
         )
-        await _observe(work, task, attempts[-1], before, None)
+        _observe(work, task, attempts[-1], None)
         return Result(
             status="done",
             kind=made["kind"],
@@ -159,8 +180,8 @@ async def attempt(
     raise TaskFailed(last, attempts) from last
 
 
-async def _observe(
-    work: Work, task: Task, tried: dict[str, Any], before: int, error: HuggingGraphError | None
+def _observe(
+    work: Work, task: Task, tried: dict[str, Any], error: HuggingGraphError | None
 ) -> None:
     """Keep, beside the run, how an attempt went; a fault of the input or an account is no model's.
 
@@ -171,21 +192,8 @@ async def _observe(
     )
     if tried["route"] == "llm" or "reused" in tried or not_its:
         return
-    grown = await asyncio.to_thread(memory_used) - before
-    seen = Attempt(
-        task["task"], tried["model"], error is None, tried["seconds"], grown, tried["route"]
-    )
-    work.observed.append(seen)
-    if len(work.observed) == 1:  # else a thread is about to write down all of them
-        asyncio.get_running_loop().run_in_executor(None, _write_observed, work)
-
-
-def _write_observed(work: Work) -> None:
-    waiting = []
-    with suppress(IndexError):
-        while True:
-            waiting.append(work.observed.popleft())
-    Observations(work.parts.settings.observed_path).record_all(waiting)
+    ok, seconds, route = error is None, tried["seconds"], tried["route"]
+    work.observe(Attempt(task["task"], tried["model"], ok, seconds, route=route))
 
 
 async def _resolved(
@@ -217,25 +225,37 @@ async def _kept_or_made(
 ) -> dict[str, Any]:
     """The result of the same model on the same input where one is kept, else a new one."""
     work.budget.check_time()
-    cache, row, key = work.parts.result_cache, task_type(task["task"]), ""
+    cache, row = work.parts.result_cache, task_type(task["task"])
     card: ModelCard | None = None
+    key, kept = "", None
+
+    def look_up() -> None:
+        nonlocal card, key, kept
+        card = _card(work.parts, task, model, args)
+        if card and cache and (key := result_key(row, card, route, args)):
+            kept = cache.get(key, work.parts.artifacts)
+
     if route != "llm" and (cache or work.budget.limits("download_bytes")):
-        card = await asyncio.to_thread(_card, work.parts, task, model, args)
-    if card and cache:
-        key = await asyncio.to_thread(result_key, row, card, route, args)
-        kept = await asyncio.to_thread(cache.get, key, work.parts.artifacts) if key else None
-        if kept:
-            return {**kept, "reused": True}
+        await asyncio.to_thread(look_up)
+    if kept:
+        return {**kept, "reused": True}
     _pay(work.budget, card, route)
     made = await _call(work, task, args, model, route)
     wrong = await asyncio.to_thread(degenerate, row, made["files"]) if made["files"] else ""
     if wrong:
         raise ModelRunError(f"The model '{model}' gave no usable result: {wrong}.", "Try another.")
     if card and cache:
-        key = key or await asyncio.to_thread(result_key, row, card, route, args)
-        if key:
-            await asyncio.to_thread(cache.put, key, row.id, made)
+        await asyncio.to_thread(_keep, cache, key, row, card, route, args, made)
     return made
+
+
+def _keep(
+    cache: ResultCache, key: str, row: TaskType, card: ModelCard, route: str,
+    args: Mapping[str, Any], made: Mapping[str, Any],
+) -> None:  # fmt: skip
+    """``key`` is empty where the model's files were still to be fetched."""
+    if key := key or result_key(row, card, route, args):
+        cache.put(key, row.id, made)
 
 
 def _card(parts: Parts, task: Task, model: str, args: Mapping[str, Any]) -> ModelCard | None:

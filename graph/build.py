@@ -5,9 +5,9 @@
                   choose_models → approve_plan → execute → respond
 
 A request with nothing to run goes from ``plan`` to ``respond``; so does an error of the request,
-and a plan that stays invalid. A rejected plan and failed tasks lead from ``approve_plan`` and
-``execute`` to ``replan``, and from there to ``check_plan`` or, where there is no other plan, to
-``respond``.
+and a plan that stays invalid. ``approve_plan`` is passed by where nobody asked for it. A rejected
+plan and failed tasks lead from ``approve_plan`` and ``execute`` to ``replan``, and from there to
+``check_plan`` or, where there is no other plan, to ``respond``.
 """
 
 from __future__ import annotations
@@ -67,7 +67,6 @@ def build_graph(
         builder.add_node(name, action, destinations=goes_to)
     builder.add_edge(START, "ingest")
     builder.add_edge("repair_plan", "check_plan")
-    builder.add_edge("choose_models", "approve_plan")
     for source, choose, targets in _CHOICES:
         builder.add_conditional_edges(source, edge_step(choose, f"after_{source}"), [*targets])
     builder.add_edge("respond", END)
@@ -81,10 +80,16 @@ def after_ingest(state: State) -> str:
     return "respond" if state.get("error") else "plan"
 
 
+def after_choice(state: State) -> str:
+    """A plan is shown for approval where that was asked for."""
+    return "approve_plan" if state.get("approve") else "execute"
+
+
 _CHOICES = (
     ("ingest", after_ingest, ("plan", "respond")),
     ("plan", after_plan, ("check_plan", "respond")),
     ("check_plan", after_check, ("choose_models", "repair_plan", "respond")),
+    ("choose_models", after_choice, ("approve_plan", "execute")),
     ("approve_plan", after_approval, ("execute", "replan")),
     ("execute", after_execute, ("replan", "respond")),
 )

@@ -54,7 +54,7 @@ def make_choose_models(parts: Parts) -> Any:
         }
         try:
             ask = unclear and llm_allowed(parts.settings, context, state["usage"])
-            llm = await asyncio.to_thread(parts.llm, context) if ask else None
+            llm = await parts.get_llm(context) if ask else None
             if llm:
                 cost = await _ask(llm, state["request"], tasks, unclear, choices)
         except LLMError as exc:

@@ -53,7 +53,7 @@ def make_execute(parts: Parts) -> Any:
         resources, settled = state.get("resources") or {}, state.get("results") or {}
         tasks = [task for task in state["plan"]["tasks"] if str(task["id"]) not in settled]
         ready = {int(key): _with_paths(result, resources) for key, result in settled.items()}
-        settings, context = await asyncio.to_thread(lambda: parts.settings), run_context()
+        settings, context = await parts.ready(), run_context()
         emit, gate = get_stream_writer(), Gate(settings.max_parallel)
         budget = Budget(settings, context, state.get("usage"))
         work = Work(parts, context, budget, _teller(emit))

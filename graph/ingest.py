@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Collection
@@ -55,11 +56,12 @@ def full_path(name: str) -> Path:
 def make_ingest(parts: Parts) -> Any:
     """The node ``ingest``: it clears what an earlier turn left and gathers the resources."""
 
-    def ingest(state: State) -> dict[str, Any]:
+    async def ingest(state: State) -> dict[str, Any]:
+        settings = await parts.ready()
         fresh: dict[str, Any] = {
             "plan": None, "choices": {}, "results": {}, "answer": "", "error": None, "mending": 0,
             "rejected": None, "replans": [], "earlier": findings(state),
-            "approve": bool(run_context().get("approve", parts.settings.approve)),
+            "approve": bool(run_context().get("approve", settings.approve)),
             "started": time.time(), "usage": {"llm_calls": 0, "tokens": 0, "seconds": 0.0},
         }  # fmt: skip
         messages = state.get("messages") or []
@@ -70,11 +72,14 @@ def make_ingest(parts: Parts) -> Any:
         attached = messages[-1] if asked is not None and has_files(messages[-1]) else None
         if attached is not None:
             fresh["messages"] = [without_files(attached)]
+        files, names = list(state.get("files") or []), dict[str, str]()
         try:
-            _check(request, parts.settings.max_request_chars)
-            names = spool(attached, parts.artifacts) if attached is not None else {}
-            known = state.get("resources") or {}
-            found = gather(request, [*(state.get("files") or []), *names], known)
+            _check(request, settings.max_request_chars)
+            found, known = dict[str, Resource](), state.get("resources") or {}
+            if attached is not None:
+                names = await asyncio.to_thread(spool, attached, parts.artifacts)
+            if files or names or named_files(request):
+                found = await asyncio.to_thread(gather, request, [*files, *names], known)
             older = len(known) - len(found.keys() & known.keys())
             fresh["earlier"] = [  # what was found before a file was given again is not of it
                 {**finding, "resources": min(finding["resources"], older)}

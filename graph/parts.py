@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import threading
 from collections.abc import Callable, Mapping
@@ -53,6 +54,15 @@ class Parts:
     def settings(self) -> Settings:
         """The settings given, or those of the environment."""
         return self._settings or load_settings()
+
+    async def ready(self) -> Settings:
+        """The settings; they and the table of tasks are read in a thread, once.
+
+        What a node does after this with a plan or a request touches no disk.
+        """
+        if "settings" not in vars(self):
+            await asyncio.to_thread(lambda: (task_types(), self.settings))
+        return self.settings
 
     @property
     def store(self) -> CardStore:
@@ -145,8 +155,8 @@ class Parts:
         Raises:
             LLMError: it is set and cannot be used.
         """
-        name = context.get("llm") or self.settings.llm
-        if not name or context.get("planner") == "builtin":
+        name = self._named_llm(context)
+        if not name:
             return None
         with self._lock:
             if name not in self._llms:
@@ -156,6 +166,14 @@ class Parts:
                     seconds=self.settings.llm_timeout,
                 )
             return self._llms[name]
+
+    async def get_llm(self, context: Context) -> LLM | None:
+        """The same for an event loop: where one is set it is made in a thread."""
+        return await asyncio.to_thread(self.llm, context) if self._named_llm(context) else None
+
+    def _named_llm(self, context: Context) -> str:
+        without = context.get("planner") == "builtin"
+        return "" if without else context.get("llm") or self.settings.llm
 
     def planners(self, context: Context) -> list[Planner]:
         """The planners of a run in the order in which they are tried.

@@ -103,7 +103,8 @@ def spend(state: State, cost: Draft) -> Usage:
 def make_check_plan(parts: Parts) -> Any:
     """The node ``check_plan``: the plan in one form, and every fault of it."""
 
-    def check_plan(state: State) -> dict[str, Any]:
+    async def check_plan(state: State) -> dict[str, Any]:
+        await parts.ready()
         plan, resources = state["plan"], state.get("resources") or {}
         try:
             tasks = read_tasks(plan["tasks"])

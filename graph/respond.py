@@ -45,7 +45,7 @@ def make_respond(parts: Parts) -> Any:
         answer, cost, left_out = state.get("answer") or "", Draft(None), list[str]()
         ran, name = bool(state.get("results")), _new_name()
         if not answer:
-            llm = await asyncio.to_thread(_llm, parts, run_context(), state)
+            llm = await _llm(parts, run_context(), state)
             talk = not ran and _nothing_to_run(state)
             try:
                 if llm and ran:
@@ -71,11 +71,11 @@ def make_respond(parts: Parts) -> Any:
     return respond
 
 
-def _llm(parts: Parts, context: Context, state: State) -> LLM | None:
-    if not llm_allowed(parts.settings, context, state["usage"]):
+async def _llm(parts: Parts, context: Context, state: State) -> LLM | None:
+    if not llm_allowed(await parts.ready(), context, state["usage"]):
         return None
     try:
-        return parts.llm(context)
+        return await parts.get_llm(context)
     except LLMError:
         return None
 

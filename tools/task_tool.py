@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from typing_extensions import TypedDict
 
@@ -253,8 +253,24 @@ def _opened_once(settings: Settings) -> Callable[[], CardStore]:
     return open_store
 
 
+@cache
+def _tool_class() -> Any:
+    from langchain_core.tools import BaseTool
+
+    class TaskTool(BaseTool):
+        """A row of the table. LangChain would evaluate annotations of ``_run`` at each call."""
+
+        response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
+        call: Callable[..., tuple[str, TaskResult]]
+
+        def _run(self, **args):  # type: ignore[no-untyped-def]
+            return self.call(**args)
+
+    return TaskTool
+
+
 def _tool(row: TaskType, runner: TaskRunner, find_card: FindCard) -> BaseTool:
-    from langchain_core.tools import InjectedToolArg, StructuredTool
+    from langchain_core.tools import InjectedToolArg
     from pydantic import ConfigDict, Field, create_model
 
     def call(
@@ -268,10 +284,11 @@ def _tool(row: TaskType, runner: TaskRunner, find_card: FindCard) -> BaseTool:
     for slot in row.inputs:
         files = "" if slot.kind in ("text", "table") else f" (the path of the {slot.kind} file)"
         of: Any = list[str] if slot.many else str
-        described = Field(description=slot.description + files)
-        fields[slot.name] = (of, described) if slot.required else (of | None, described)
-        if not slot.required:
-            fields[slot.name] = (of | None, Field(None, description=slot.description + files))
+        described = slot.description + files
+        required = (of, Field(description=described))
+        fields[slot.name] = (
+            required if slot.required else (of | None, Field(None, description=described))
+        )
     fields["model"] = (
         str | None,
         Field(None, description="the id of a model to use instead of the one that is chosen"),
@@ -279,11 +296,7 @@ def _tool(row: TaskType, runner: TaskRunner, find_card: FindCard) -> BaseTool:
     # the executor sets it; a model that calls the tool does not see it
     fields["route"] = (Annotated[Route | None, InjectedToolArg], None)
     schema = create_model(row.id.replace("-", "_"), __config__=ConfigDict(extra="forbid"), **fields)
-    call.__annotations__.clear()  # the schema says it, and LangChain would evaluate them each time
-    return StructuredTool.from_function(
-        call,
-        name=row.id,
-        description=row.description,
-        args_schema=schema,
-        response_format="content_and_artifact",
+    tool: BaseTool = _tool_class()(
+        name=row.id, description=row.description, args_schema=schema, call=call
     )
+    return tool
