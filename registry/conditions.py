@@ -7,6 +7,7 @@ Not covered: whether a library in a task's row is installed, and memory of a GPU
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,6 +53,8 @@ class Conditions:
         self.query = query
         self.asked_for = asked_for
         self.memory, self.loaded = machine.memory_to_have()
+        if settings.executor == "ray":  # a cluster says itself what its nodes have room for
+            self.memory = sys.maxsize
         self.licenses = {name.lower() for name in settings.licenses}
         self.denied = {name.lower().strip("/") for name in settings.denied}
         self.closed = remote_closed(settings)

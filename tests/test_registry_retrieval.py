@@ -156,6 +156,8 @@ def test_a_model_needs_its_memory(
     monkeypatch.setattr(f"{MACHINE}.memory_free", lambda: 100_000_000)
     with pytest.raises(NoModelError, match="more than the free memory: 4"):
         retrieve(store, "sentiment", TEXT, {}, settings=online)
+    far = online.model_copy(update={"executor": "ray"})  # its nodes have memory of their own
+    assert retrieve(store, "sentiment", TEXT, {}, settings=far)
 
 
 def test_a_model_that_would_be_fetched_needs_room_on_the_disk(
