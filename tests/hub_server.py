@@ -9,17 +9,15 @@ from __future__ import annotations
 import base64
 import io
 import json
-import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
+from loopback import serving
 
 TOKEN = "hf_very_secret_token"
 
@@ -90,19 +88,8 @@ def hub_server(*replies: Any, **options: Any) -> Iterator[HubServer]:
     app.add_api_route(
         "/{path:path}", state.answer, methods=["GET", "HEAD", "POST"], response_model=None
     )
-    config = uvicorn.Config(app, port=0, log_level="critical", ws="none", lifespan="off")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    state.url = f"http://127.0.0.1:{port}"
-    try:
+    with serving(app) as state.url:
         yield state
-    finally:
-        server.should_exit = server.force_exit = True
-        thread.join(timeout=5)
 
 
 def as_the_hub(server: HubServer, monkeypatch: pytest.MonkeyPatch, *, provider: str) -> None:

@@ -10,14 +10,13 @@ from hugginggraph.registry import ModelRunError
 from .film import Clip
 from .loading import greedy, load_image_processor, load_model, load_processor, load_tokenizer
 from .runner import Checkpoint, Output, Run
-from .vision import best_labels
+from .vision import CAPTION_TOKENS, best_labels, told_in_chat
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 CHAT_FRAMES = 6
 CAPTIONED_FRAMES = 3
-CAPTION_TOKENS = 64
 INSTRUCTION = "These pictures are from one video, in order. Describe what happens in one sentence."
 
 
@@ -85,19 +84,6 @@ def video_to_text(checkpoint: Checkpoint) -> Run:
 def _by_chat(processor: Any, model: Any) -> Run:
     def run(args: Mapping[str, Any]) -> Output:
         frames = args["video"].frames(CHAT_FRAMES)
-        asked = [{"type": "image", "image": frame} for frame in frames]
-        turn = {"role": "user", "content": [*asked, {"type": "text", "text": INSTRUCTION}]}
-        inputs = processor.apply_chat_template(
-            [turn],
-            add_generation_prompt=True,
-            tokenize=True,
-            return_dict=True,
-            return_tensors="pt",
-        ).to(model.device, model.dtype)
-        tokens = model.generate(
-            **inputs, generation_config=greedy(model, max_new_tokens=CAPTION_TOKENS)
-        )
-        new = tokens[0, inputs["input_ids"].shape[1] :]
-        return Output(str(processor.decode(new, skip_special_tokens=True)).strip())
+        return Output(told_in_chat(processor, model, frames, INSTRUCTION))
 
     return run

@@ -139,18 +139,23 @@ def image_to_text(checkpoint: Checkpoint) -> Run:
 
 def _by_chat(processor: Any, model: Any) -> Run:
     def run(args: Mapping[str, Any]) -> Output:
-        asked = {"type": "image", "image": args["image"]}, {"type": "text", "text": INSTRUCTION}
-        inputs = processor.apply_chat_template(
-            [{"role": "user", "content": list(asked)}],
-            add_generation_prompt=True,
-            tokenize=True,
-            return_dict=True,
-            return_tensors="pt",
-        ).to(model.device, model.dtype)
-        tokens = model.generate(
-            **inputs, generation_config=greedy(model, max_new_tokens=CAPTION_TOKENS)
-        )
-        new = tokens[0, inputs["input_ids"].shape[1] :]
-        return Output(processor.decode(new, skip_special_tokens=True).strip())
+        return Output(told_in_chat(processor, model, [args["image"]], INSTRUCTION))
 
     return run
+
+
+def told_in_chat(processor: Any, model: Any, pictures: Sequence[Image], instruction: str) -> str:
+    """What a chat model says of pictures when it is told to; greedy."""
+    shown = [{"type": "image", "image": picture} for picture in pictures]
+    inputs = processor.apply_chat_template(
+        [{"role": "user", "content": [*shown, {"type": "text", "text": instruction}]}],
+        add_generation_prompt=True,
+        tokenize=True,
+        return_dict=True,
+        return_tensors="pt",
+    ).to(model.device, model.dtype)
+    tokens = model.generate(
+        **inputs, generation_config=greedy(model, max_new_tokens=CAPTION_TOKENS)
+    )
+    new = tokens[0, inputs["input_ids"].shape[1] :]
+    return str(processor.decode(new, skip_special_tokens=True)).strip()
