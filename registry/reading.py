@@ -20,8 +20,8 @@ _ARCHITECTURES = {
     "es": "beto bertin", "fa": "parsbert", "fr": "camembert flaubert barthez",
     "he": "alephbert hebert", "id": "indobert indogpt", "it": "gilberto umberto",
     "ko": "kobart kobert koelectra kogpt", "nl": "bertje robbert", "pl": "herbert polbert",
-    "pt": "bertimbau", "ru": "rubert rugpt ruroberta rut5", "tr": "berturk", "vi": "bartpho phobert",
-    "zh": "macbert",
+    "pt": "bertimbau", "ru": "rubert rugpt ruroberta rut5", "tr": "berturk",
+    "vi": "bartpho phobert", "zh": "macbert",
 }  # fmt: skip
 """Names of architectures that know one language, by its code."""
 
