@@ -277,12 +277,13 @@ def test_a_half_written_list_is_named_with_its_remedy_or_built_again(
     assert {c.id for c in store.all_cards()} == {c.id for c in CARDS}
 
 
-def test_an_index_of_words_that_is_lost_or_damaged_is_made_again(tmp_path: Path) -> None:
+def test_an_index_of_words_that_is_damaged_is_made_again(tmp_path: Path) -> None:
     CardStore.open(tmp_path, CARDS).lexical.scores("photo")
-    index = next(tmp_path.glob("chroma-*/lexical-*"))
-    (index / "words-rows.npy").write_bytes(b"junk")
+    rows = next(tmp_path.glob("chroma-*/lexical/*/words-rows.npy"))
+    rows.write_bytes(b"junk")
     words, _ = CardStore.open(tmp_path, CARDS).lexical.scores("photo")
     assert words.max() > 0
+    assert not rows.exists()
 
 
 def test_of_two_cards_with_one_id_the_last_is_kept(tmp_path: Path) -> None:
