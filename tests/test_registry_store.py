@@ -299,15 +299,17 @@ def test_a_change_in_the_sources_is_seen_without_reading_every_card(tmp_path: Pa
     assert more.lexical.best(more.lexical.scores("quite new")[0], 1) == ["acme/new"]
 
 
+@pytest.mark.parametrize("far_between", [1, 1000], ids=["a rare task", "a frequent task"])
 def test_a_large_store_finds_by_meaning_and_by_words_as_a_small_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    far_between: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from hugginggraph.registry import rank_cards
 
     cards = [*CARDS, *many(300)]
     store = CardStore.open(tmp_path, cards)
     small = [c.id for c, _ in rank_cards(store, "write down speech")][:1]
-    monkeypatch.setattr("hugginggraph.registry.ranking.SMALL_STORE", 0)
+    for name, value in (("SMALL_STORE", 0), ("LOOKED_AT_WHOLE", 0), ("FAR_BETWEEN", far_between)):
+        monkeypatch.setattr(f"hugginggraph.registry.ranking.{name}", value)
     large = [c.id for c, _ in rank_cards(store, "write down speech")][:1]
     assert small == large == ["acme/whisper-tiny"]
     task = ("automatic-speech-recognition",)
