@@ -557,7 +557,7 @@ def test_too_many_requests_and_too_many_runs_are_asked_to_wait(data_dir: Path) -
 def test_more_runs_than_are_set_wait(data_dir: Path) -> None:
     server = Running(Settings(offline=True, data_dir=data_dir, server_runs=1))
     with server as http:
-        assert server.app.state.runs.slots.take() == 0
+        assert server.app.state.runs.slots.take()
         reply = ask(http, "hello")
         refused(reply, 429)
         assert int(reply.headers["retry-after"]) >= 1

@@ -21,7 +21,8 @@ from .figures import Count, Figures
 from .files import content_type
 from .guard import LOCAL, Guard, owner_of, tokens_of
 from .langserve_routes import routes as langserve_routes
-from .late_page import LatePage, has_page, load
+from .late_page import LatePage, has_page
+from .one_page import OnePage
 from .original import routes as original_routes
 from .refusals import add_handlers
 from .runs import Runs, failure
@@ -50,7 +51,10 @@ def create_app(
     figures = Figures()
     runs = Runs(settings, parts, figures=figures, shared=shared)
     tokens = tokens_of(settings)
-    late = LatePage(runs) if page and has_page() else None
+    late: LatePage | OnePage | None = None
+    if page and has_page():
+        own = LatePage(runs)
+        late = OnePage(own, runs.held, shared) if shared else own
     sessions = None
     if late is not None and tokens:
         sessions = Sessions(settings.data_dir / "server" / "sessions.json", tokens.values())
@@ -58,7 +62,7 @@ def create_app(
     async def warm() -> None:
         await asyncio.to_thread(runs.parts.open_store)
         if late is not None:
-            await (asyncio.to_thread(load) if tokens else late.open(LOCAL))
+            await late.warm("" if tokens else LOCAL)
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:

@@ -65,7 +65,8 @@ class Runs:
         folder = settings.data_dir / "server"
         self.files = Files(folder / "files", settings.server_upload_bytes)
         self._fetched = Fetched(self.files)
-        self.slots = Slots(settings.server_runs, Held(shared and shared / "held"), figures.runs)
+        self.held = Held(shared and shared / "held")
+        self.slots = Slots(settings.server_runs, self.held, figures.runs)
         self.graph: Any = None
         self._forgetful: Any = None
         self._database = folder / "threads.sqlite"
@@ -118,14 +119,14 @@ class Runs:
         """
         thread = given.thread_id or secrets.token_hex(12)
         key = f"{owner}/{thread}"
-        slot = self.slots.take()
-        if slot is None:
+        leave = self.slots.take()
+        if leave is None:
             raise Refusal(
                 429, "The server has as many runs as it takes.", "Ask again in a moment.",
                 {"Retry-After": "2"},
             )  # fmt: skip
-        if not self.slots.enter(key):
-            self.slots.leave(slot)
+        if not self.held.take(key):
+            leave()
             raise Refusal(409, f"The thread '{thread}' is at work.", "Wait until it is done.")
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
         kept = bool(given.thread_id or given.options.approve or self.settings.approve)
@@ -144,8 +145,8 @@ class Runs:
             work.cancel()
             with suppress(BaseException):
                 await work
-            self.slots.depart(key)
-            self.slots.leave(slot)
+            self.held.leave(key)
+            leave()
 
     async def _work(
         self,

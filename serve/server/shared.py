@@ -14,8 +14,9 @@ import random
 import struct
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -36,7 +37,7 @@ def number_of(name: str, most: int = 1 << 60) -> int:
 
 
 class Held:
-    """Numbers, each held by one at a time among all who open the same file.
+    """Numbers and names, each held by one at a time among all who open the same file.
 
     Open a file once in a process: closing any other handle of it would let go of all.
     """
@@ -45,50 +46,42 @@ class Held:
         self._file = path.open("ab") if path else None
         self._own: set[int] = set()
 
-    def take(self, number: int) -> bool:
-        """Whether the number was free; then it is held until it is left or this process ends."""
+    def take(self, what: int | str) -> bool:
+        """Whether it was free; then it is held until it is left or this process ends."""
+        number = _byte(what)
         if number in self._own or (self._file and not _lock(self._file, number, wait=False)):
             return False
         self._own.add(number)
         return True
 
-    def leave(self, number: int) -> None:
-        """Let others have the number."""
-        self._own.discard(number)
+    def leave(self, what: int | str) -> None:
+        """Let others have it."""
+        self._own.discard(_byte(what))
         if self._file:
-            _unlock(self._file, number)
+            _unlock(self._file, _byte(what))
 
 
 class Slots:
-    """The runs that may be at work at once, counted over all workers, one at a time in a thread."""
+    """The runs that may be at work at once, counted over all workers."""
 
     def __init__(self, most: int, held: Held, gauge: Gauge) -> None:
         self._most = most
         self._held = held
         self._gauge = gauge
 
-    def take(self) -> int | None:
-        """A slot for a run, None where there are as many runs as may be."""
+    def take(self) -> Callable[[], None] | None:
+        """What ends a run that may begin now, None where there are as many as may be."""
         first = int(random.random() * self._most)
         for step in range(self._most):
-            number = (first + step) % self._most
-            if self._held.take(number):
+            slot = (first + step) % self._most
+            if self._held.take(slot):
                 self._gauge.inc()
-                return number
+                return partial(self._leave, slot)
         return None
 
-    def leave(self, slot: int) -> None:
-        """The run is over."""
+    def _leave(self, slot: int) -> None:
         self._held.leave(slot)
         self._gauge.dec()
-
-    def enter(self, thread: str) -> bool:
-        """Whether nothing else is at work in the thread, in any worker; then this is."""
-        return self._held.take(_NAMES + number_of(thread))
-
-    def depart(self, thread: str) -> None:
-        """Nothing is at work in the thread any more."""
-        self._held.leave(_NAMES + number_of(thread))
 
 
 class Buckets:
@@ -128,6 +121,10 @@ def _alone(file: BinaryIO | None, number: int) -> Iterator[None]:
         yield
     finally:
         _unlock(file, number)
+
+
+def _byte(what: int | str) -> int:
+    return what if isinstance(what, int) else _NAMES + number_of(what)
 
 
 def _lock(file: BinaryIO, number: int, *, wait: bool) -> bool:
