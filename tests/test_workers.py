@@ -205,8 +205,8 @@ def test_the_page_is_the_same_one_in_every_worker(server: Server, both: Both) ->
     assert other.get(f"/gradio_api/file={path}").content == b"some words"
     assert "HuggingGraph" in other.get("/").text and other.get("/").text == one.get("/").text
     forged = {"x-hugginggraph-about": '["someone", "http", null]'}
-    stranger = httpx.Client(base_url=server.base, headers=forged)
-    assert stranger.get(f"/gradio_api/file={path}").status_code == 401
+    stranger = server.to(server.workers()[0], "")
+    assert stranger.get(f"/gradio_api/file={path}", headers=forged).status_code == 401
     bob = [server.to(pid, BOB) for pid in server.workers()]
     assert [http.get(f"/gradio_api/file={path}").status_code for http in bob] == [403, 403]
 
@@ -225,7 +225,9 @@ def test_who_signs_in_at_one_worker_is_known_to_the_other(server: Server) -> Non
     server.close()
 
 
-@pytest.mark.parametrize("how", ["ctrl-c", "kill of the first"])
+@pytest.mark.parametrize(
+    "how", ["ctrl-c", pytest.param("kill of the first", marks=pytest.mark.slow)]
+)
 def test_all_processes_end_together(how: str, data_dir: Path, tmp_path: Path) -> None:
     with serving(tmp_path, data_dir) as server:
         shared = {each.path for each in psutil.Process(server.workers()[0]).open_files()

@@ -1,6 +1,7 @@
 """A server of two workers for tests: ``python tests/workers_app.py FOLDER`` tells its port.
 
-With ``--page`` it has the page. A summary is "made" once the file ``go`` is in the folder, so that a run lasts as long as is wanted.
+With ``--page`` it has the page. A summary is "made" once the file ``go`` is in the folder, so that
+a run lasts as long as is wanted.
 """
 
 from __future__ import annotations
