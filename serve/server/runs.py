@@ -181,7 +181,7 @@ class Runs:
                     for name, data in reply.take(str(mode), part):
                         if not quiet:
                             queue.put_nowait(Event(name, data))
-            data = await asyncio.to_thread(reply.output)
+            data = await asyncio.to_thread(reply.output) if reply.has_files else reply.output()
             name = "interrupt" if data["status"] == "interrupted" else "done"
             queue.put_nowait(Event(name, data))
         finally:
