@@ -64,6 +64,10 @@ def test_a_path_that_is_passed_off_as_an_upload_is_refused(
     real = {"path": own, "meta": {"_type": "gradio.FileData"}}
     assert "4711" in asked(served, "Summarize this text", [real])
     assert "4711" not in asked(served, f"Summarize {own}", [])  # of another chat
+    beside = f"{Path(own).parent}/../../../../private/vault.txt"
+    for path in (beside, "file:///etc/passwd", "/etc/passwd"):
+        told = asked(served, "Summarize this text", [{**real, "path": path}])
+        assert "was not uploaded" in told and "4711" not in told
 
 
 def test_a_page_opens_no_thread_of_the_command_line(served: httpx.Client) -> None:
@@ -76,6 +80,15 @@ def test_files_of_the_machine_cannot_be_fetched_from_the_page(
 ) -> None:
     assert served.get(f"/gradio_api/file={private}").status_code == 403
     assert served.get("/gradio_api/file=/etc/passwd").status_code == 403
+
+
+def test_what_the_page_takes_in_lies_where_its_chats_do_and_nowhere_else(
+    served: httpx.Client, settings: Settings, tmp_path: Path
+) -> None:
+    (own,) = upload(served, "own.txt", SECRET.encode()).json()
+    assert Path(own).is_relative_to(settings.data_dir) and Path(own).read_text() == SECRET
+    assert (settings.data_dir / "page").stat().st_mode & 0o077 == 0
+    assert not list((tmp_path / "uploads").rglob("*.txt"))
 
 
 def test_the_page_takes_uploads_up_to_the_servers_own_bound(served: httpx.Client) -> None:

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 from gradio.exceptions import InvalidPathError
-from gradio.utils import get_upload_folder
 
 from hugginggraph.graph import Parts
 from hugginggraph.registry import HuggingGraphError
@@ -75,7 +74,7 @@ def mount_page(
     alive = f"{path.rstrip('/')}/page/alive"
     app.add_api_route(alive, lambda: {"alive": True}, include_in_schema=False)
     chats = Chats(parts, checkpointer, owner, admit)
-    uploads = Path(get_upload_folder()) / owner
+    uploads = parts.settings.data_dir.absolute() / "page" / owner  # as lasting as the chats
     uploads.mkdir(parents=True, exist_ok=True, mode=0o700)
     inner = app.router.lifespan_context
 
@@ -107,7 +106,10 @@ def mount_page(
 
 
 class OwnFiles(gr.Blocks):  # type: ignore[misc]  # Gradio's door gives it lazily
-    """A Gradio app that takes for an upload what lies in its own folder and nothing else."""
+    """A Gradio app that takes for an upload what lies in its own folder and nothing else.
+
+    Gradio's own check knows one folder for the whole process, and is off where an app is mounted.
+    """
 
     uploads = Path()
 
@@ -257,7 +259,6 @@ def build_page(chats: Chats, uploads: Path) -> Any:
     for block in page.blocks.values():
         block.GRADIO_CACHE = str(uploads)
     page.queue(default_concurrency_limit=None)
-    page.has_launched = True  # of a page that has not, Gradio takes any path for an upload
     return page
 
 
