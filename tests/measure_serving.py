@@ -1,4 +1,4 @@
-"""What the server bears: ``python tests/measure_serving.py`` prints each figure with its target.
+"""What the server bears: ``python tests/measure_serving.py --workers 2`` tells it and the targets.
 
 The server runs in a process of its own, with a planner and tools that answer at once and a pinned
 model, so that what is measured is everything around the models; one line has the choice of models
