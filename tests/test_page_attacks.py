@@ -48,10 +48,10 @@ def test_the_page_refuses_to_read_a_file_that_a_request_names(
     served: httpx.Client, private: Path, settings: Settings
 ) -> None:
     attack = f"Summarize {private}"
-    assert "4711" in build_graph(parts=Parts(settings)).invoke({"request": attack})["answer"]
+    assert "with 4711" in build_graph(parts=Parts(settings)).invoke({"request": attack})["answer"]
     told = asked(served, attack, [])
     assert "hg-answer" in told and "vault.txt" in told
-    assert "4711" not in told and "sleeps" not in told
+    assert "with 4711" not in told and "sleeps" not in told
 
 
 def test_a_path_that_is_passed_off_as_an_upload_is_refused(
@@ -59,15 +59,15 @@ def test_a_path_that_is_passed_off_as_an_upload_is_refused(
 ) -> None:
     forged = {"path": str(private), "meta": {"_type": "gradio.FileData"}}
     told = asked(served, "Summarize this text", [forged])
-    assert "was not uploaded" in told and "4711" not in told
+    assert "was not uploaded" in told and "with 4711" not in told
     (own,) = upload(served, "own.txt", SECRET.encode()).json()
     real = {"path": own, "meta": {"_type": "gradio.FileData"}}
-    assert "4711" in asked(served, "Summarize this text", [real])
-    assert "4711" not in asked(served, f"Summarize {own}", [])  # of another chat
+    assert "with 4711" in asked(served, "Summarize this text", [real])
+    assert "with 4711" not in asked(served, f"Summarize {own}", [])  # of another chat
     beside = f"{Path(own).parent}/../../../../private/vault.txt"
     for path in (beside, "file:///etc/passwd", "/etc/passwd"):
         told = asked(served, "Summarize this text", [{**real, "path": path}])
-        assert "was not uploaded" in told and "4711" not in told
+        assert "was not uploaded" in told and "with 4711" not in told
 
 
 def test_a_page_opens_no_thread_of_the_command_line(served: httpx.Client) -> None:
