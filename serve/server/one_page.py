@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +68,9 @@ class OnePage:
             try:
                 return await self._others.handle_async_request(asked)
             except httpx.ConnectError:  # nothing was sent yet
-                if self.here() or asyncio.get_running_loop().time() > until:
+                if asyncio.get_running_loop().time() > until:
                     raise
+                self.here()
                 await asyncio.sleep(0.1)
 
     async def warm(self, owner: str) -> None:
@@ -105,8 +106,7 @@ class OnePage:
         """Stop answering the others, and the page where it is here."""
         if self._server is not None and self._serving is not None:
             self._server.should_exit = self._server.force_exit = True
-            with suppress(asyncio.CancelledError):
-                await self._serving
+            await asyncio.wait([self._serving], timeout=2)
         await self._others.aclose()
         await self._page.close()
 

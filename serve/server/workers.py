@@ -129,6 +129,8 @@ class Workers(Multiprocess):
         """Replace who has ended or hangs."""
         from prometheus_client.multiprocess import mark_process_dead
 
+        for process in self.processes:  # or who waits for a sign of one would not see its end
+            process.child_conn.close()
         before = {process.pid for process in self.processes}
         super().keep_subprocess_alive()
         for pid in before - {process.pid for process in self.processes}:
