@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from hugginggraph.registry import segments
 from hugginggraph.registry.lexical import Lexical
+
+segments = import_module("hugginggraph.registry.segments")
 
 WORDS = (
     "photo",
