@@ -111,10 +111,10 @@ _CHECKPOINTS: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
     (
         "world-speaker",
         "text-to-speech",
-        "Reads English sentences about coloured shapes and digits aloud in a synthetic voice, and "
-        "spells other words letter by letter. Small and quick on any CPU.",
+        "Reads English aloud in a synthetic voice: sentences about coloured shapes, digits, "
+        "numbers and everyday words; spells other words. Small and quick on any CPU.",
         ("speech", "shapes", "numbers"),
-        TEXT,
+        "some 5,000 everyday English words",
     ),
     (
         "world-speaker-french",

