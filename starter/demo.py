@@ -48,7 +48,7 @@ class Demo:
 WORDS = Path(__file__).parent / "words.wav"
 MOTS = WORDS.with_name("mots.wav")
 """A sentence spoken once by eSpeak NG, and in French, so that the demos run without it."""
-SAME_WORDS = 1.0
+SAME_WORDS = 1.2
 """Cepstra of the same words are nearer than this; those of a sentence with another word are not."""
 CROWDS, DIGIT, PORTRAIT = (13_000_023, 13_000_024, 13_000_045), 13_000_029, 13_000_001
 
