@@ -48,6 +48,14 @@ NUMBERS = 100
 EVERYDAY = 5_000
 """How many everyday words the English reader knows: the first whole ones in MiniLM's vocabulary,
 which is sorted by how often they are written."""
+CONTRACTIONS = (
+    "aren't", "can't", "couldn't", "didn't", "doesn't", "don't", "hadn't", "hasn't", "haven't",
+    "he's", "here's", "i'd", "i'll", "i'm", "i've", "isn't", "it's", "let's", "she's", "shouldn't",
+    "that's", "there's", "they'll", "they're", "they've", "wasn't", "we'll", "we're", "we've",
+    "weren't", "what's", "where's", "who's", "won't", "wouldn't", "you'd", "you'll", "you're",
+    "you've",
+)  # fmt: skip
+"""Everyday too, but no words of that vocabulary."""
 OFTEN = 3
 """How often a word must be read to be known; names that were made up are not."""
 PAUSE = ""
@@ -176,7 +184,10 @@ def pronounced(read: Iterable[Read], language: str) -> dict[str, tuple[str, ...]
         if counts.total() >= OFTEN and not (len(word) == 1 and word not in "aày")
     }
     names = [each.lower() for each in (*PEOPLE, *PLACES, *chain(*HELD_OUT))]
-    everyday = everyday_words() if language == "en" else ()
+    everyday: tuple[str, ...] = ()
+    if language == "en":
+        everyday = *everyday_words(), *CONTRACTIONS
+        known["'s"] = ("z",)
     for word in (*map(str, range(NUMBERS)), *names, *everyday):
         known.setdefault(word, _alone(word, language))
     return known | {f"({letter})": _alone(letter, language) for letter in ALPHABET}
@@ -210,6 +221,7 @@ def new_tokenizer(
         [
             normalizers.NFC(),
             normalizers.Lowercase(),
+            normalizers.Replace("’", "'"),
             *(replace(rf"(?<![\p{{L}}\d]){word}(?![\p{{L}}\d])", say(word)) for word in words),
             normalizers.NFD(),
             normalizers.StripAccents(),
@@ -260,7 +272,7 @@ def new_model(tokens: int) -> FastSpeech2ConformerModel:
     return FastSpeech2ConformerModel(config)
 
 
-def _weights_of(
+def weights_of(
     folder: Path, vocabulary: Mapping[str, int], model: FastSpeech2ConformerModel
 ) -> dict[str, Tensor]:
     """A reader's weights; of its phonemes' vectors those of this vocabulary, others are new."""
@@ -294,7 +306,7 @@ def _train(run: Run, language: str) -> None:
     vocabulary = {name: i for i, name in enumerate((PAUSE, *phonemes), 1)}
     model = new_model(len(vocabulary) + 1)
     if run.start:
-        model.load_state_dict(_weights_of(run.start, vocabulary, model))
+        model.load_state_dict(weights_of(run.start, vocabulary, model))
     model = model.to(run.device).train()
     say(f"{sum(each.numel() for each in model.parameters()):,} parameters")
     read.sort(key=lambda each: len(each.mel))

@@ -48,7 +48,7 @@ VOICE_LONGER = 2.5
 """SpeechT5 hears 50 frames a second and makes 62.5: so a window becomes at most twice as long."""
 FEW = 8
 """Words that a note about strange ones names."""
-_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*|[^\w\s.,;:?!'\"’‘“”«»()\[\]…–—-]")
+_WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*|[^\w\s.,;:?!'\"’‘“”«»()\[\]…–—-]")
 """A word, or a sign that would be read as one."""
 SPEAKER_FILE = "speaker.safetensors"
 
@@ -265,8 +265,8 @@ def _strange_words(text: str, tokenizer: Any) -> str:
     if known is None:
         return ""
     told: dict[str, dict[str, None]] = {}
-    for whole in _WORD.findall(text):
-        parts = [whole] if whole.lower() in known else re.split(r"['’-]", whole)
+    for whole in _WORD.findall(text.replace("’", "'")):
+        parts = [whole] if whole.lower() in known else re.split("['-]", whole)
         for part in parts:
             if not tokenizer(part)["input_ids"]:
                 told.setdefault("left out", {})[part] = None
