@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 from PIL import Image
@@ -54,6 +55,13 @@ def test_a_demo_is_right_where_its_answer_is_true_and_missing_where_no_model_is(
 
 def test_double_letters_are_written_twice() -> None:
     heard = ask_with_runners()("world-listener", {"audio": soundfile.read(WORDS, dtype="float32")})
+    assert heard.value == "there are three green stars"
+
+
+def test_words_between_exact_silence_are_understood() -> None:
+    samples, rate = soundfile.read(WORDS, dtype="float32")
+    cut = np.pad(np.where(np.abs(samples) < 0.02, 0, samples).astype(np.float32), 4000)
+    heard = ask_with_runners()("world-listener", {"audio": (cut, rate)})
     assert heard.value == "there are three green stars"
 
 
