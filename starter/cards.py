@@ -111,10 +111,18 @@ _CHECKPOINTS: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
     (
         "world-speaker",
         "text-to-speech",
-        "Reads English sentences about coloured shapes and digits aloud in a synthetic voice, and "
+        "Reads English aloud in a synthetic voice: sentences about coloured shapes, digits, "
+        "numbers and everyday words; spells other words. Small and quick on any CPU.",
+        ("speech", "shapes", "numbers"),
+        "some 5,000 everyday English words",
+    ),
+    (
+        "world-speaker-french",
+        "text-to-speech",
+        "Reads French sentences about coloured shapes and digits aloud in a synthetic voice, and "
         "spells other words letter by letter. Small and quick on any CPU.",
         ("speech", "shapes", "numbers"),
-        SPEECH,
+        f"French {TEXT}",
     ),
     (
         "world-sounds",
@@ -162,6 +170,8 @@ _SHARED = {"shapes-changer": "shapes-painter"}
 """Rows whose weights are another row's."""
 
 _TRANSLATES = {"world-english-french": ("en", "fr"), "world-french-english": ("fr", "en")}
+_SPEAKS = {"world-speaker-french": ("fr",)}
+"""Rows of other languages than English."""
 
 _MINILM = (
     (
@@ -207,7 +217,8 @@ def cards() -> Iterator[ModelCard]:
                 id=f"hugginggraph/{name}", task=task,
                 library="diffusers" if diffuses else "transformers",
                 description=description, license="apache-2.0",
-                languages=_TRANSLATES.get(name, ("en",)), translates=_TRANSLATES.get(name),
+                languages=_SPEAKS.get(name) or _TRANSLATES.get(name, ("en",)),
+                translates=_TRANSLATES.get(name),
                 size_bytes=sum(each.stat().st_size for each in weights), tags=tags,
                 world=world, source="starter", path=place,
             )  # fmt: skip
