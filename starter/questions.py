@@ -66,9 +66,10 @@ FORMS: Mapping[str, tuple[str, ...]] = {
 }
 """How each kind is asked; the first way in more than half of the questions."""
 PICTURES = ("picture", "image", "scene", "drawing")
-STRANGERS = tuple(
-    "dog cat house tree woman man car phone rose table person river mountain sky coffee".split()
-)
+STRANGERS = (
+    "dog", "cat", "house", "tree", "woman", "man", "car", "phone", "rose", "table", "person",
+    "river", "mountain", "sky", "coffee",
+)  # fmt: skip
 """A few of the things that no scene has; to the answerer every word that it lacks is the same."""
 STRANGE = (
     "who is the {}?",
@@ -200,17 +201,15 @@ def _digit(rng: np.random.Generator, things: Things, size: Size) -> Found:
 
 
 def _nothing(rng: np.random.Generator, things: Things, size: Size) -> Found:
-    """What color, where, which digit: of what is not there."""
-    kind = ("color", "place", "digit")[int(rng.integers(3))]
+    """What color, which shape, where, which digit: of what is not there."""
+    kind = ("color", "shape", "place", "digit")[int(rng.integers(4))]
     colour, shape = str(rng.choice(list(COLOURS))), str(rng.choice(list(SHAPES)))
-    if kind == "digit":
-        some = any(each.shape not in SHAPES for each in things)
-        return None if some else (_asked(rng, kind, ""), NONE)
-    if kind == "place" and rng.random() < 0.7:
-        there = any(each.label == f"{colour} {shape}" for each in things)
-        return None if there else (_asked(rng, kind, f"{colour} {shape}"), NOWHERE)
-    there = any(each.shape == shape for each in things)
-    return None if there else (_asked(rng, kind, shape), NONE if kind == "color" else NOWHERE)
+    name = f"{colour} {shape}" if kind == "place" and rng.random() < 0.7 else shape
+    there, asked = {
+        "digit": (any(each.shape not in SHAPES for each in things), ""),
+        "shape": (any(each.colour == colour for each in things), colour),
+    }.get(kind, (any(name in (each.label, each.shape) for each in things), name))
+    return None if there else (_asked(rng, kind, asked), NOWHERE if kind == "place" else NONE)
 
 
 def _outside(rng: np.random.Generator, things: Things, size: Size) -> Found:
@@ -226,6 +225,7 @@ def _outside(rng: np.random.Generator, things: Things, size: Size) -> Found:
 _ASKS: Mapping[str, Callable[[np.random.Generator, Things, Size], Found]] = {
     "count": _count,
     "color": _color,
+    "shape": _shape,
     "place": _place,
     "existence": _existence,
     "digit": _digit,

@@ -9,6 +9,7 @@ Questions about one picture share its tokens in one sequence and do not see each
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
 from typing import NamedTuple
 
@@ -40,10 +41,12 @@ from .questions import (
     OUTSIDE,
     PICTURES,
     UNKNOWN,
+    Question,
     Size,
     Things,
     ask,
 )
+from .strangers import draw_stranger
 from .train_captioner import CELL, GRID, SIDE
 from .training import Run, fit, say, worn
 from .world import CHECKPOINTS, COLOURS, COUNTS, DIGITS, LABELS, SHAPES, Scene, seeds
@@ -127,14 +130,15 @@ def new_model(
     return model
 
 
+A_STRANGER, STRANGE_SIZE = 16, (256, 192)
 PLACE = 0.5
 """How strongly a cell's row and column are written into it."""
 
 
 class Seen(NamedTuple):
-    """What is in scenes of which size, what the convolutions make of them, and what is centred in their cells.
+    """What is in scenes of which size, and what the convolutions make of them.
 
-    `cells` is float16 (scenes, cells, width); `centred` int64 (scenes, cells).
+    `cells` is float16 (scenes, cells, width); `centred` int64 (scenes, cells), see there.
     """
 
     scenes: list[tuple[Things, Size]]
@@ -160,7 +164,10 @@ def centred(scene: Scene) -> Tensor:
 
 
 def look(model: LlavaForConditionalGeneration, split: str, run: Run, count: int) -> Seen:
-    """Draws scenes that the captioner was not trained on, and runs the convolutions on them."""
+    """Draws scenes that the captioner was not trained on, and runs the convolutions on them.
+
+    One picture of `A_STRANGER` is none of the world, and nothing is said to be in it.
+    """
     embeddings = model.model.vision_tower.embeddings
     scenes: list[tuple[Things, Size]] = []
     cells, truth = [], []
@@ -168,6 +175,12 @@ def look(model: LlavaForConditionalGeneration, split: str, run: Run, count: int)
     with torch.no_grad():
         for first in range(0, count, 32):
             some = [worn(seed) for seed in drawn[first : first + 32]]
+            some = [
+                replace(scene, image=draw_stranger(seed, size=STRANGE_SIZE), objects=())
+                if seed % A_STRANGER == 0
+                else scene
+                for seed, scene in zip(drawn[first : first + 32], some, strict=True)
+            ]
             pixels = torch.stack([squeezed(scene.image) for scene in some]).to(run.device)
             features = embeddings.projection(embeddings.backbone(pixels).feature_maps[-1])
             cells.append(features.flatten(2).transpose(1, 2).half().cpu())
@@ -245,11 +258,19 @@ class Lessons:
             self.known[text] = self.tokenizer(text)["input_ids"]
         return self.known[text]
 
+    def question(self, i: int, kinds: tuple[str, ...]) -> Question:
+        """A question about the i-th scene; of a stranger, one that another scene would have."""
+        things, size = self.seen.scenes[i]
+        if things:
+            return ask(self.rng, things, size, kinds)
+        other = self.question(int(self.rng.integers(len(self.seen.scenes))), kinds)
+        return replace(other, answer=UNKNOWN, kind="stranger")
+
     def batch(self, chosen: list[int]) -> tuple[Packed, list[str]]:
         """Questions of all `KINDS` about the chosen scenes, and what kind each is."""
         asked, kinds, end = [], [], self.tokenizer.sep_token_id
         for i in chosen:
-            questions = [ask(self.rng, *self.seen.scenes[i], kind) for kind in KINDS]
+            questions = [self.question(i, kind) for kind in KINDS]
             kinds += [each.kind for each in questions]
             asked.append(
                 [
@@ -281,7 +302,9 @@ def right_of(model: LlavaForConditionalGeneration, lessons: Lessons, device: str
             chosen = list(range(first, min(first + SCENES_A_STEP, len(lessons.seen.scenes))))
             asked, kinds = lessons.batch(chosen)
             asked = Packed(*(each.to(device) for each in asked))
-            told = said(model, tokens_of(model, lessons.seen.cells[chosen].float().to(device)), asked)
+            told = said(
+                model, tokens_of(model, lessons.seen.cells[chosen].float().to(device)), asked
+            )
             wrong = (told.argmax(-1) != asked.labels) & (asked.labels != -100)
             for i, kind in enumerate(kinds):
                 scene, number = divmod(i, len(KINDS))

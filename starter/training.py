@@ -63,14 +63,18 @@ def worn(seed: int, *, single: bool = False) -> Scene:
     wide, high = ASPECTS[int(rng.integers(len(ASPECTS)))]
     size = (round(short * wide), round(short * high))
     scene = draw_single(seed, size=size) if single else draw_scene(seed, size=size)
-    image = scene.image
+    return replace(scene, image=wear(rng, scene.image, short))
+
+
+def wear(rng: np.random.Generator, image: Image.Image, short: float) -> Image.Image:
+    """The picture, sometimes blurred or saved as a JPEG; `short` is its short side."""
     if rng.random() < 0.25:
         image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.2, 0.006 * short)))
     if rng.random() < 0.35:
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=int(rng.integers(60, 96)))
         image = Image.open(buffer)
-    return replace(scene, image=image)
+    return image
 
 
 def render(seed: int, side: int, single: bool) -> Rendered:
