@@ -39,14 +39,14 @@ SIDE, CELL = 160, 8
 GRID = SIDE // CELL
 WIDTH = 128
 LONGEST = 40
-ENCODER_ONLY = 0.4
+ENCODER_ONLY = 0.3
 """Share of the training before the decoder joins."""
 PLACE = 0.5
 """How strongly a cell's row and column are written into it at first."""
 PAD, START, END, STRANGE = "[PAD]", "[CLS]", "[SEP]", "[?]"
 MARKS = ("<s_docvqa>", "<s_question>", "</s_question>", "<s_answer>", "</s_answer>")
 KEYS = (*ASKED, *GOODS)
-DOCUMENTS_A_STEP, ASKED_A_DOCUMENT = 12, 6
+DOCUMENTS_A_STEP, ASKED_A_DOCUMENT = 12, 3
 
 
 def prompt(question: str) -> str:
@@ -212,6 +212,7 @@ def train(run: Run) -> None:
     tokenizer = reader_tokenizer()
     known = run.start and VisionEncoderDecoderModel.from_pretrained(run.start)
     model = (known or new_model(tokenizer)).to(run.device).train()
+    model.encoder.to(memory_format=torch.channels_last)
     say(f"{sum(each.numel() for each in model.parameters()):,} parameters")
     sizes = [len(CHARACTERS) + 1, len(KEYS) + 1, COLUMNS + 1]
     tells = nn.Linear(WIDTH, sum(sizes)).to(run.device)
@@ -231,7 +232,8 @@ def train(run: Run) -> None:
         chosen = [pages[i] for i in rng.integers(len(pages), size=DOCUMENTS_A_STEP)]
         pixels = torch.stack([each.pixels for each in chosen]).to(run.device).float()
         pixels = pixels * (1 + 0.1 * (torch.rand(len(chosen), 1, 1, 1, device=run.device) - 0.5))
-        seen = model.encoder(pixel_values=(pixels / 127.5 - 1)).last_hidden_state
+        whole = (pixels / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+        seen = model.encoder(pixel_values=whole).last_hidden_state
         truth = torch.stack([each.told for each in chosen], 1).flatten(1).to(run.device)
         said = tells(seen[:, 1:]).flatten(0, 1).split(sizes, -1)
         told: Tensor = sum(
