@@ -8,7 +8,7 @@ of the picture away from both middle lines.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import cycle
 
@@ -83,16 +83,16 @@ STRANGE = (
 
 Things = tuple[SceneObject, ...]
 Size = tuple[int, int]
-Found = tuple[str, str] | None
 
 
 @dataclass(frozen=True)
 class Question:
-    """A question in English, its answer, and what kind it is."""
+    """A question in English, its answer, what kind it is, and the objects that it is about."""
 
     text: str
     answer: str
     kind: str
+    about: Things = ()
 
 
 def question(seed: int, scene: Scene) -> Question:
@@ -113,8 +113,12 @@ def ask(rng: np.random.Generator, things: Things, size: Size, kinds: tuple[str, 
     for kind in cycle(rng.permutation(kinds).tolist()):
         for _ in range(TRIES):
             if found := _ASKS[kind](rng, things, size):
-                return Question(*found, kind)
+                return Question(found[0], found[1], kind, tuple(found[2]))
     raise ValueError("There are no kinds of questions to choose from.")
+
+
+Found = tuple[str, str, list[SceneObject]] | None
+"""A text, its answer, and what it is about; None where the scene has no such question."""
 
 
 def _asked(rng: np.random.Generator, kind: str, what: str) -> str:
@@ -125,6 +129,11 @@ def _asked(rng: np.random.Generator, kind: str, what: str) -> str:
 
 def _article(noun: str) -> str:
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def _listed(seen: set[str], order: Iterable[str]) -> str:
+    names = [name for name in order if name in seen]
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _either(rng: np.random.Generator, things: Things) -> tuple[str, str]:
@@ -139,33 +148,31 @@ def _either(rng: np.random.Generator, things: Things) -> tuple[str, str]:
 def _count(rng: np.random.Generator, things: Things, size: Size) -> Found:
     colour, shape = _either(rng, things)
     shapes = [each for each in things if each.shape in SHAPES]
-    what, number = (
-        (f"{shape}s", sum(each.shape == shape for each in shapes)),
-        (f"{colour} {shape}s", sum(each.label == f"{colour} {shape}" for each in shapes)),
-        (f"{colour} shapes", sum(each.colour == colour for each in shapes)),
-        (("shapes", len(shapes)), ("objects", len(things)))[int(rng.integers(2))],
+    what, about = (
+        (f"{shape}s", [each for each in shapes if each.shape == shape]),
+        (f"{colour} {shape}s", [each for each in shapes if each.label == f"{colour} {shape}"]),
+        (f"{colour} shapes", [each for each in shapes if each.colour == colour]),
+        (("shapes", shapes), ("objects", list(things)))[int(rng.integers(2))],
     )[int(rng.choice(4, p=(0.4, 0.35, 0.15, 0.1)))]
-    return _asked(rng, "count", what), COUNTS[number] if number else "zero"
-
-
-def _listed(names: list[str]) -> str:
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    return _asked(rng, "count", what), ("zero", *COUNTS[1:])[len(about)], about
 
 
 def _color(rng: np.random.Generator, things: Things, size: Size) -> Found:
     """Of several colours all are told, in the order of `COLOURS`."""
     shape = _either(rng, things)[1]
-    seen = {each.colour for each in things if each.shape == shape}
-    colours = [colour for colour in COLOURS if colour in seen]
-    return (_asked(rng, "color", shape), _listed(colours)) if colours else None
+    about = [each for each in things if each.shape == shape]
+    if not about:
+        return None
+    return _asked(rng, "color", shape), _listed({each.colour for each in about}, COLOURS), about
 
 
 def _shape(rng: np.random.Generator, things: Things, size: Size) -> Found:
     """Which shapes have a colour, in the order of `SHAPES`."""
     colour = _either(rng, things)[0]
-    seen = {each.shape for each in things if each.colour == colour}
-    shapes = [shape for shape in SHAPES if shape in seen]
-    return (_asked(rng, "shape", colour), _listed(shapes)) if shapes else None
+    about = [each for each in things if each.colour == colour and each.shape in SHAPES]
+    if not about:
+        return None
+    return _asked(rng, "shape", colour), _listed({each.shape for each in about}, SHAPES), about
 
 
 def _place(rng: np.random.Generator, things: Things, size: Size) -> Found:
@@ -179,25 +186,26 @@ def _place(rng: np.random.Generator, things: Things, size: Size) -> Found:
     if names[name] != 1 or min(abs(across), abs(down)) < CLEAR:
         return None
     place = f"{'top' if down < 0 else 'bottom'} {'left' if across < 0 else 'right'}"
-    return _asked(rng, "place", name), place
+    return _asked(rng, "place", name), place, [it]
 
 
 def _existence(rng: np.random.Generator, things: Things, size: Size) -> Found:
     """Is there a star, is there a red star; of a shape that is there, whether it has a colour."""
     colour, shape = _either(rng, things)
-    seen = {each.colour for each in things if each.shape == shape}
-    if rng.random() < 0.2 and seen:
-        colour = str(rng.choice(sorted(seen))) if rng.random() < 0.5 else colour
-        return f"is the {shape} {colour}?", "yes" if colour in seen else "no"
-    if rng.random() < 0.25:
-        return _asked(rng, "existence", _article(shape)), "yes" if seen else "no"
-    there = "yes" if colour in seen else "no"
-    return _asked(rng, "existence", _article(f"{colour} {shape}")), there
+    shaped = [each for each in things if each.shape == shape]
+    both = rng.random() < 0.8
+    text = _asked(rng, "existence", _article(f"{colour} {shape}" if both else shape))
+    if shaped and rng.random() < 0.2:
+        seen = sorted({each.colour for each in shaped})
+        colour = str(rng.choice(seen)) if rng.random() < 0.5 else colour
+        text, both = f"is the {shape} {colour}?", True
+    about = [each for each in shaped if each.colour == colour] if both else shaped
+    return text, "yes" if about else "no", about
 
 
 def _digit(rng: np.random.Generator, things: Things, size: Size) -> Found:
-    digits = [each.shape for each in things if each.shape not in SHAPES]
-    return (_asked(rng, "digit", ""), digits[0]) if len(digits) == 1 else None
+    about = [each for each in things if each.shape not in SHAPES]
+    return (_asked(rng, "digit", ""), about[0].shape, about) if len(about) == 1 else None
 
 
 def _nothing(rng: np.random.Generator, things: Things, size: Size) -> Found:
@@ -209,17 +217,18 @@ def _nothing(rng: np.random.Generator, things: Things, size: Size) -> Found:
         "digit": (any(each.shape not in SHAPES for each in things), ""),
         "shape": (any(each.colour == colour for each in things), colour),
     }.get(kind, (any(name in (each.label, each.shape) for each in things), name))
-    return None if there else (_asked(rng, kind, asked), NOWHERE if kind == "place" else NONE)
+    answer = NOWHERE if kind == "place" else NONE
+    return None if there else (_asked(rng, kind, asked), answer, [])
 
 
 def _outside(rng: np.random.Generator, things: Things, size: Size) -> Found:
     thing, other = (str(each) for each in rng.permutation(STRANGERS)[:2])
     if rng.random() < 0.4:
-        return str(rng.choice(STRANGE)).format(thing, other), UNKNOWN
+        return str(rng.choice(STRANGE)).format(thing, other), UNKNOWN, []
     named = thing if rng.random() < 0.7 else f"{rng.choice(list(COLOURS))} {thing}"
     kind = ("count", "color", "place", "existence")[int(rng.integers(4))]
     what = {"count": f"{named}s", "existence": _article(named)}.get(kind, named)
-    return _asked(rng, kind, what), UNKNOWN
+    return _asked(rng, kind, what), UNKNOWN, []
 
 
 _ASKS: Mapping[str, Callable[[np.random.Generator, Things, Size], Found]] = {
