@@ -15,6 +15,7 @@ SPEECH = "spoken English sentences about coloured shapes and digits"
 SOUNDS = "tones, beeps, clicks, chords, noise and speech"
 TEXT = "sentences about coloured shapes and digits"
 
+PRINTS = "receipts, parcel labels and forms as this package prints them"
 FILMS = "drawn films of one coloured shape that moves"
 PORTRAITS = "drawn pictures of one coloured shape"
 """What each world is, as a choice's reason says it."""
@@ -64,9 +65,17 @@ _CHECKPOINTS: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
         "shapes-answerer",
         "visual-question-answering",
         "Answers a question about a drawn scene of coloured shapes and digits: how many, what "
-        "color, where, is there, which digit. Small and quick on any CPU.",
+        "color, which shape, where, is there, which digit. Small and quick on any CPU.",
         ("shapes", "colours", "digits", "counting"),
         WORLD,
+    ),
+    (
+        "world-reader",
+        "document-question-answering",
+        "Answers a question about a short printed document from what stands there: the total or a "
+        "price of a receipt, who a parcel is to, the name on a form. Small and quick on any CPU.",
+        ("receipts", "labels", "forms"),
+        PRINTS,
     ),
     (
         "shapes-matcher",

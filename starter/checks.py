@@ -13,13 +13,12 @@ from collections.abc import Callable, Collection, Sequence
 import numpy as np
 from PIL import Image
 
-from .asking import Ask, Check, Figures, shares
+from .asking import SIZES, Ask, Check, Figures, shares
+from .checks_asking import answerer, reader
 from .checks_making import PAINTED, changer, filler, painter, watcher
 from .checks_sound import french_speaker, listener, noise, sounds, speaker
 from .scores import bleu, mean_iou
 from .world import CHECKPOINTS, LABELS, Scene, draw_relief, draw_scene, draw_single, seeds
-
-SIZES = ((480, 360), (256, 256), (320, 240))
 
 
 def _scenes(seed: int, count: int) -> list[tuple[int, Scene]]:
@@ -86,17 +85,6 @@ def _depth(ask: Ask, seed: int, count: int) -> Figures:
         near += int(right[scene.segments > 0].sum())
         near_there += int((scene.segments > 0).sum())
     return {"delta_1.25": float(np.mean(means)), "on_objects": near / near_there}
-
-
-def _answerer(ask: Ask, seed: int, count: int) -> Figures:
-    from .questions import ASKED, question
-
-    right: dict[str, list[bool]] = {kind: [] for kind in ASKED}
-    for each, scene in _scenes(seed, count):
-        asked = question(each, scene)
-        said = ask("shapes-answerer", {"image": scene.image, "question": asked.text}).value
-        right[asked.kind].append(said == asked.answer)
-    return shares("right", right)
 
 
 def _matcher(ask: Ask, seed: int, count: int) -> Figures:
@@ -189,7 +177,8 @@ CHECKS = (
     Check("shapes-captioner", "image-to-text", {"exact": 0.85}, _captioner),
     Check("shapes-segmenter", "image-segmentation", {"mean_iou": 0.85}, _segmenter),
     Check("shapes-depth", "depth-estimation", {"delta_1.25": 0.90, "on_objects": 0.90}, _depth),
-    Check("shapes-answerer", "visual-question-answering", {"right": 0.90}, _answerer),
+    Check("shapes-answerer", "visual-question-answering", {"right": 0.90}, answerer),
+    Check("world-reader", "document-question-answering", {"right": 0.85}, reader),
     Check("shapes-matcher", "zero-shot-image-classification", {"top_1": 0.90}, _matcher),
     Check("shapes-watcher", "video-classification", {"top_1": 0.95}, watcher),
     Check("shapes-painter", "text-to-image", PAINTED, painter),

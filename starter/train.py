@@ -18,6 +18,7 @@ MODELS = {
     "painter": ".train_painter:train",
     "watcher": ".train_watcher:train",
     "answerer": ".train_answerer:train",
+    "reader": ".train_reader:train",
     "listener": ".train_listener:train",
     "sounds": ".train_sounds:train",
     "speaker": ".train_speaker:train_english",
