@@ -25,7 +25,8 @@ needs_espeak = pytest.mark.skipif(not available(), reason="eSpeak NG is not inst
 
 @pytest.fixture(scope="module")
 def ask() -> Ask:
-    return ask_with_runners()
+    asked: Ask = ask_with_runners()
+    return asked
 
 
 def tokens_of(name: str) -> Callable[[str], list[int]]:
