@@ -38,15 +38,10 @@ def test_the_demos_are_drawn_the_same_each_time(tmp_path: Path) -> None:
 def test_a_demo_is_right_where_its_answer_is_true_and_missing_where_no_model_is(
     tmp_path: Path,
 ) -> None:
-    titles = (
-        "Describe and count", "Read a picture aloud", "Who is named", "A film with a voice-over",
-    )  # fmt: skip
+    titles = ("Who is named", "A film with a voice-over")
     shown = run_demos(tmp_path, ask_with_runners(), titles)
     found = {(each.demo.title, f.wish.tasks[0]): f for each in shown for f in each.found}
-    assert found["Describe and count", "image-to-text"].verdict == "right"
-    assert found["Describe and count", "object-detection"].verdict == "right"
     assert found["Who is named", "token-classification"].verdict == "right"
-    assert found["Read a picture aloud", "text-to-speech"].verdict == "right"
     assert found["A film with a voice-over", "text-to-speech"].verdict == "right"
     film = found["A film with a voice-over", "text-to-video"]
     assert film.verdict == "missing"
