@@ -177,7 +177,7 @@ class Names:
         self._invents = not held_out
 
     def _draw(self, known: tuple[str, ...]) -> str:
-        if self._invents and self._rng.random() < 0.4:
+        if self._invents and self._rng.random() < 0.6:
             return _invented(self._rng)
         return str(self._rng.choice(known))
 
