@@ -132,7 +132,7 @@ def gather(request: str, files: Collection[str], known: dict[str, Resource]) -> 
             ids[str(path)] = f"r{len(known) + fresh}"
         elif str(path) not in given:
             continue
-        out[ids[str(path)]] = _resource(path, spelled.get(path, name))
+        out[ids[str(path)]] = _resource(path, spelled.get(path, path.name))
     problems = [res["problem"] for res in out.values() if "problem" in res]
     if problems and len(problems) == len(out):
         raise HuggingGraphError.from_json(problems[0])

@@ -4,20 +4,19 @@ A score is the share of what the query could reach at most, so that a request of
 is found does not count like a request that is found whole.
 
 The indexes are arrays in files that are read as they are needed, so that a million cards take no
-memory. They are made anew as a whole when cards change.
+memory. They come in segments, so that a change adds a small one (``segments.py``); how rare a term
+is, is counted over all of them.
 """
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
-import uuid
 import zlib
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -62,21 +61,31 @@ def pieces(text: str, size: int = 5) -> list[str]:
 
 
 class Postings:
-    """Okapi BM25 over texts cut into terms, as arrays that a file can hold.
+    """Which texts of a segment have a term, as arrays that a file can hold.
 
     ``terms`` are hashes in order, ``starts`` where each one's rows begin, ``rows`` and ``weights``
-    the texts that have it and how much that counts, ``most`` the greatest weight of each.
+    the texts that have it and how much that counts (BM25 without the rarity), ``most`` the greatest
+    weight of each. ``lengths`` are the texts' counts of terms.
     """
 
-    NAMES = ("terms", "starts", "rows", "weights", "most")
+    NAMES = ("terms", "starts", "rows", "weights", "most", "lengths")
 
-    def __init__(self, size: int, arrays: Mapping[str, NDArray[Any]]) -> None:
-        self._size = size
+    def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         self.arrays = arrays
 
+    def __len__(self) -> int:
+        return len(self.arrays["lengths"])
+
     @classmethod
-    def of(cls, texts: Iterable[list[str]], *, k1: float = 1.2, b: float = 0.4) -> Postings:
-        """The postings of texts that are cut into terms."""
+    def of(
+        cls,
+        texts: Iterable[list[str]],
+        before: Sequence[Postings] = (),
+        *,
+        k1: float = 1.2,
+        b: float = 0.4,
+    ) -> Postings:
+        """The postings of texts that are cut into terms; ``before`` count in the mean length."""
         hashes, often, lengths, widths = array("I"), array("H"), array("I"), array("I")
         for terms in texts:
             count = Counter(terms)
@@ -84,112 +93,157 @@ class Postings:
             widths.append(len(count))
             hashes.extend(_hash(term) for term in count)
             often.extend(min(times, 65_535) for times in count.values())
-        size = len(lengths)
         length = np.array(lengths, dtype=np.float32)
         keys, times = np.array(hashes, dtype=np.uint32), np.array(often, dtype=np.float32)
-        rows = np.repeat(np.arange(size, dtype=np.int32), np.array(widths, dtype=np.int64))
-        order = np.argsort(keys, kind="stable")
-        keys, times, rows = keys[order], times[order], rows[order]
-        terms_, starts, many = np.unique(keys, return_index=True, return_counts=True)
-        rarity = np.log(1 + (size - many + 0.5) / (many + 0.5)).astype(np.float32)
-        mean = float(length.mean()) if size else 1.0
+        rows = np.repeat(np.arange(len(length), dtype=np.int32), np.array(widths, dtype=np.int64))
+        every = np.concatenate([length, *(part.arrays["lengths"] for part in before)])
+        mean = float(every.mean()) if len(every) else 1.0
         weights = times * (k1 + 1) / (times + k1 * (1 - b + b * length[rows] / (mean or 1)))
-        weights = (weights * np.repeat(rarity, many)).astype(np.float32)
+        return cls._sorted(keys, rows, weights.astype(np.float32), length)
+
+    @classmethod
+    def joined(cls, parts: Sequence[tuple[Postings, NDArray[np.bool_]]]) -> Postings:
+        """One segment of several, of each the rows that are kept, in their order."""
+        keys, rows, weights, lengths = [], [], [], []
+        size = 0
+        for part, kept in parts:
+            arrays = part.arrays
+            place = np.cumsum(kept, dtype=np.int32) - 1 + size
+            some = kept[arrays["rows"]]
+            keys.append(np.repeat(arrays["terms"], np.diff(arrays["starts"]))[some])
+            rows.append(place[arrays["rows"][some]])
+            weights.append(arrays["weights"][some])
+            lengths.append(arrays["lengths"][kept])
+            size += int(kept.sum())
+        return cls._sorted(*(np.concatenate(found) for found in (keys, rows, weights, lengths)))
+
+    @classmethod
+    def _sorted(
+        cls,
+        keys: NDArray[Any],
+        rows: NDArray[Any],
+        weights: NDArray[Any],
+        lengths: NDArray[Any],
+    ) -> Postings:
+        order = np.argsort(keys, kind="stable")
+        keys, rows, weights = keys[order], rows[order], weights[order]
+        terms, starts = np.unique(keys, return_index=True)
         most = np.maximum.reduceat(weights, starts) if len(starts) else weights
         ends = np.append(starts, len(rows)).astype(np.int64)
-        values = (terms_.astype(np.uint32), ends, rows, weights, most)
-        return cls(size, dict(zip(cls.NAMES, values, strict=True)))
+        values = (terms.astype(np.uint32), ends, rows, weights, most, lengths)
+        return cls(dict(zip(cls.NAMES, values, strict=True)))
 
-    def scores(self, terms: list[str]) -> NDArray[np.float32]:
-        """A score per text, at most 1 (all 0 where nothing matches).
-
-        The rarest terms come first; those beyond `MOST_POSTINGS`, which part little, are left out.
-        """
-        total = np.zeros(self._size, dtype=np.float32)
+    def spans(self, wanted: NDArray[np.uint32]) -> NDArray[np.int64]:
+        """Where each term begins and ends, and its place: (3, terms), all 0 where it is not."""
         known, starts = self.arrays["terms"], self.arrays["starts"]
-        wanted = np.array(sorted({_hash(term) for term in terms}), dtype=np.uint32)
         places = np.searchsorted(known, wanted)
-        inside = places < len(known)
-        places, wanted = places[inside], wanted[inside]
-        places = places[known[places] == wanted]
-        many = starts[places + 1] - starts[places]
-        order = np.argsort(many, kind="stable")
-        kept = np.cumsum(many[order]) <= MOST_POSTINGS
-        kept[:1] = True
-        possible = 0.0
-        for place in places[order][kept]:
-            some = slice(int(starts[place]), int(starts[place + 1]))
-            total[self.arrays["rows"][some]] += self.arrays["weights"][some]
-            possible += float(self.arrays["most"][place])
-        best = float(total.max(initial=0.0))
-        if not best:
-            return total
-        shared: NDArray[np.float32] = total / (best ** (1 - OF_POSSIBLE) * possible**OF_POSSIBLE)
-        return shared
+        places[places == len(known)] = 0
+        there = known[places] == wanted if len(known) else np.zeros(len(wanted), dtype=bool)
+        spans: NDArray[np.int64] = np.where(
+            there, [starts[places], starts[places + there], places], 0
+        )
+        return spans
+
+
+def scores(parts: Sequence[Postings], terms: list[str]) -> NDArray[np.float32]:
+    """A score per text of all segments, at most 1 (all 0 where nothing matches).
+
+    The rarest terms come first; those beyond `MOST_POSTINGS`, which part little, are left out.
+    """
+    size = sum(map(len, parts))
+    total = np.zeros(size, dtype=np.float32)
+    wanted = np.array(sorted({_hash(term) for term in terms}), dtype=np.uint32)
+    spans = [part.spans(wanted) for part in parts]
+    many = sum((end - start for start, end, _ in spans), np.zeros(len(wanted), dtype=np.int64))
+    rarity = np.log(1 + (size - many + 0.5) / (many + 0.5)).astype(np.float32)
+    order = np.argsort(many, kind="stable")
+    order = order[many[order] > 0]
+    kept = np.cumsum(many[order]) <= MOST_POSTINGS
+    kept[:1] = True
+    offsets = [0, *accumulate(map(len, parts))]
+    possible = 0.0
+    for term in order[kept]:
+        most = 0.0
+        for part, offset, (starts, ends, places) in zip(parts, offsets, spans, strict=False):
+            if starts[term] == ends[term]:
+                continue
+            some = slice(int(starts[term]), int(ends[term]))
+            rows = part.arrays["rows"][some]
+            total[rows + offset] += rarity[term] * part.arrays["weights"][some]
+            most = max(most, float(part.arrays["most"][places[term]]))
+        possible += float(rarity[term]) * most
+    best = float(total.max(initial=0.0))
+    if not best:
+        return total
+    shared: NDArray[np.float32] = total / (best ** (1 - OF_POSSIBLE) * possible**OF_POSSIBLE)
+    return shared
 
 
 def _hash(term: str) -> int:
     return zlib.crc32(term.encode())
 
 
-class Lexical:
-    """Both indexes over texts that have an id and a task."""
+@dataclass(frozen=True)
+class Segment:
+    """Both indexes over some texts: their ids, tasks, and a mark that changes when a text does."""
 
-    def __init__(
-        self, ids: list[str], tasks: list[str], words_: Postings, pieces_: Postings
-    ) -> None:
-        self.ids = ids
-        self.rows = {i: row for row, i in enumerate(ids)}
-        self._names = {name: code for code, name in enumerate(dict.fromkeys(tasks))}
-        self._tasks = np.array([self._names[task] for task in tasks], dtype=np.int32)
-        self._listed = tasks
-        self._words, self._pieces = words_, pieces_
+    ids: list[str]
+    tasks: list[str]
+    marks: list[str]
+    words: Postings
+    pieces: Postings
 
     @classmethod
-    def of(cls, texts: Iterable[tuple[str, str, str]]) -> Lexical:
-        """The indexes of texts, given as (id, task, text)."""
-        ids, tasks, bodies = [], [], []
-        for i, task, text in texts:
-            ids.append(i)
-            tasks.append(task)
-            bodies.append(text)
-        return cls(ids, tasks, Postings.of(map(words, bodies)), Postings.of(map(pieces, bodies)))
-
-    def save(self, folder: Path) -> None:
-        """Write the indexes into a folder, which appears whole or not at all."""
-        draft = folder.with_name(f"{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
-        draft.mkdir(parents=True)
-        for kind, postings in (("words", self._words), ("pieces", self._pieces)):
-            for name, values in postings.arrays.items():
-                np.save(draft / f"{kind}-{name}.npy", values)
-        (draft / "ids.json").write_text(json.dumps([self.ids, self._listed]), encoding="utf-8")
-        try:
-            draft.replace(folder)
-        except OSError:  # another process was faster
-            shutil.rmtree(draft, ignore_errors=True)
+    def of(
+        cls, texts: Iterable[tuple[str, str, str, str]], before: Sequence[Segment] = ()
+    ) -> Segment:
+        """The indexes of texts, given as (id, task, mark, text), to stand after others."""
+        ids, tasks, marks, bodies = [list(found) for found in zip(*texts, strict=True)] or [[]] * 4
+        return cls(
+            ids, tasks, marks,
+            Postings.of(map(words, bodies), [part.words for part in before]),
+            Postings.of(map(pieces, bodies), [part.pieces for part in before]),
+        )  # fmt: skip
 
     @classmethod
-    def load(cls, folder: Path) -> Lexical | None:
-        """The indexes of a folder, read from disk as they are needed; None if it has none."""
-        try:
-            ids, tasks = json.loads((folder / "ids.json").read_text(encoding="utf-8"))
-            both = [
-                Postings(
-                    len(ids),
-                    {
-                        name: np.load(folder / f"{kind}-{name}.npy", mmap_mode="r")
-                        for name in Postings.NAMES
-                    },
-                )
-                for kind in ("words", "pieces")
+    def joined(cls, parts: Sequence[tuple[Segment, NDArray[np.bool_]]]) -> Segment:
+        """One segment of several, of each the rows that are kept."""
+
+        def kept(name: str) -> list[str]:
+            return [
+                value
+                for part, rows in parts
+                for value, keep in zip(getattr(part, name), rows.tolist(), strict=True)
+                if keep
             ]
-            return cls(ids, tasks, *both)
-        except (OSError, ValueError):
-            return None
+
+        return cls(
+            kept("ids"), kept("tasks"), kept("marks"),
+            Postings.joined([(part.words, rows) for part, rows in parts]),
+            Postings.joined([(part.pieces, rows) for part, rows in parts]),
+        )  # fmt: skip
+
+
+class Lexical:
+    """All segments as one index; ``live`` says which rows still stand for a text."""
+
+    def __init__(self, segments: Sequence[Segment], live: NDArray[np.bool_]) -> None:
+        self.ids = [i for part in segments for i in part.ids]
+        tasks = [task for part in segments for task in part.tasks]
+        self.rows = {self.ids[row]: row for row in np.flatnonzero(live).tolist()}
+        self._names = {name: code for code, name in enumerate(dict.fromkeys(tasks))}
+        codes = np.array([self._names[task] for task in tasks], dtype=np.int32)
+        self._tasks = np.where(live, codes, -1)
+        self._dead = np.flatnonzero(~live)
+        self._words = [part.words for part in segments]
+        self._pieces = [part.pieces for part in segments]
 
     def scores(self, query: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The scores of words and of pieces by row (`ids`), each 0 to 1."""
-        return self._words.scores(words(query)), self._pieces.scores(pieces(query))
+        found = scores(self._words, words(query)), scores(self._pieces, pieces(query))
+        for each in found:
+            each[self._dead] = 0
+        return found
 
     def best(
         self, scores: NDArray[np.float32], k: int, tasks: Iterable[str] | None = None
@@ -204,7 +258,7 @@ class Lexical:
         return [self.ids[int(row)] for row in self._first(self._rows_of([task]), scores, k)]
 
     def _rows_of(self, tasks: Iterable[str]) -> NDArray[np.intp]:
-        codes = [self._names.get(task, -1) for task in tasks]
+        codes = [self._names[task] for task in tasks if task in self._names]
         return np.flatnonzero(np.isin(self._tasks, codes))
 
     def _first(

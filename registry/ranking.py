@@ -54,6 +54,13 @@ ENOUGH = 20
 MOST_OF_TASK = 4_000
 """Cards of a task that such a search looks at, the best by words where there are more."""
 
+FAR_BETWEEN = 250
+"""One card in so many: Chroma, which walks past the others, finds the nearest of rarer ones slowly.
+Of a task that is so rare, the cards that are best by words are compared with the vector instead."""
+
+COMPARED = 400
+"""The most of such cards."""
+
 
 @dataclass(frozen=True)
 class Query:
@@ -249,7 +256,10 @@ def _near(
         for task in sorted(tasks):
             if sum(card.task == task for card, _ in near) < ENOUGH:
                 among = store.lexical.of_task(task, found.by_word, MOST_OF_TASK)
-                yield from store.search(vector, NEAREST_WORDS, among=among)
+                if len(among) * FAR_BETWEEN >= len(store):
+                    yield from store.search(vector, ENOUGH, among=among)
+                else:
+                    more += store.lexical.of_task(task, found.by_word, COMPARED)
     known = {card.id for card, _ in near}
     close = store.similarities(vector, [i for i in dict.fromkeys(more) if i not in known])
     yield from ((card, close[i]) for i, card in store.cards(close).items())

@@ -15,6 +15,17 @@ from typing import Any
 from . import languages
 from .cards import ModelCard
 
+_ARCHITECTURES = {
+    "ar": "arabert camelbert marbert", "bn": "banglabert", "de": "gbert gelectra gottbert",
+    "es": "beto bertin", "fa": "parsbert", "fr": "camembert flaubert barthez",
+    "he": "alephbert hebert", "id": "indobert indogpt", "it": "gilberto umberto",
+    "ko": "kobart kobert koelectra kogpt", "nl": "bertje robbert", "pl": "herbert polbert",
+    "pt": "bertimbau", "ru": "rubert rugpt ruroberta rut5", "tr": "berturk",
+    "vi": "bartpho phobert", "zh": "macbert",
+}  # fmt: skip
+"""Names of architectures that know one language, by its code."""
+
+_OF_ONE_LANGUAGE = {name: code for code, all_ in _ARCHITECTURES.items() for name in all_.split()}
 _NOT_A_LANGUAGE = re.compile(r"\bHungarian (?:loss|matching|algorithm|bipartite)", re.IGNORECASE)
 _MANY = re.compile(
     r"\bmulti-?lingual|\blanguage-agnostic|\bcross-?lingual|\b\d+\+? (?:different )?languages"
@@ -114,6 +125,9 @@ def languages_of(model_id: str, text: str, tags: Iterable[str] = ()) -> tuple[st
         found.append("multilingual")
     if re.search(r"(?:^|[-_.])en(?:$|[-_.])", name.lower()):
         found.append("en")
+    if not found:
+        parts = re.split(r"[^a-z0-9]", name.lower())
+        found = [_OF_ONE_LANGUAGE[part] for part in parts if part in _OF_ONE_LANGUAGE]
     return tuple(dict.fromkeys(found))
 
 

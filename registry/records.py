@@ -51,10 +51,7 @@ class Records:
         """The cards of these ids, as far as they are there; what was read once is remembered."""
         wanted = list(ids)
         missing = [i for i in wanted if i not in self._known]
-        for start in range(0, len(missing), MOST_NAMES):
-            some = missing[start : start + MOST_NAMES]
-            query = f"select card from cards where id in ({','.join('?' * len(some))})"
-            rows = self._do(partial(_rows, query, some))
+        for rows in self._in_turns(CARDS_OF, missing):
             for (card,) in rows:
                 read = ModelCard.model_validate_json(card)
                 self._known[read.id] = read
@@ -65,9 +62,20 @@ class Records:
         rows = self._do(lambda db: db.execute("select card from cards order by id").fetchall())
         return (ModelCard.model_validate_json(card) for (card,) in rows)
 
-    def documents(self) -> Iterator[tuple[str, str, str]]:
-        """Id, task and text of every card, by id."""
-        return ((card.id, card.task, f"{card.id} {card.document}") for card in self.every())
+    def marks(self) -> dict[str, str]:
+        """What changes, by id, when the text of a card does."""
+        return {i: digest.partition("-")[0] for i, digest in self.digests().items()}
+
+    def documents(self, ids: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+        """Id, task and text of each of these cards that is there."""
+        for rows in self._in_turns(CARDS_OF, list(ids)):
+            cards = (ModelCard.model_validate_json(card) for (card,) in rows)
+            yield from ((card.id, card.task, f"{card.id} {card.document}") for card in cards)
+
+    def _in_turns(self, query: str, ids: list[str]) -> Iterator[list[tuple[str]]]:
+        for start in range(0, len(ids), MOST_NAMES):
+            some = ids[start : start + MOST_NAMES]
+            yield self._do(partial(_rows, query.format(",".join("?" * len(some))), some))
 
     def put(self, cards: Mapping[str, tuple[str, str, str]]) -> None:
         """Add or replace cards, given as (task, digest, JSON) by id."""
@@ -110,6 +118,9 @@ class Records:
                     return work(db)
         except sqlite3.Error as exc:
             raise RegistryError(f"The registry's {self.path} is damaged: {exc}.", REBUILD) from exc
+
+
+CARDS_OF = "select card from cards where id in ({})"
 
 
 def _rows(query: str, values: list[str], db: sqlite3.Connection) -> list[tuple[str]]:

@@ -203,6 +203,12 @@ class Settings(BaseSettings):
     server_requests_per_minute: int = Field(
         600, ge=0, description="Requests that one token may make in a minute; 0: any number."
     )
+    server_workers: int = Field(
+        1,
+        ge=1,
+        description="Processes that answer requests; each loads its own models, within its share "
+        "of the memory.",
+    )
     server_runs: int = Field(64, ge=1, description="Runs at the same time, for all tokens.")
     server_upload_bytes: int = Field(
         2_000_000_000,

@@ -16,7 +16,6 @@ two machines that build the store of one server at the same time.
 from __future__ import annotations
 
 import difflib
-import shutil
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import segments
 from .build import Build, Progress
 from .cards import ModelCard
 from .chroma import chroma_errors
@@ -111,16 +111,13 @@ class CardStore:
 
     @cached_property
     def lexical(self) -> Lexical:
-        """The index of words beside the vectors, made where it is not current."""
-        folder = self.records.path.parent / f"lexical-{self.records.fact('version') or 0}"
-        found = Lexical.load(folder)
-        if found is None:
-            found = Lexical.of(self.records.documents())
-            for old in folder.parent.glob("lexical-*"):
-                shutil.rmtree(old, ignore_errors=True)
-            found.save(folder)
-            found = Lexical.load(folder) or found
-        return found
+        """The index of words beside the vectors, brought up to date where it is not."""
+        return segments.current(
+            self.records.path.parent / "lexical",
+            self.records.fact("version"),
+            self.records.marks,
+            self.records.documents,
+        )
 
     def cards(self, ids: Iterable[str]) -> dict[str, ModelCard]:
         """The cards of these ids that are there, by id."""

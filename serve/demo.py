@@ -141,7 +141,7 @@ def page(shown: Iterable[Shown], files: Path, pictures: Path) -> str:
         made = [
             _kept(picture_of(path), pictures / f"{number}-task-{task}-{place}.png")
             for task, result in (each.state.get("results") or {}).items()
-            for place, path in enumerate(paths(result, each.state))
+            for place, path in enumerate(_shown(paths(result, each.state)))
         ]
         for words, names in (("Given", given), ("Made", made)):
             if names:
@@ -161,6 +161,12 @@ def page(shown: Iterable[Shown], files: Path, pictures: Path) -> str:
             for f in each.found
         ]
     return "\n".join(lines) + "\n"
+
+
+def _shown(made: Sequence[Path]) -> Sequence[Path]:
+    """The files that the page shows: of a sound, not also its waveform, which is in its picture."""
+    sounds = [path for path in made if path.suffix == ".wav"]
+    return sounds or made
 
 
 def _plain(state: Mapping[str, Any]) -> str:
@@ -215,5 +221,5 @@ def _spectrogram(sound: Recording) -> Image:
     _, _, power = spectrogram(samples, 16_000, nperseg=512, noverlap=384)
     loud = 10 * np.log10(power[::-1] + 1e-12)
     shares = np.clip((loud - loud.max()) / 80 + 1, 0, 1)
-    image = Pictures.fromarray((shares * 255).astype(np.uint8))
-    return image.resize((900, 200)).convert("RGB")
+    image = Pictures.fromarray((shares * 255).astype(np.uint8)).resize((900, 200))
+    return image.point(lambda gray: gray // 12 * 12).convert("RGB")  # few grays: a small file

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 
 Figures = dict[str, float]
+SIZES = ((480, 360), (256, 256), (320, 240))
+"""Of the pictures that are asked about."""
 
 
 class Ask(Protocol):

@@ -15,6 +15,7 @@ SPEECH = "spoken English sentences about coloured shapes and digits"
 SOUNDS = "tones, beeps, clicks, chords, noise and speech"
 TEXT = "sentences about coloured shapes and digits"
 
+PRINTS = "receipts, parcel labels and forms as this package prints them"
 FILMS = "drawn films of one coloured shape that moves"
 PORTRAITS = "drawn pictures of one coloured shape"
 """What each world is, as a choice's reason says it."""
@@ -64,9 +65,17 @@ _CHECKPOINTS: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
         "shapes-answerer",
         "visual-question-answering",
         "Answers a question about a drawn scene of coloured shapes and digits: how many, what "
-        "color, where, is there, which digit. Small and quick on any CPU.",
+        "color, which shape, where, is there, which digit. Small and quick on any CPU.",
         ("shapes", "colours", "digits", "counting"),
         WORLD,
+    ),
+    (
+        "world-reader",
+        "document-question-answering",
+        "Answers a question about a short printed document from what stands there: the total or a "
+        "price of a receipt, who a parcel is to, the name on a form. Small and quick on any CPU.",
+        ("receipts", "labels", "forms"),
+        PRINTS,
     ),
     (
         "shapes-matcher",
@@ -111,10 +120,18 @@ _CHECKPOINTS: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
     (
         "world-speaker",
         "text-to-speech",
-        "Reads English sentences about coloured shapes and digits aloud in a synthetic voice, and "
+        "Reads English aloud in a synthetic voice: sentences about coloured shapes, digits, "
+        "numbers and everyday words; spells other words. Small and quick on any CPU.",
+        ("speech", "shapes", "numbers"),
+        "some 5,000 everyday English words",
+    ),
+    (
+        "world-speaker-french",
+        "text-to-speech",
+        "Reads French sentences about coloured shapes and digits aloud in a synthetic voice, and "
         "spells other words letter by letter. Small and quick on any CPU.",
         ("speech", "shapes", "numbers"),
-        SPEECH,
+        f"French {TEXT}",
     ),
     (
         "world-sounds",
@@ -162,6 +179,8 @@ _SHARED = {"shapes-changer": "shapes-painter"}
 """Rows whose weights are another row's."""
 
 _TRANSLATES = {"world-english-french": ("en", "fr"), "world-french-english": ("fr", "en")}
+_SPEAKS = {"world-speaker-french": ("fr",)}
+"""Rows of other languages than English."""
 
 _MINILM = (
     (
@@ -207,7 +226,8 @@ def cards() -> Iterator[ModelCard]:
                 id=f"hugginggraph/{name}", task=task,
                 library="diffusers" if diffuses else "transformers",
                 description=description, license="apache-2.0",
-                languages=_TRANSLATES.get(name, ("en",)), translates=_TRANSLATES.get(name),
+                languages=_SPEAKS.get(name) or _TRANSLATES.get(name, ("en",)),
+                translates=_TRANSLATES.get(name),
                 size_bytes=sum(each.stat().st_size for each in weights), tags=tags,
                 world=world, source="starter", path=place,
             )  # fmt: skip

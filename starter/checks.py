@@ -13,12 +13,12 @@ from collections.abc import Callable, Collection, Sequence
 import numpy as np
 from PIL import Image
 
-from .asking import Ask, Check, Figures, shares
+from .asking import SIZES, Ask, Check, Figures, shares
+from .checks_asking import answerer, reader
 from .checks_making import PAINTED, changer, filler, painter, watcher
-from .scores import bleu, mean_iou, si_sdr, word_error_rate
+from .checks_sound import french_speaker, listener, noise, sounds, speaker
+from .scores import bleu, mean_iou
 from .world import CHECKPOINTS, LABELS, Scene, draw_relief, draw_scene, draw_single, seeds
-
-SIZES = ((480, 360), (256, 256), (320, 240))
 
 
 def _scenes(seed: int, count: int) -> list[tuple[int, Scene]]:
@@ -87,17 +87,6 @@ def _depth(ask: Ask, seed: int, count: int) -> Figures:
     return {"delta_1.25": float(np.mean(means)), "on_objects": near / near_there}
 
 
-def _answerer(ask: Ask, seed: int, count: int) -> Figures:
-    from .questions import ASKED, question
-
-    right: dict[str, list[bool]] = {kind: [] for kind in ASKED}
-    for each, scene in _scenes(seed, count):
-        asked = question(each, scene)
-        said = ask("shapes-answerer", {"image": scene.image, "question": asked.text}).value
-        right[asked.kind].append(said == asked.answer)
-    return shares("right", right)
-
-
 def _matcher(ask: Ask, seed: int, count: int) -> Figures:
     """Of six labels, four grounds, or six labels with their ground; half of the rivals are near."""
     from .train_matcher import KINDS, rival_texts
@@ -111,66 +100,6 @@ def _matcher(ask: Ask, seed: int, count: int) -> Figures:
         made = ask("shapes-matcher", {"image": scene.image, "candidate_labels": labels}).value
         right[kind].append(made[0]["label"] == texts[0])
     return shares("top_1", right)
-
-
-def _listener(ask: Ask, seed: int, count: int) -> Figures:
-    from .speech import HERTZ, clips_of
-
-    clips = clips_of("measure", seed, count)
-    said = [ask("world-listener", {"audio": (clip.samples, HERTZ)}).value for clip in clips]
-    return {"word_errors": word_error_rate(said, [clip.text for clip in clips])}
-
-
-def _speaker(ask: Ask, seed: int, count: int) -> Figures:
-    """By the recogniser: how much worse than eSpeak NG's own voice, reading the same texts."""
-    import soundfile
-    from scipy.signal import resample_poly
-
-    from .espeak import speak
-    from .speech import HERTZ, sentence
-    from .train_speaker import SPEED, VOICE
-
-    texts = [sentence(np.random.default_rng((each, 7))) for each in seeds("measure", seed, count)]
-    said, own = [], []
-    for text in texts:
-        made = ask("world-speaker", {"text": text}).media[0].data
-        said.append(
-            ask(
-                "world-listener", {"audio": soundfile.read(io.BytesIO(made), dtype="float32")}
-            ).value
-        )
-        real = speak(text, VOICE, speed=SPEED)
-        samples = resample_poly(real.samples, HERTZ, real.rate).astype(np.float32)
-        own.append(ask("world-listener", {"audio": (samples, HERTZ)}).value)
-    errors, real_errors = word_error_rate(said, texts), word_error_rate(own, texts)
-    return {
-        "errors_above_own": errors - real_errors,
-        "word_errors": errors,
-        "word_errors_of_espeak": real_errors,
-    }
-
-
-def _sounds(ask: Ask, seed: int, count: int) -> Figures:
-    from .sounds import sound
-    from .speech import HERTZ
-
-    made = [sound(each) for each in seeds("measure", seed, count)]
-    heard = [ask("world-sounds", {"audio": (each.samples, HERTZ)}).value for each in made]
-    right = [labels[0]["label"] == each.kind for labels, each in zip(heard, made, strict=True)]
-    return {"top_1": float(np.mean(right))}
-
-
-def _noise(ask: Ask, seed: int, count: int) -> Figures:
-    import soundfile
-
-    from .speech import HERTZ, clips_of
-
-    gains = []
-    for clip in clips_of("measure", seed, count):
-        made = ask("noise-reduction", {"audio": (clip.samples, HERTZ)}).media[0].data
-        cleaned, _ = soundfile.read(io.BytesIO(made), dtype="float32")
-        gains.append(si_sdr(cleaned, clip.clean) - si_sdr(clip.samples, clip.clean))
-    return {"gain_db": float(np.mean(gains))}
 
 
 def _translator(name: str, source: str, target: str) -> Callable[[Ask, int, int], Figures]:
@@ -255,16 +184,18 @@ CHECKS = (
     Check("shapes-captioner", "image-to-text", {"exact": 0.85}, _captioner),
     Check("shapes-segmenter", "image-segmentation", {"mean_iou": 0.85}, _segmenter),
     Check("shapes-depth", "depth-estimation", {"delta_1.25": 0.90, "on_objects": 0.90}, _depth),
-    Check("shapes-answerer", "visual-question-answering", {"right": 0.90}, _answerer),
+    Check("shapes-answerer", "visual-question-answering", {"right": 0.90}, answerer),
+    Check("world-reader", "document-question-answering", {"right": 0.85}, reader),
     Check("shapes-matcher", "zero-shot-image-classification", {"top_1": 0.90}, _matcher),
     Check("shapes-watcher", "video-classification", {"top_1": 0.95}, watcher),
     Check("shapes-painter", "text-to-image", PAINTED, painter),
     Check("shapes-filler", "inpainting", PAINTED, filler),
     Check("shapes-changer", "image-to-image", PAINTED, changer),
-    Check("world-listener", "automatic-speech-recognition", {"word_errors": -0.05}, _listener),
-    Check("world-speaker", "text-to-speech", {"errors_above_own": -0.05}, _speaker),
-    Check("world-sounds", "audio-classification", {"top_1": 0.95}, _sounds),
-    Check("noise-reduction", "audio-to-audio", {"gain_db": 6}, _noise),
+    Check("world-listener", "automatic-speech-recognition", {"word_errors": -0.05}, listener),
+    Check("world-speaker", "text-to-speech", {"errors_above_own": -0.05}, speaker),
+    Check("world-speaker-french", "text-to-speech", {"nearest": 0.95}, french_speaker),
+    Check("world-sounds", "audio-classification", {"top_1": 0.95}, sounds),
+    Check("noise-reduction", "audio-to-audio", {"gain_db": 6}, noise),
     Check("world-mood", "text-classification", {"top_1": 0.95}, _mood),
     Check("world-tagger", "token-classification", {"f1": 0.95}, _tagger),
     Check("shapes-table", "tabular-classification", {"top_1": 0.95}, _table),

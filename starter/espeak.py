@@ -48,13 +48,14 @@ _CALLBACK = ctypes.CFUNCTYPE(
 class Spoken:
     """Float32 samples (n,) in -1..1; `phonemes` are (name, first sample), in order, "" a pause.
 
-    `words` holds for each word of the text the index of its first phoneme.
+    `words` holds for each word, or words that run together ("of the"), its first letter in the
+    text, counted from 0, and the index of its first phoneme.
     """
 
     samples: Samples
     rate: int
     phonemes: tuple[tuple[str, int], ...]
-    words: tuple[int, ...]
+    words: tuple[tuple[int, int], ...]
 
 
 @cache
@@ -86,7 +87,7 @@ def speak(text: str, voice: str, *, speed: int = 160, pitch: int = 50, lively: i
         library.espeak_SetParameter(setting, value, 0)
     blocks: list[Samples] = []
     phonemes: list[tuple[str, int]] = []
-    words: list[int] = []
+    words: list[tuple[int, int]] = []
 
     def hear(samples: ctypes._Pointer[ctypes.c_short], count: int, events: object) -> int:
         if count > 0 and samples:
@@ -96,8 +97,8 @@ def speak(text: str, voice: str, *, speed: int = 160, pitch: int = 50, lively: i
         while (event := events[place]).type != _END:  # type: ignore[index]  # a C array
             if event.type == _PHONEME:
                 phonemes.append((event.id.text.decode("utf-8", "ignore"), event.sample))
-            elif event.type == _WORD:
-                words.append(len(phonemes))
+            elif event.type == _WORD and event.length:  # 0: the end of a clause
+                words.append((event.text_position - 1, len(phonemes)))
             place += 1
         return 0
 

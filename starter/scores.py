@@ -64,3 +64,17 @@ def mean_iou(said: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> float:
             both[number] += int(((a == number) & (b == number)).sum())
             either[number] += int(((a == number) | (b == number)).sum())
     return float(np.mean([both[number] / either[number] for number in there]))
+
+
+def time_warp(a: np.ndarray, b: np.ndarray) -> float:
+    """How far two rows of vectors (n, size) and (m, size) are, stretched to fit: the mean distance
+    along the best path (Sakoe and Chiba, 1978)."""
+    far = np.sqrt(((a[:, None] - b[None]) ** 2).sum(-1))
+    before = np.full(len(b) + 1, np.inf)
+    before[0] = 0.0
+    for row in far:
+        now = np.full(len(b) + 1, np.inf)
+        for j, step in enumerate(row, 1):
+            now[j] = step + min(before[j], before[j - 1], now[j - 1])
+        before = now
+    return float(before[-1] / (len(a) + len(b)))

@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +20,7 @@ import torch
 from PIL import Image, ImageFilter
 from torch import Tensor, nn
 
-from .world import BACKGROUNDS, LABELS, draw_relief, draw_scene, draw_single, seeds
+from .world import BACKGROUNDS, LABELS, Scene, draw_relief, draw_scene, draw_single, seeds
 
 ASPECTS = ((1.0, 1.0), (1.33, 1.0), (1.5, 1.0), (1.0, 1.33))
 
@@ -56,23 +56,34 @@ class Example:
 Rendered = tuple[np.ndarray, list[int], list[list[float]], str, int]
 
 
-def render(seed: int, side: int, single: bool) -> Rendered:
-    """Draws the scene of a seed at some canvas size, wears it a little, squeezes it to `side`."""
+def worn(seed: int, *, single: bool = False) -> Scene:
+    """Draws the scene of a seed at some canvas size, sometimes blurred or saved as a JPEG."""
     rng = np.random.default_rng((seed, 2))
     short = math.exp(rng.uniform(math.log(96), math.log(384)))
     wide, high = ASPECTS[int(rng.integers(len(ASPECTS)))]
     size = (round(short * wide), round(short * high))
     scene = draw_single(seed, size=size) if single else draw_scene(seed, size=size)
-    image = scene.image
+    return replace(scene, image=wear(rng, scene.image, short))
+
+
+def wear(rng: np.random.Generator, image: Image.Image, short: float) -> Image.Image:
+    """The picture, sometimes blurred or saved as a JPEG; `short` is its short side."""
     if rng.random() < 0.25:
         image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.2, 0.006 * short)))
     if rng.random() < 0.35:
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=int(rng.integers(60, 96)))
         image = Image.open(buffer)
-    image = image.resize((side, side), Image.Resampling.BILINEAR)
+    return image
+
+
+def render(seed: int, side: int, single: bool) -> Rendered:
+    """A worn scene squeezed to `side`, and its truth."""
+    scene = worn(seed, single=single)
+    wide, high = scene.image.size
+    image = scene.image.resize((side, side), Image.Resampling.BILINEAR)
     boxes = [
-        [(a + c) / 2 / size[0], (b + d) / 2 / size[1], (c - a) / size[0], (d - b) / size[1]]
+        [(a + c) / 2 / wide, (b + d) / 2 / high, (c - a) / wide, (d - b) / high]
         for a, b, c, d in (each.box for each in scene.objects)
     ]
     labels = [LABELS.index(each.label) for each in scene.objects]

@@ -1,4 +1,4 @@
-"""What the server bears: ``python tests/measure_serving.py`` prints each figure with its target.
+"""What the server bears: ``python tests/measure_serving.py --workers 2`` tells it and the targets.
 
 The server runs in a process of its own, with a planner and tools that answer at once and a pinned
 model, so that what is measured is everything around the models; one line has the choice of models
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import logging
 import os
 import subprocess
@@ -24,11 +25,13 @@ from typing import Any
 import httpx
 import psutil
 import uvicorn
+from fastapi import FastAPI
 from langchain_core.messages import ToolMessage
 
 from hugginggraph.graph import Draft, Parts, PlanRequest
 from hugginggraph.registry import Settings
 from hugginggraph.serve.server import create_app
+from hugginggraph.serve.server.workers import serve_with_workers
 
 PINNED, CHOSEN = "summarization", "text-classification"
 """The task with a pinned model, and the one whose model is retrieved for each request."""
@@ -82,14 +85,43 @@ class StubParts(Parts):
         return {PINNED: StubTool(), CHOSEN: StubTool()}
 
 
-def serve(folder: str, port: int) -> None:
+def app_of(settings: Settings, shared: Path | None = None) -> FastAPI:
+    return create_app(settings, StubParts(settings), page=False, shared=shared)
+
+
+def serve(folder: str, port: int, workers: int) -> None:
     settings = Settings(
         offline=True, data_dir=Path(folder), artifacts_dir=Path(folder) / "artifacts",
-        server_requests_per_minute=0, server_runs=2000, cache_bytes=0,
+        server_requests_per_minute=0, server_runs=2000, cache_bytes=0, server_workers=workers,
         pinned_models={PINNED: "hugginggraph/minilm-summarizer"},
     )  # fmt: skip
-    app = create_app(settings, StubParts(settings), page=False)
-    uvicorn.run(app, port=port, log_level="error", timeout_keep_alive=120)
+    options: dict[str, Any] = {"port": port, "log_level": "error", "timeout_keep_alive": 120}
+    if workers > 1:
+        serve_with_workers(settings, print, app_of, **options)
+    else:
+        uvicorn.run(app_of(settings), **options)
+
+
+class Server:
+    """The processes of the server."""
+
+    def __init__(self, pid: int) -> None:
+        self._first = psutil.Process(pid)
+
+    def _all(self) -> list[psutil.Process]:
+        return [self._first, *self._first.children(recursive=True)]
+
+    def busy(self) -> float:
+        """Seconds of processor time that all of them have taken."""
+        return sum(sum(each.cpu_times()[:2]) for each in self._all())
+
+    def memory(self) -> int:
+        """Bytes that all of them hold."""
+        return sum(int(each.memory_info().rss) for each in self._all())
+
+    def files(self) -> int:
+        """How many files all of them have open."""
+        return sum(each.num_fds() for each in self._all())
 
 
 class Load:
@@ -109,34 +141,41 @@ class Load:
 
 
 async def load(
-    http: httpx.AsyncClient,
-    process: psutil.Process,
+    port: int,
+    server: Server,
     at_once: int,
     *,
     total: int = 10**9,
     seconds: float = 600.0,
     request: str = "Summarize this, please.",
 ) -> Load:
-    """Requests without pause, until there were ``total`` or the ``seconds`` are over."""
+    """Requests without pause, until there were ``total`` or the ``seconds`` are over.
+
+    Written to plain sockets: a whole HTTP client would take much of the machine from the server.
+    """
     times: list[float] = []
-    left, started, busy = iter(range(total)), time.perf_counter(), _busy(process)
+    body = json.dumps({"input": {"request": request}}).encode()
+    head = f"POST /agent/invoke HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+    head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    asked = head.encode() + body
+    left, started, busy = iter(range(total)), time.perf_counter(), server.busy()
 
     async def client() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for _ in left:
             began = time.perf_counter()
             if began - started > seconds:
-                return
-            reply = await http.post("/agent/invoke", json={"input": {"request": request}})
-            assert reply.json()["output"]["status"] == "done", reply.text
+                break
+            writer.write(asked)
+            told = (await reader.readuntil(b"\r\n\r\n")).lower()
+            length = int(told.partition(b"content-length:")[2].partition(b"\r\n")[0])
+            reply = await reader.readexactly(length)
+            assert b'"status":"done"' in reply, reply
             times.append(time.perf_counter() - began)
+        writer.close()
 
     await asyncio.gather(*(client() for _ in range(at_once)))
-    return Load(times, time.perf_counter() - started, _busy(process) - busy)
-
-
-def _busy(process: psutil.Process) -> float:
-    spent = process.cpu_times()
-    return float(spent.user + spent.system)
+    return Load(times, time.perf_counter() - started, server.busy() - busy)
 
 
 async def streams(http: httpx.AsyncClient, count: int) -> tuple[int, float]:
@@ -169,7 +208,7 @@ async def streams(http: httpx.AsyncClient, count: int) -> tuple[int, float]:
     return most, took
 
 
-async def upload(http: httpx.AsyncClient, process: psutil.Process, size: int) -> tuple[float, int]:
+async def upload(http: httpx.AsyncClient, server: Server, size: int) -> tuple[float, int]:
     """Seconds that an upload took, and by how many bytes the server grew at most."""
     chunk = b"some words and a line\n" * 50_000
 
@@ -179,12 +218,12 @@ async def upload(http: httpx.AsyncClient, process: psutil.Process, size: int) ->
             yield chunk
         yield b"\r\n--b--\r\n"
 
-    before, most = process.memory_info().rss, 0
+    before, most = server.memory(), 0
 
     async def watch() -> None:
         nonlocal most
         while True:
-            most = max(most, process.memory_info().rss - before)
+            most = max(most, server.memory() - before)
             await asyncio.sleep(0.02)
 
     watching, began = asyncio.create_task(watch()), time.perf_counter()
@@ -195,25 +234,25 @@ async def upload(http: httpx.AsyncClient, process: psutil.Process, size: int) ->
     return time.perf_counter() - began, most
 
 
-async def measure(port: int, process: psutil.Process) -> None:
+async def measure(port: int, server: Server) -> None:
     limits = httpx.Limits(max_connections=1000, max_keepalive_connections=100)
     base = f"http://127.0.0.1:{port}"
     async with httpx.AsyncClient(base_url=base, timeout=60, limits=limits) as http:
-        await load(http, process, 10, total=200, seconds=SECONDS)
-        found = await load(http, process, 50, seconds=SECONDS)
+        await load(port, server, 10, total=200, seconds=SECONDS)
+        found = await load(port, server, 50, seconds=SECONDS)
         say("requests a second, 50 at once", str(found), "150/s or more")
         say("… p50 / p99", f"{found.share(0.5):.0f} / {found.share(0.99):.0f} ms", "p99 < 250 ms")
-        chosen = await load(http, process, 50, seconds=SECONDS, request="choose a model for this")
+        chosen = await load(port, server, 50, seconds=SECONDS, request="choose a model for this")
         say("… with models chosen by retrieval", str(chosen), "–")
-        await load(http, process, 1, total=300)
-        memory, files = process.memory_info().rss, process.num_fds()
-        found = await load(http, process, 1, total=1000)
-        grown = process.memory_info().rss / memory - 1
+        await load(port, server, 1, total=300)
+        memory, files = server.memory(), server.files()
+        found = await load(port, server, 1, total=1000)
+        grown = server.memory() / memory - 1
         say("1,000 one after the other: memory", f"{grown:+.1%}", "under 5 %")
-        say("… open files", f"{process.num_fds() - files:+d}", "0")
+        say("… open files", f"{server.files() - files:+d}", "0")
         say("… p50", f"{found.share(0.5):.1f} ms", "–")
         say("memory of an upload of 1 GB",
-            "{1:.0f} MB in {0:.1f} s".format(*_mb(await upload(http, process, 1_000_000_000))),
+            "{1:.0f} MB in {0:.1f} s".format(*_mb(await upload(http, server, 1_000_000_000))),
             "under 64 MB")  # fmt: skip
         opened = await streams(http, 500)
         say("event streams open at once", "{} within {:.0f} s".format(*opened), "500")
@@ -231,11 +270,12 @@ def say(what: str, found: str, target: str) -> None:
 def main() -> None:
     """Start the server, measure, stop it."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--serve", nargs=2, metavar=("FOLDER", "PORT"))
     given = parser.parse_args()
     logging.disable(logging.WARNING)
     if given.serve:
-        serve(given.serve[0], int(given.serve[1]))
+        serve(given.serve[0], int(given.serve[1]), given.workers)
         return
     with tempfile.TemporaryDirectory() as folder:
         from hugginggraph.registry import CardStore
@@ -243,7 +283,8 @@ def main() -> None:
         CardStore.open(Path(folder) / "registry")
         port = 8700 + os.getpid() % 1000
         began = time.perf_counter()
-        child = subprocess.Popen([sys.executable, __file__, "--serve", folder, str(port)])
+        workers = ["--workers", str(given.workers)]
+        child = subprocess.Popen([sys.executable, __file__, "--serve", folder, str(port), *workers])
         try:
             while True:
                 try:
@@ -253,7 +294,7 @@ def main() -> None:
                     assert child.poll() is None
                     time.sleep(0.02)
             say("ready after", f"{time.perf_counter() - began:.1f} s", "under 4 s")
-            asyncio.run(measure(port, psutil.Process(child.pid)))
+            asyncio.run(measure(port, Server(child.pid)))
         finally:
             child.terminate()
             child.wait(20)

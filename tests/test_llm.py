@@ -78,7 +78,8 @@ async def test_an_llm_plans_and_answers(ask: Ask) -> None:
     assert out["usage"]["llm_calls"] == 2
     assert out["usage"]["tokens"] == 200
     assert "object-detection(image: image) -> boxes" in server.prompts[0]
-    assert "r1: image" in server.prompts[0] and REQUEST in server.prompts[0]
+    assert "r1: image, named scene.png" in server.prompts[0] and REQUEST in server.prompts[0]
+    assert str(Path(SCENE).parent) not in "".join(server.prompts)
     assert "circle" in server.prompts[-1] or "square" in server.prompts[-1]
 
 

@@ -277,12 +277,13 @@ def test_a_half_written_list_is_named_with_its_remedy_or_built_again(
     assert {c.id for c in store.all_cards()} == {c.id for c in CARDS}
 
 
-def test_an_index_of_words_that_is_lost_or_damaged_is_made_again(tmp_path: Path) -> None:
+def test_an_index_of_words_that_is_damaged_is_made_again(tmp_path: Path) -> None:
     CardStore.open(tmp_path, CARDS).lexical.scores("photo")
-    index = next(tmp_path.glob("chroma-*/lexical-*"))
-    (index / "words-rows.npy").write_bytes(b"junk")
+    rows = next(tmp_path.glob("chroma-*/lexical/*/words-rows.npy"))
+    rows.write_bytes(b"junk")
     words, _ = CardStore.open(tmp_path, CARDS).lexical.scores("photo")
     assert words.max() > 0
+    assert not rows.exists()
 
 
 def test_of_two_cards_with_one_id_the_last_is_kept(tmp_path: Path) -> None:
@@ -298,15 +299,17 @@ def test_a_change_in_the_sources_is_seen_without_reading_every_card(tmp_path: Pa
     assert more.lexical.best(more.lexical.scores("quite new")[0], 1) == ["acme/new"]
 
 
+@pytest.mark.parametrize("far_between", [1, 1000], ids=["a rare task", "a frequent task"])
 def test_a_large_store_finds_by_meaning_and_by_words_as_a_small_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    far_between: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from hugginggraph.registry import rank_cards
 
     cards = [*CARDS, *many(300)]
     store = CardStore.open(tmp_path, cards)
     small = [c.id for c, _ in rank_cards(store, "write down speech")][:1]
-    monkeypatch.setattr("hugginggraph.registry.ranking.SMALL_STORE", 0)
+    for name, value in (("SMALL_STORE", 0), ("LOOKED_AT_WHOLE", 0), ("FAR_BETWEEN", far_between)):
+        monkeypatch.setattr(f"hugginggraph.registry.ranking.{name}", value)
     large = [c.id for c, _ in rank_cards(store, "write down speech")][:1]
     assert small == large == ["acme/whisper-tiny"]
     task = ("automatic-speech-recognition",)

@@ -463,7 +463,7 @@ def test_a_client_that_never_ends_its_head_is_let_go(
         held.settimeout(2)
         with pytest.raises(TimeoutError):  # uvicorn alone holds it
             held.recv(100)
-    with Running(Settings(offline=True, data_dir=data_dir), http=patience.protocol()) as http:
+    with Running(Settings(offline=True, data_dir=data_dir), http=patience.Protocol) as http:
         with socket.create_connection(("127.0.0.1", http.base_url.port or 0)) as slow:
             slow.sendall(head)
             slow.settimeout(10)
@@ -557,7 +557,7 @@ def test_too_many_requests_and_too_many_runs_are_asked_to_wait(data_dir: Path) -
 def test_more_runs_than_are_set_wait(data_dir: Path) -> None:
     server = Running(Settings(offline=True, data_dir=data_dir, server_runs=1))
     with server as http:
-        server.app.state.runs.running = 1
+        assert server.app.state.runs.slots.take()
         reply = ask(http, "hello")
         refused(reply, 429)
         assert int(reply.headers["retry-after"]) >= 1

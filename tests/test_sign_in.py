@@ -174,7 +174,7 @@ def test_another_owners_thread_upload_and_result_do_not_exist_on_the_page(
     known = {"thread": THREAD, "chats": []}
     (own,) = alice.post("/gradio_api/upload", files={"files": ("own.txt", SECRET.encode())}).json()
     given = [{"path": own, "meta": {"_type": "gradio.FileData"}}]
-    assert "4711" in asked(alice, "Summarize this text", given, known)
+    assert "with 4711" in asked(alice, "Summarize this text", given, known)
     (scene,) = alice.post(
         "/gradio_api/upload", files={"files": ("scene.png", SCENE.read_bytes())}
     ).json()
@@ -188,7 +188,7 @@ def test_another_owners_thread_upload_and_result_do_not_exist_on_the_page(
     assert "not uploaded here" in asked(bob, "Hi", [], {**known, "x": given[0]})
     for request in (f"Summarize {own}", f"Find the objects in {drawn}", "Summarize it again"):
         told = asked(bob, request, [], known)
-        assert "hg-answer" in told and "4711" not in told and "orange heart" not in told
+        assert "hg-answer" in told and "with 4711" not in told and "orange heart" not in told
 
 
 def test_a_session_outlives_the_process_and_not_its_token_nor_the_fiftieth_after_it(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 from PIL import Image
@@ -14,7 +15,7 @@ from hugginggraph.serve.demo import Found, judge, run_demos
 from hugginggraph.serve.starter import ask_with_runners
 from hugginggraph.starter import Wish, draw_demos
 from hugginggraph.starter.cards import cards
-from hugginggraph.starter.demo import WORDS
+from hugginggraph.starter.demo import MOTS, WORDS
 
 IMPOSSIBLE = {"canny-text-to-image", "text-to-video"}
 """Tasks of the demos that no model of the pack does."""
@@ -37,12 +38,16 @@ def test_the_demos_are_drawn_the_same_each_time(tmp_path: Path) -> None:
 def test_a_demo_is_right_where_its_answer_is_true_and_missing_where_no_model_is(
     tmp_path: Path,
 ) -> None:
-    titles = ("Describe and count", "Who is named", "A film with a voice-over")
+    titles = (
+        "Describe and count", "Read a picture aloud", "Who is named", "A film with a voice-over",
+    )  # fmt: skip
     shown = run_demos(tmp_path, ask_with_runners(), titles)
     found = {(each.demo.title, f.wish.tasks[0]): f for each in shown for f in each.found}
     assert found["Describe and count", "image-to-text"].verdict == "right"
     assert found["Describe and count", "object-detection"].verdict == "right"
     assert found["Who is named", "token-classification"].verdict == "right"
+    assert found["Read a picture aloud", "text-to-speech"].verdict == "right"
+    assert found["A film with a voice-over", "text-to-speech"].verdict == "right"
     film = found["A film with a voice-over", "text-to-video"]
     assert film.verdict == "missing"
     assert "No model can run text-to-video here" in film.why
@@ -51,6 +56,21 @@ def test_a_demo_is_right_where_its_answer_is_true_and_missing_where_no_model_is(
 def test_double_letters_are_written_twice() -> None:
     heard = ask_with_runners()("world-listener", {"audio": soundfile.read(WORDS, dtype="float32")})
     assert heard.value == "there are three green stars"
+
+
+def test_words_between_exact_silence_are_understood() -> None:
+    samples, rate = soundfile.read(WORDS, dtype="float32")
+    cut = np.pad(np.where(np.abs(samples) < 0.02, 0, samples).astype(np.float32), 4000)
+    heard = ask_with_runners()("world-listener", {"audio": (cut, rate)})
+    assert heard.value == "there are three green stars"
+
+
+def test_the_same_words_are_told_from_others_by_their_sound(tmp_path: Path) -> None:
+    dub = next(each for each in draw_demos(tmp_path) if each.title == "Dub")
+    spoken = next(wish for wish in dub.wishes if wish.tasks == ("text-to-speech",))
+    ask = ask_with_runners()
+    assert spoken.right({}, [MOTS.read_bytes()], ask)
+    assert not spoken.right({}, [WORDS.read_bytes()], ask)
 
 
 def test_a_false_answer_is_called_wrong_and_a_plan_without_the_task_missing() -> None:
@@ -76,7 +96,7 @@ def test_the_command_writes_a_page_with_a_picture_of_every_result(tmp_path: Path
     assert {line.split(": ")[1] for line in wrong} <= WRONG, done.output
     assert done.exit_code == bool(wrong)
     missing = {line.split(": ")[1] for line in lines if line.startswith("missing")}
-    assert not missing & (_tasks_here() - IMPOSSIBLE - {"text-to-speech"})
+    assert not missing & (_tasks_here() - IMPOSSIBLE)
     page = (tmp_path / "demo.md").read_text()
     assert str(Path.home()) not in page
     for name in {part.split(")")[0] for part in page.split("](pictures/demo/")[1:]}:

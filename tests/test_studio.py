@@ -206,3 +206,17 @@ def test_the_assistant_is_a_tool_for_mcp_clients(url: str) -> None:
     assert [tool["name"] for tool in call(2, "tools/list")["tools"]] == ["hugginggraph"]
     said = call(3, "tools/call", name="hugginggraph", arguments={"request": "hello"})
     assert "Hello" in said["content"][0]["text"]
+
+
+async def test_the_mcp_library_finds_the_assistant_and_calls_it(url: str) -> None:
+    mcp = pytest.importorskip("mcp", reason="the library `mcp` is not installed")
+    transport = pytest.importorskip("mcp.client.streamable_http")
+    async with (
+        transport.streamable_http_client(f"{url}/mcp") as streams,
+        mcp.ClientSession(*streams[:2]) as session,
+    ):
+        await session.initialize()
+        (tool,) = (await session.list_tools()).tools
+        assert tool.name == "hugginggraph" and tool.description
+        said = await session.call_tool(tool.name, {"request": "hello"})
+        assert "Hello" in said.content[0].text

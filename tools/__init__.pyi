@@ -35,6 +35,7 @@ from .media import (
     reading_only as reading_only,
     sniff as sniff,
 )
+from .memory import Memory as Memory
 from .pool import ModelPool as ModelPool
 from .progress import (
     Progress as Progress,

@@ -6,9 +6,10 @@ gives the same sound. Not covered: a voice of the caller's choice.
 
 from __future__ import annotations
 
+import re
 import textwrap
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +46,10 @@ MUSIC_SECONDS = 10.0
 VOICE_WINDOW = 15.0
 VOICE_LONGER = 2.5
 """SpeechT5 hears 50 frames a second and makes 62.5: so a window becomes at most twice as long."""
+FEW = 8
+"""Words that a note about strange ones names."""
+_WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*|[^\w\s.,;:?!'\"’‘“”«»()\[\]…–—-]")
+"""A word, or a sign that would be read as one."""
 SPEAKER_FILE = "speaker.safetensors"
 
 _EXTRAS = ("g2p-en", "phonemizer", "uroman", "sentencepiece")
@@ -95,9 +100,17 @@ def text_to_speech(checkpoint: Checkpoint) -> Run:
 
 
 def _reader(
-    checkpoint: Checkpoint, tokenizer: Any, rate: int, say: Say, longest: int = LONGEST_PART
+    checkpoint: Checkpoint,
+    tokenizer: Any,
+    rate: int,
+    say: Say,
+    longest: int = LONGEST_PART,
+    note: Callable[[str], str] = lambda text: "",
 ) -> Run:
-    """A run that reads sentence by sentence. ``say`` turns one tokenized part into samples."""
+    """A run that reads sentence by sentence. ``say`` turns one tokenized part into samples.
+
+    ``note`` is what the answer adds about how a text was read.
+    """
 
     def part(text: str) -> Samples | None:
         with _naming_extras(checkpoint.card.id):
@@ -118,7 +131,8 @@ def _reader(
                 f"The model '{checkpoint.card.id}' knows no letter of the text.",
                 "Choose a model for the language of the text.",
             )
-        return sound_output(checkpoint.card.id, _with_pauses(spoken, rate), rate)
+        samples = _with_pauses(spoken, rate)
+        return sound_output(checkpoint.card.id, samples, rate, note(args["text"]))
 
     return run
 
@@ -239,7 +253,32 @@ def _fastspeech2_alone(checkpoint: Checkpoint) -> Run:
         made = model(inputs["input_ids"], return_dict=True).spectrogram[0]
         return torch.from_numpy(griffin_lim(made.float().cpu().numpy(), extractor))
 
-    return _reader(checkpoint, tokenizer, extractor.sampling_rate, say)
+    def note(text: str) -> str:
+        return _strange_words(text, tokenizer)
+
+    return _reader(checkpoint, tokenizer, extractor.sampling_rate, say, note=note)
+
+
+def _strange_words(text: str, tokenizer: Any) -> str:
+    """What a tokenizer that lists its ``known_words`` spells, reads by digits, or leaves out."""
+    known = tokenizer.init_kwargs.get("known_words")
+    if known is None:
+        return ""
+    told: dict[str, dict[str, None]] = {}
+    for whole in _WORD.findall(text.replace("’", "'")):
+        parts = [whole] if whole.lower() in known else re.split("['-]", whole)
+        for part in parts:
+            if not tokenizer(part)["input_ids"]:
+                told.setdefault("left out", {})[part] = None
+            elif part.lower() not in known and len(part) > 1:
+                how = "digit by digit" if part.isdecimal() else "spelled letter by letter"
+                told.setdefault(how, {})[part] = None
+    return "; ".join(f"{how}: {_few(list(words))}" for how, words in told.items())
+
+
+def _few(words: Sequence[str]) -> str:
+    more = f" and {len(words) - FEW} more" if len(words) > FEW else ""
+    return ", ".join(words[:FEW]) + more
 
 
 _VOICES: Mapping[str, Callable[[Checkpoint], Run]] = {

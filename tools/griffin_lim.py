@@ -26,7 +26,7 @@ def griffin_lim(log_mel: Any, extractor: Any) -> Samples:
         size *= (filters @ bands) / np.maximum(filters @ (filters.T @ size), 1e-10)
     window = np.hanning(extractor.sample_size + 1)[:-1]
     turn = ShortTimeFFT(window, extractor.sample_stride, 1, mfft=extractor.n_fft)
-    length = (size.shape[1] - 1) * extractor.sample_stride
+    length = max((size.shape[1] - 1) * extractor.sample_stride, extractor.sample_size)
     first = turn.p_min
     guess = np.zeros((size.shape[0], turn.p_max(length) - first))
     start = max(0, -first)

@@ -21,12 +21,11 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 from gradio.exceptions import InvalidPathError
-from gradio.utils import get_upload_folder
 
 from hugginggraph.graph import Parts
 from hugginggraph.registry import HuggingGraphError
 
-from .chats import SAMPLES, Chats
+from .chats import SAMPLES, Admit, Chats, free
 from .render import Example, conversation
 
 if TYPE_CHECKING:
@@ -63,18 +62,19 @@ def mount_page(
     path: str = "/",
     checkpointer: BaseCheckpointSaver[Any] | None = None,
     owner: str = "",
+    admit: Admit = free,
 ) -> FastAPI:
     """Put the page on a server; mount it last where ``path`` is the root.
 
     ``parts`` are shared with whatever else the server runs. Threads are kept in the user's SQLite
     file, or by the ``checkpointer`` that is given. With an ``owner`` it is the page of this owner
     alone, and ``parts`` make their files where only this owner's do; whoever calls it sees to it
-    that nobody else reaches it.
+    that nobody else reaches it. ``admit`` counts the runs.
     """
     alive = f"{path.rstrip('/')}/page/alive"
     app.add_api_route(alive, lambda: {"alive": True}, include_in_schema=False)
-    chats = Chats(parts, checkpointer, owner)
-    uploads = Path(get_upload_folder()) / owner
+    chats = Chats(parts, checkpointer, owner, admit)
+    uploads = parts.settings.data_dir.absolute() / "page" / owner  # as lasting as the chats
     uploads.mkdir(parents=True, exist_ok=True, mode=0o700)
     inner = app.router.lifespan_context
 
@@ -106,7 +106,10 @@ def mount_page(
 
 
 class OwnFiles(gr.Blocks):  # type: ignore[misc]  # Gradio's door gives it lazily
-    """A Gradio app that takes for an upload what lies in its own folder and nothing else."""
+    """A Gradio app that takes for an upload what lies in its own folder and nothing else.
+
+    Gradio's own check knows one folder for the whole process, and is off where an app is mounted.
+    """
 
     uploads = Path()
 
@@ -200,10 +203,12 @@ def build_page(chats: Chats, uploads: Path) -> Any:
             async for out in ask(known, request, files, first):
                 yield out
             return
-        if what == "continue":
-            await chats.go_on(known["thread"])
-        elif what in ("approve", "edit", "reject"):
-            await chats.go_on(known["thread"], _decision(what, str(value or "")))
+        if what in ("continue", "approve", "edit", "reject"):
+            decision = None if what == "continue" else _decision(what, str(value or ""))
+            try:
+                await chats.go_on(known["thread"], decision)
+            except HuggingGraphError as exc:
+                gr.Warning(str(exc))
         elif what == "new":
             known = _new_chat(known["chats"])
         elif what == "open":
@@ -254,7 +259,6 @@ def build_page(chats: Chats, uploads: Path) -> Any:
     for block in page.blocks.values():
         block.GRADIO_CACHE = str(uploads)
     page.queue(default_concurrency_limit=None)
-    page.has_launched = True  # of a page that has not, Gradio takes any path for an upload
     return page
 
 

@@ -9,7 +9,7 @@ chats of its own: the owner is part of every thread's key, whatever id a browser
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,15 @@ if TYPE_CHECKING:
 
 SAMPLES = Path(__file__).resolve().parents[2] / "examples"
 """The files of the shipped examples."""
+
+
+Admit = Callable[[], Callable[[], None] | None]
+"""Gives what is called at the end of a run that may begin, None where too many are at work."""
+
+
+def free() -> Callable[[], None]:
+    """Any number of runs."""
+    return lambda: None
 
 
 class Turn:
@@ -109,9 +118,11 @@ class Chats:
         parts: Parts,
         checkpointer: BaseCheckpointSaver[Any] | None = None,
         owner: str = "",
+        admit: Admit = free,
     ) -> None:
         self.parts = parts
         self.owner = owner
+        self._admit = admit
         self._checkpointer = checkpointer
         self._graph: Any = None
         self._opening = asyncio.Lock()
@@ -165,7 +176,7 @@ class Chats:
         """Begin a request in a thread; with ``approve`` the plan waits for a decision.
 
         Raises:
-            RequestError: another one is at work there.
+            RequestError: another one is at work there, or too many are elsewhere.
         """
         if self.running(thread):
             raise RequestError(
@@ -178,6 +189,9 @@ class Chats:
         """Finish what a stopped run of the thread left; what is done is not done again.
 
         ``decision`` is on the plan that waits: approve, edit with ``edited_action``, or reject.
+
+        Raises:
+            RequestError: too many runs are at work.
         """
         if not self.running(thread):
             values = await self._state(thread)
@@ -191,8 +205,12 @@ class Chats:
         return state
 
     def _begin(self, thread: str, turn: Turn, given: Any, context: Context) -> None:
+        leave = self._admit()
+        if leave is None:
+            raise RequestError("The server has as many runs as it takes.", "Try again in a moment.")
         run = self._runs[thread] = Run(turn)
         run.task = asyncio.create_task(self._work(thread, run, given, context))
+        run.task.add_done_callback(lambda _: leave())
 
     async def _work(self, thread: str, run: Run, given: Any, context: Context) -> None:
         turn = run.turn

@@ -6,27 +6,23 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import FileResponse
-from prometheus_client import (
-    CONTENT_TYPE_LATEST,
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    generate_latest,
-)
 from sse_starlette import EventSourceResponse
 
 from hugginggraph.graph import Parts
 from hugginggraph.registry import Settings
 
+from .figures import Count, Figures
 from .files import content_type
 from .guard import LOCAL, Guard, owner_of, tokens_of
 from .langserve_routes import routes as langserve_routes
-from .late_page import LatePage, has_page, load
+from .late_page import LatePage, has_page
+from .one_page import OnePage
 from .original import routes as original_routes
 from .refusals import add_handlers
 from .runs import Runs, failure
@@ -36,18 +32,29 @@ from .sign_in import routes as sign_in_routes
 from .uploads import uploaded
 
 
-def create_app(settings: Settings, parts: Parts | None = None, *, page: bool = True) -> FastAPI:
+def create_app(
+    settings: Settings,
+    parts: Parts | None = None,
+    *,
+    page: bool = True,
+    shared: Path | None = None,
+) -> FastAPI:
     """The server as an ASGI app. Models are loaded when a run first needs them.
 
     ``parts`` let it share models and store with other graphs. ``page`` puts the web page at ``/``
-    where Gradio is installed; with tokens set, people sign in to it with theirs.
+    where Gradio is installed; with tokens set, people sign in to it with theirs. ``shared`` is a
+    folder for what the workers of one server keep together, where there are several.
 
     Raises:
         SettingsError: a token is too short.
     """
-    runs = Runs(settings, parts)
+    figures = Figures()
+    runs = Runs(settings, parts, figures=figures, shared=shared)
     tokens = tokens_of(settings)
-    late = LatePage(runs) if page and has_page() else None
+    late: LatePage | OnePage | None = None
+    if page and has_page():
+        own = LatePage(runs)
+        late = OnePage(own, runs.held, shared) if shared else own
     sessions = None
     if late is not None and tokens:
         sessions = Sessions(settings.data_dir / "server" / "sessions.json", tokens.values())
@@ -55,7 +62,7 @@ def create_app(settings: Settings, parts: Parts | None = None, *, page: bool = T
     async def warm() -> None:
         await asyncio.to_thread(runs.parts.open_store)
         if late is not None:
-            await (asyncio.to_thread(load) if tokens else late.open(LOCAL))
+            await late.warm("" if tokens else LOCAL)
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
@@ -73,13 +80,13 @@ def create_app(settings: Settings, parts: Parts | None = None, *, page: bool = T
     app = FastAPI(title="HuggingGraph", lifespan=life)
     app.state.runs = runs
     add_handlers(app)
-    _add_health(app, runs)
+    _add_health(app, runs, figures)
     _add_files(app, runs)
     _add_runs(app, runs)
     app.include_router(langserve_routes(runs))
     app.include_router(original_routes(runs))
     if sessions is not None:
-        app.include_router(sign_in_routes(tokens, sessions))
+        app.include_router(sign_in_routes(tokens, sessions, shared))
     if late is not None:
         app.mount("/", late)
     if settings.server_origins:
@@ -89,26 +96,12 @@ def create_app(settings: Settings, parts: Parts | None = None, *, page: bool = T
             allow_methods=["GET", "POST"],
             allow_headers=["authorization", "content-type"],
         )
-    app.add_middleware(Guard, settings=settings, sessions=sessions)
+    app.add_middleware(Guard, settings=settings, sessions=sessions, shared=shared)
+    app.add_middleware(Count, requests=figures.requests)
     return app
 
 
-def _add_health(app: FastAPI, runs: Runs) -> None:
-    registry = CollectorRegistry()
-    requests = Counter(
-        "hugginggraph_requests", "Requests by route and status.", ["route", "status"],
-        registry=registry,
-    )  # fmt: skip
-    running = Gauge("hugginggraph_runs", "Runs at work now.", registry=registry)
-    running.set_function(lambda: runs.running)
-
-    @app.middleware("http")
-    async def count(request: Request, call_next: Any) -> Response:
-        response: Response = await call_next(request)
-        route = getattr(request.scope.get("route"), "path", "other")
-        requests.labels(route, response.status_code).inc()
-        return response
-
+def _add_health(app: FastAPI, runs: Runs, figures: Figures) -> None:
     @app.get("/healthz", tags=["health"])
     async def healthz() -> dict[str, str]:
         """Whether the process answers."""
@@ -124,7 +117,7 @@ def _add_health(app: FastAPI, runs: Runs) -> None:
     @app.get("/metrics", tags=["health"])
     async def metrics() -> Response:
         """Figures for Prometheus."""
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+        return figures.told()
 
 
 def _add_files(app: FastAPI, runs: Runs) -> None:

@@ -13,9 +13,9 @@ import ipaddress
 import logging
 import math
 import secrets
-import time
 from collections.abc import Mapping
 from contextvars import ContextVar
+from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from fastapi import Request
@@ -26,6 +26,7 @@ from hugginggraph.registry import Settings, SettingsError
 
 from .refusals import Refusal, reply
 from .sessions import COOKIE, SIGN_IN, Sessions, owner_of_token
+from .shared import Buckets
 
 log = logging.getLogger("hugginggraph.server")
 
@@ -95,12 +96,21 @@ def is_loopback(host: str) -> bool:
 class Guard:
     """The middleware around the whole app."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, sessions: Sessions | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        sessions: Sessions | None = None,
+        shared: Path | None = None,
+    ) -> None:
         self._app = app
         self._settings = settings
         self._tokens = tokens_of(settings)
         self._sessions = sessions
-        self._allowance: dict[str, tuple[float, float]] = {}
+        self._places = {owner: n for n, owner in enumerate([LOCAL, *self._tokens.values()])}
+        self._asked = Buckets(
+            settings.server_requests_per_minute, len(self._places), shared and shared / "asked"
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer what is refused, and pass on the rest."""
@@ -220,20 +230,15 @@ class Guard:
             )  # fmt: skip
 
     def _check_rate(self, scope: Scope, owner: str) -> None:
-        """A bucket for each owner that holds a minute's requests and fills all the time."""
+        """A bucket for each owner that holds a minute's requests."""
         limit = self._settings.server_requests_per_minute
         if not limit or not owner or scope.get("method") not in ("POST", "PUT", "DELETE"):
             return
-        now, rate = time.monotonic(), limit / 60
-        left, then = self._allowance.get(owner, (float(limit), now))
-        left = min(float(limit), left + (now - then) * rate)
-        if left < 1:
-            wait = math.ceil((1 - left) / rate)
+        if wait := math.ceil(self._asked.wait(self._places[owner])):
             raise Refusal(
                 429, f"More than {limit} requests in a minute.", f"Ask again in {wait} s.",
                 {"Retry-After": str(wait)},
             )  # fmt: skip
-        self._allowance[owner] = (left - 1, now)
 
     def _bounded(self, scope: Scope, headers: Mapping[str, str], receive: Receive) -> Receive:
         """The body up to its limit, from a client that keeps sending."""

@@ -31,11 +31,17 @@ class LatePage:
         """Answer from the page of the owner who asks."""
         await (await self.open(scope["state"]["owner"]))(scope, receive, send)
 
+    async def warm(self, owner: str) -> None:
+        """Import the framework, and make an owner's page where one is named."""
+        await asyncio.to_thread(_load)
+        if owner:
+            await self.open(owner)
+
     async def open(self, owner: str) -> FastAPI:
         """An owner's page, made and started the first time."""
         async with self._opening:
             if owner not in self._pages:
-                mount = await asyncio.to_thread(load)
+                mount = await asyncio.to_thread(_load)
                 page = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
                 mount(page, **await self._of(owner))  # Gradio wants the loop that it will run on
                 await self._stack.enter_async_context(page.router.lifespan_context(page))
@@ -44,18 +50,21 @@ class LatePage:
 
     async def _of(self, owner: str) -> dict[str, Any]:
         runs = self._runs
+        admit = runs.slots.take
         if owner == LOCAL:
-            return {"parts": runs.parts}
+            return {"parts": runs.parts, "admit": admit}
         made = runs.files.home(owner) / "made"
         parts = await asyncio.to_thread(runs.parts.apart, made)
-        return {"parts": parts, "checkpointer": runs.graph.checkpointer, "owner": owner}
+        return {
+            "parts": parts, "checkpointer": runs.graph.checkpointer, "owner": owner, "admit": admit
+        }  # fmt: skip
 
     async def close(self) -> None:
         """Stop what runs on the pages."""
         await self._stack.aclose()
 
 
-def load() -> Any:
+def _load() -> Any:
     """What mounts a page; it imports the framework."""
     from ..page import mount_page
 

@@ -10,37 +10,50 @@ import typer
 def listen(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 8000,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Processes that answer; each loads its own models.  "
+            "[default: HUGGINGGRAPH_SERVER_WORKERS, else 1]",
+        ),
+    ] = None,
 ) -> None:
     """Serve the graph over HTTP: LangServe, event streams, files, the original's API."""
-    import uvicorn
-
     from hugginggraph.registry import load_settings
 
-    from .app import create_app
     from .guard import check_binding
-    from .patience import protocol
+    from .workers import serve_with_workers
 
-    settings = load_settings()
+    settings = load_settings(server_workers=workers)
     check_binding(host, settings)
-    config = uvicorn.Config(
-        create_app(settings),
-        host=host,
-        port=port,
-        http=protocol(),
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=30,
-        timeout_graceful_shutdown=5,
-        ws="none",
-    )
+
+    def ready(number: int) -> None:
+        shown = f"[{host}]" if ":" in host else host
+        typer.echo(f"HuggingGraph is ready at http://{shown}:{number}", err=True)
+
+    options: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "http": "hugginggraph.serve.server.patience:Protocol",
+        "log_level": "warning",
+        "access_log": False,
+        "server_header": False,
+        "timeout_keep_alive": 30,
+        "timeout_graceful_shutdown": 5,
+        "ws": "none",
+    }
+    if settings.server_workers > 1:
+        raise typer.Exit(serve_with_workers(settings, ready, **options))
+
+    import uvicorn
+
+    from .app import create_app
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: Any = None) -> None:
             await super().startup(sockets)
             if self.started:
-                number = self.servers[0].sockets[0].getsockname()[1]
-                shown = f"[{host}]" if ":" in host else host
-                typer.echo(f"HuggingGraph is ready at http://{shown}:{number}", err=True)
+                ready(self.servers[0].sockets[0].getsockname()[1])
 
-    Server(config).run()
+    Server(uvicorn.Config(create_app(settings), **options)).run()

@@ -7,7 +7,8 @@ stop a new one, and nothing is fetched for it.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import hashlib
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,25 +22,34 @@ MOST_TURNS = 40
 """Messages that are read, the latest ones."""
 MOST_FILES = 16
 """Files of these messages that a run can use, the latest ones."""
-MOST_ADDRESSES = 10_000
 
 
 class Fetched:
-    """Which file of an owner came from which address of the web, the latest of all owners."""
+    """Which file of an owner came from which address of the web: a note of a few bytes for each."""
 
-    def __init__(self) -> None:
-        self._ids: OrderedDict[tuple[str, str], str] = OrderedDict()
+    def __init__(self, files: Files) -> None:
+        self._files = files
 
     def note(self, owner: str, address: str, path: Path) -> None:
         """Keep where a fetched file is."""
-        self._ids[owner, address] = path.parent.name
-        self._ids.move_to_end((owner, address))
-        if len(self._ids) > MOST_ADDRESSES:
-            self._ids.popitem(last=False)
+        note = self._note(owner, address)
+        note.parent.mkdir(exist_ok=True, mode=0o700)
+        fresh = note.with_suffix(f".{secrets.token_hex(4)}")
+        fresh.write_text(path.parent.name, encoding="ascii")
+        fresh.replace(note)
 
     def file_id(self, owner: str, name: str) -> str:
         """The id of what the owner had fetched from an address; any other name as it is."""
-        return self._ids.get((owner, name), name)
+        if not name.startswith(("http://", "https://")):
+            return name
+        try:
+            return self._note(owner, name).read_text(encoding="ascii")
+        except OSError:
+            return name
+
+    def _note(self, owner: str, address: str) -> Path:
+        digest = hashlib.sha256(address.encode("utf-8", "surrogatepass")).hexdigest()
+        return self._files.home(owner) / "fetched" / digest
 
 
 def conversation(asked: Turn, before: Sequence[Turn], thread_id: str | None = None) -> Conversation:

@@ -83,6 +83,8 @@ def _id(request: Request) -> str:
 
 def _refused(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, StarletteHTTPException)
+    if exc.status_code == 400 and not isinstance(exc, Refusal):  # FastAPI's word for no text
+        return _no_text(request, exc)
     hint = exc.hint if isinstance(exc, Refusal) else ""
     message = str(exc.detail) if isinstance(exc, Refusal) else _plain(exc.status_code, request)
     return reply(exc.status_code, message, hint, request_id=_id(request), headers=exc.headers)

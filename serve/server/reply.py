@@ -60,6 +60,11 @@ class Reply:
             if node == "respond" and not self._said and change.get("answer"):
                 yield "token", {"text": self.plain(change["answer"])}
 
+    @property
+    def has_files(self) -> bool:
+        """Whether making the outcome touches the disk."""
+        return bool(self._state.get("resources"))
+
     def output(self) -> dict[str, Any]:
         """The whole outcome, in the shape of ``RunOutput``; files that were made become links."""
         state = self._state

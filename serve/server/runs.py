@@ -20,11 +20,13 @@ from hugginggraph.tools import reading_only
 
 from ..threads import open_saver
 from .fetch import fetch
+from .figures import Figures
 from .files import LINK, Files
 from .recall import Fetched, recalled
 from .refusals import Refusal, without_folders
 from .reply import Reply
 from .shapes import Conversation, ResumeInput, RunInput, RunOutput
+from .shared import Held, Slots
 
 log = logging.getLogger("hugginggraph.server")
 
@@ -50,17 +52,24 @@ class Runs:
     then serves.
     """
 
-    def __init__(self, settings: Settings, parts: Parts | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        parts: Parts | None = None,
+        *,
+        figures: Figures,
+        shared: Path | None = None,
+    ) -> None:
         self.settings = settings
         self.parts = parts or Parts(settings)
         folder = settings.data_dir / "server"
         self.files = Files(folder / "files", settings.server_upload_bytes)
-        self._fetched = Fetched()
-        self.running = 0
+        self._fetched = Fetched(self.files)
+        self.held = Held(shared and shared / "held")
+        self.slots = Slots(settings.server_runs, self.held, figures.runs)
         self.graph: Any = None
         self._forgetful: Any = None
         self._database = folder / "threads.sqlite"
-        self._busy: set[str] = set()
         self._open = AsyncExitStack()
 
     async def open(self) -> None:
@@ -108,17 +117,17 @@ class Runs:
         Raises:
             Refusal: as ``run`` and ``resume`` do.
         """
-        if self.running >= self.settings.server_runs:
+        thread = given.thread_id or secrets.token_hex(12)
+        key = f"{owner}/{thread}"
+        leave = self.slots.take()
+        if leave is None:
             raise Refusal(
                 429, "The server has as many runs as it takes.", "Ask again in a moment.",
                 {"Retry-After": "2"},
             )  # fmt: skip
-        thread = given.thread_id or secrets.token_hex(12)
-        key = f"{owner}/{thread}"
-        if key in self._busy:
+        if not self.held.take(key):
+            leave()
             raise Refusal(409, f"The thread '{thread}' is at work.", "Wait until it is done.")
-        self.running += 1
-        self._busy.add(key)
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
         kept = bool(given.thread_id or given.options.approve or self.settings.approve)
         graph = self.graph if kept else self._forgetful
@@ -136,8 +145,8 @@ class Runs:
             work.cancel()
             with suppress(BaseException):
                 await work
-            self.running -= 1
-            self._busy.discard(key)
+            self.held.leave(key)
+            leave()
 
     async def _work(
         self,
@@ -172,7 +181,7 @@ class Runs:
                     for name, data in reply.take(str(mode), part):
                         if not quiet:
                             queue.put_nowait(Event(name, data))
-            data = await asyncio.to_thread(reply.output)
+            data = await asyncio.to_thread(reply.output) if reply.has_files else reply.output()
             name = "interrupt" if data["status"] == "interrupted" else "done"
             queue.put_nowait(Event(name, data))
         finally:
@@ -203,7 +212,7 @@ class Runs:
         for name in given.files:
             if name.startswith(("http://", "https://")):
                 found.append(await fetch(name, owner, self.files))
-                self._fetched.note(owner, name, found[-1])
+                await asyncio.to_thread(self._fetched.note, owner, name, found[-1])
             else:
                 found.append(self.files.find(owner, name.removeprefix("/files/")))
         start: dict[str, Any] = {"request": request}

@@ -46,9 +46,9 @@ def _policy() -> str:
     )
 
 
-def routes(tokens: Mapping[str, str], sessions: Sessions) -> APIRouter:
+def routes(tokens: Mapping[str, str], sessions: Sessions, shared: Path | None = None) -> APIRouter:
     """``/sign-in`` and ``/sign-out`` for the owners of these tokens."""
-    router, tries = APIRouter(include_in_schema=False), Tries()
+    router, tries = APIRouter(include_in_schema=False), Tries(shared)
 
     @router.api_route(SIGN_IN, methods=["GET", "HEAD"])
     async def form(request: Request, next: str = "/") -> Response:
