@@ -105,20 +105,27 @@ def _matcher(ask: Ask, seed: int, count: int) -> Figures:
 def _translator(name: str, source: str, target: str) -> Callable[[Ask, int, int], Figures]:
     def measure(ask: Ask, seed: int, count: int) -> Figures:
         from .new_forms import NEW_FORMS
-        from .sentences import FORMS, Form, draw_sentence
+        from .sentences import FORMS, Form, draw_sentence, heard, in_passing
 
-        def figures(forms: Sequence[Form]) -> tuple[float, float]:
+        def figures(
+            ending: str, forms: Sequence[Form], written: Callable[[str], str] = str
+        ) -> Figures:
             said = [draw_sentence(each, forms) for each in seeds("measure", seed, count)]
             languages = {"source_language": source, "target_language": target}
             pairs = [(x.english, x.french)[:: 1 if source == "en" else -1] for x in said]
-            made = [ask(name, {"text": text, **languages}).value for text, _ in pairs]
+            made = [ask(name, {"text": written(text), **languages}).value for text, _ in pairs]
             exact = [a == b for a, (_, b) in zip(made, pairs, strict=True)]
-            return bleu(made, [b for _, b in pairs]), float(np.mean(exact))
+            return {
+                f"bleu{ending}": bleu(made, [b for _, b in pairs]),
+                f"exact{ending}": float(np.mean(exact)),
+            }
 
-        known, new = figures(FORMS), figures(NEW_FORMS)
-        return dict(
-            zip(("bleu", "exact", "bleu_new_forms", "exact_new_forms"), (*known, *new), strict=True)
-        )
+        plain = heard if source == "en" else in_passing
+        return {
+            **figures("", FORMS),
+            **figures("_without_marks", FORMS, plain),
+            **figures("_new_forms", NEW_FORMS),
+        }
 
     return measure
 

@@ -17,7 +17,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from .world import BACKGROUNDS, COLOURS, COUNTS, SHAPES, SPLITS
+from .speech import spelled
+from .world import BACKGROUNDS, COLOURS, COUNTS, DIGITS, SHAPES, SPLITS
 
 Mood = Literal["positive", "negative", "neutral"]
 Generator = np.random.Generator
@@ -144,8 +145,8 @@ class Phrase:
 
 
 def after_de(french: str) -> str:
-    """'de' before a phrase with a definite article."""
-    for article, joined in (("le ", "du "), ("les ", "des ")):
+    """'de' before a phrase with its article."""
+    for article, joined in (("le ", "du "), ("les ", "des "), ("un ", "d'un "), ("une ", "d'une ")):
         if french.startswith(article):
             return joined + french.removeprefix(article)
     return f"de {french}"
@@ -176,7 +177,7 @@ class Names:
         self._invents = not held_out
 
     def _draw(self, known: tuple[str, ...]) -> str:
-        if self._invents and self._rng.random() < 0.4:
+        if self._invents and self._rng.random() < 0.6:
             return _invented(self._rng)
         return str(self._rng.choice(known))
 
@@ -193,8 +194,16 @@ class Names:
 Pair = tuple[str, str]
 
 
+def _thing(rng: Generator) -> Pair:
+    """Shapes with their number or article, or a digit."""
+    if rng.random() < 0.15:
+        digit = str(rng.choice(list(DIGITS)))
+        return f"the digit {digit}", f"le chiffre {digit}"
+    return Phrase(rng).some()
+
+
 def _caption(rng: Generator, names: Names) -> Pair:
-    parts = [Phrase(rng).some() for _ in range(int(rng.integers(1, 4)))]
+    parts = [_thing(rng) for _ in range(int(rng.integers(1, 7)))]
     english, french = (
         ", ".join(p[i] for p in parts[:-1]) + (word if len(parts) > 1 else "") + parts[-1][i]
         for i, word in enumerate((" and ", " et "))
@@ -204,14 +213,17 @@ def _caption(rng: Generator, names: Names) -> Pair:
 
 
 def _there(rng: Generator, names: Names) -> Pair:
-    english, french = Phrase(rng).some()
+    english, french = _thing(rng)
     verb = "are" if english.startswith("[COUNT") else "is"
     place = [("", ""), (" in the picture", " dans l'image"), (" here", " ici")][rng.integers(3)]
     return f"There {verb} {english}{place[0]}.", f"Il y a {french}{place[1]}."
 
 
 def _beside(rng: Generator, names: Names) -> Pair:
-    a, b = Phrase(rng, most=1).the(), Phrase(rng, most=1).the()
+    a, b = (
+        phrase.the() if rng.random() < 0.7 else phrase.some()
+        for phrase in (Phrase(rng, most=1), Phrase(rng, most=1))
+    )
     side = str(rng.choice(list(SIDES)))
     return f"{a[0]} is {side} {b[0]}.", f"{a[1]} est {SIDES[side]} {after_de(b[1])}."
 
@@ -247,10 +259,12 @@ def how_many(rng: Generator, names: Names, where: tuple[str, str] = ("", "")) ->
     colour, shape = str(rng.choice(list(COLOURS))), str(rng.choice(list(SHAPES)))
     noun = NOUNS[shape]
     of = "d'" if noun.many[0] == "é" else "de "
-    said = FRENCH_COLOURS[colour][2 + noun.feminine]
+    english, french = f"[COLOUR {colour}] ", f" {FRENCH_COLOURS[colour][2 + noun.feminine]}"
+    if rng.random() < 0.3:
+        english = french = ""
     return (
-        f"How many [COLOUR {colour}] [SHAPE {shape}s] are there{where[0]}?",
-        f"Combien {of}{noun.many} {said} y a-t-il{where[1]} ?",
+        f"How many {english}[SHAPE {shape}s] are there{where[0]}?",
+        f"Combien {of}{noun.many}{french} y a-t-il{where[1]} ?",
     )
 
 
@@ -263,15 +277,70 @@ def is_there(rng: Generator, names: Names, where: tuple[str, str] = ("", "")) ->
 def _what_colour(rng: Generator, names: Names) -> Pair:
     shape = str(rng.choice(list(SHAPES)))
     noun = NOUNS[shape]
-    article = "l'" if noun.one[0] == "é" else "la " if noun.feminine else "le "
+    spelled = "colour" if rng.random() < 0.5 else "color"
     return (
-        f"What colour is the [SHAPE {shape}]?",
-        f"De quelle couleur est {article}{noun.one} ?",
+        f"What {spelled} is the [SHAPE {shape}]?",
+        f"De quelle couleur est {_the_only(noun)} ?",
     )
 
 
+def _the_only(noun: Noun) -> str:
+    article = "l'" if noun.one[0] == "é" else "la " if noun.feminine else "le "
+    return f"{article}{noun.one}"
+
+
+def _where(rng: Generator, names: Names) -> Pair:
+    english, french = Phrase(rng, most=1).the()
+    return f"Where is {english}?", f"Où est {french} ?"
+
+
+def _make(rng: Generator, names: Names) -> Pair:
+    colour, shape = str(rng.choice(list(COLOURS))), str(rng.choice(list(SHAPES)))
+    noun = NOUNS[shape]
+    return (
+        f"Make the [SHAPE {shape}] [COLOUR {colour}].",
+        f"Rends {_the_only(noun)} {FRENCH_COLOURS[colour][noun.feminine]}.",
+    )
+
+
+def _put(rng: Generator, names: Names) -> Pair:
+    a, b = Phrase(rng, most=1).some(), Phrase(rng, most=1).some()
+    side = str(rng.choice(list(SIDES)))
+    return f"Put {a[0]} {side} {b[0]}.", f"Mets {a[1]} {SIDES[side]} {after_de(b[1])}."
+
+
+def _all_of(rng: Generator, names: Names) -> Pair:
+    verb, shape = str(rng.choice(list(ORDERS))), str(rng.choice(list(SHAPES)))
+    return f"{verb} the [SHAPE {shape}s].", f"{ORDERS[verb]} les {NOUNS[shape].many}."
+
+
+def _plain(rng: Generator, names: Names) -> Pair:
+    return _PLAIN[int(rng.integers(len(_PLAIN)))]
+
+
+_PLAIN: tuple[Pair, ...] = (
+    ("Describe the picture.", "Décris l'image."),
+    ("Which digit is there?", "Quel chiffre y a-t-il ?"),
+    ("What is in the picture?", "Qu'y a-t-il dans l'image ?"),
+)
+
+
+def _both(rng: Generator, names: Names) -> Pair:
+    forms = (_there, _beside, _acts, _gives)
+    one, other = (forms[int(rng.integers(len(forms)))](rng, names) for _ in range(2))
+    english, french = (
+        f"{one[i][:-1]}{word}{other[i] if other[0].startswith('[PER') else _small(other[i])}"
+        for i, word in enumerate((" and ", " et "))
+    )
+    return english, french
+
+
+def _small(text: str) -> str:
+    return text[0].lower() + text[1:]
+
+
 def _order(rng: Generator, names: Names) -> Pair:
-    verb, said, ground = str(rng.choice(list(ORDERS))), Phrase(rng).some(), ground_of(rng)
+    verb, said, ground = str(rng.choice(list(ORDERS))), _thing(rng), ground_of(rng)
     if rng.random() < 0.5:
         return f"{verb} {said[0]} {ground[0]}.", f"{ORDERS[verb]} {said[1]} {ground[1]}."
     return f"{verb} {said[0]}.", f"{ORDERS[verb]} {said[1]}."
@@ -279,8 +348,8 @@ def _order(rng: Generator, names: Names) -> Pair:
 
 Form = Callable[[Generator, Names], Pair]
 FORMS: tuple[Form, ...] = (
-    _caption, _caption, _there, _beside, _acts, _acts, _gives, _lives, how_many, is_there,
-    _what_colour, _order,
+    _caption, _caption, _caption, _there, _beside, _beside, _acts, _acts, _gives, _lives, _both,
+    _both, how_many, is_there, _what_colour, _where, _make, _put, _all_of, _plain, _order,
 )  # fmt: skip
 
 
@@ -317,6 +386,17 @@ def draw_sentence(seed: int, forms: Sequence[Form] = FORMS) -> Sentence:
     marked, french = form(rng, names)
     english, pieces = unmark(marked)
     return Sentence(capital(english), capital(french), pieces)
+
+
+def heard(english: str) -> str:
+    """A sentence as a recogniser of the world's speech writes it down (`speech.py`)."""
+    words = spelled(english)
+    return words.replace("to the left", "left").replace("to the right", "right")
+
+
+def in_passing(text: str) -> str:
+    """A sentence without capitals and without the mark at its end."""
+    return text.lower().rstrip(" ?.!")
 
 
 GOOD = ("beautiful", "lovely", "great", "wonderful", "nice", "perfect", "pretty", "excellent")

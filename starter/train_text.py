@@ -22,10 +22,11 @@ from transformers import (
     GenerationConfig,
     MarianConfig,
     MarianMTModel,
+    PretrainedConfig,
     PreTrainedTokenizerFast,
 )
 
-from .sentences import TAGS, Sentence, draw_opinion, draw_sentence
+from .sentences import TAGS, Sentence, draw_opinion, draw_sentence, heard, in_passing
 from .training import Run, fit, say
 from .world import seeds
 
@@ -68,6 +69,20 @@ def _reader(tokenizer: PreTrainedTokenizerFast, labels: Sequence[str]) -> BertCo
     )
 
 
+def _begin(
+    run: Run,
+    kind: Any,
+    texts: Sequence[str],
+    config: Callable[[PreTrainedTokenizerFast], PretrainedConfig],
+) -> tuple[Any, PreTrainedTokenizerFast]:
+    """A model that is to learn and its tokenizer: new ones, or those that the run starts from."""
+    if run.start:
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(run.start)
+        return kind.from_pretrained(run.start, dtype=torch.float32).train(), tokenizer
+    tokenizer = new_tokenizer(texts, start=kind is not MarianMTModel)
+    return kind(config(tokenizer)).train(), tokenizer
+
+
 def _order(count: int, batch: int, seed: int) -> Iterator[list[int]]:
     """Batches of places, every place once in each round."""
     rng = np.random.default_rng(seed)
@@ -95,8 +110,8 @@ def _learn(
     batches = _order(count, 64, run.seed)
     say(f"{sum(each.numel() for each in model.parameters()):,} parameters")
     fit(
-        [model], lambda progress: loss_of(next(batches)), steps=run.steps or steps, lr=1e-3,
-        minutes=run.minutes,
+        [model], lambda progress: loss_of(next(batches)), steps=run.steps or steps,
+        lr=5e-4 if run.start else 1e-3, minutes=run.minutes,
     )  # fmt: skip
 
 
@@ -105,8 +120,9 @@ def train_mood(run: Run) -> None:
     torch.manual_seed(run.seed)
     rows = [draw_opinion(seed) for seed in seeds("train", run.seed, run.scenes or 30_000)]
     texts, wanted = [text for text, _ in rows], [MOODS.index(mood) for _, mood in rows]
-    tokenizer = new_tokenizer(texts, start=True)
-    model = BertForSequenceClassification(_reader(tokenizer, MOODS)).train()
+    model, tokenizer = _begin(
+        run, BertForSequenceClassification, texts, lambda known: _reader(known, MOODS)
+    )
 
     def loss_of(places: list[int]) -> Tensor:
         inputs = tokenizer([texts[i] for i in places], padding=True, return_tensors="pt")
@@ -138,9 +154,11 @@ def train_tagger(run: Run) -> None:
     """Trains `world-tagger`: names, places, colours, shapes and counts in a sentence."""
     torch.manual_seed(run.seed)
     rows = [draw_sentence(seed) for seed in seeds("train", run.seed, run.scenes or 30_000)]
-    tokenizer = new_tokenizer([row.english for row in rows], start=True)
+    texts = [row.english for row in rows]
     labels = ["O", *(f"{place}-{tag}" for tag in TAGS for place in "BI")]
-    model = BertForTokenClassification(_reader(tokenizer, labels)).train()
+    model, tokenizer = _begin(
+        run, BertForTokenClassification, texts, lambda known: _reader(known, labels)
+    )
 
     def loss_of(places: list[int]) -> Tensor:
         batch = [rows[i] for i in places]
@@ -163,22 +181,26 @@ def train_tagger(run: Run) -> None:
     _save(run, model, tokenizer)
 
 
+def _translator(tokenizer: PreTrainedTokenizerFast) -> MarianConfig:
+    pad, end = tokenizer.pad_token_id, tokenizer.eos_token_id
+    return MarianConfig(
+        vocab_size=len(tokenizer), d_model=128, encoder_layers=3, decoder_layers=3,
+        encoder_attention_heads=4, decoder_attention_heads=4, encoder_ffn_dim=256,
+        decoder_ffn_dim=256, max_position_embeddings=LONGEST, dropout=0.0,
+        pad_token_id=pad, eos_token_id=end, bos_token_id=None, decoder_start_token_id=pad,
+        forced_eos_token_id=None, scale_embedding=True, share_encoder_decoder_embeddings=True,
+    )  # fmt: skip
+
+
 def _train_translator(run: Run, pairs: list[tuple[str, str]]) -> None:
     torch.manual_seed(run.seed)
-    tokenizer = new_tokenizer([text for pair in pairs for text in pair], start=False)
-    pad, end = tokenizer.pad_token_id, tokenizer.eos_token_id
-    model = MarianMTModel(
-        MarianConfig(
-            vocab_size=len(tokenizer), d_model=128, encoder_layers=3, decoder_layers=3,
-            encoder_attention_heads=4, decoder_attention_heads=4, encoder_ffn_dim=256,
-            decoder_ffn_dim=256, max_position_embeddings=LONGEST, dropout=0.0,
-            pad_token_id=pad, eos_token_id=end, bos_token_id=None, decoder_start_token_id=pad,
-            forced_eos_token_id=None, scale_embedding=True, share_encoder_decoder_embeddings=True,
-        )
-    ).train()  # fmt: skip
+    texts = [text for pair in pairs for text in pair]
+    model, tokenizer = _begin(run, MarianMTModel, texts, _translator)
+    pad = tokenizer.pad_token_id
     model.generation_config = GenerationConfig(
-        pad_token_id=pad, eos_token_id=end, decoder_start_token_id=pad, max_length=LONGEST
-    )
+        pad_token_id=pad, eos_token_id=tokenizer.eos_token_id, decoder_start_token_id=pad,
+        max_length=LONGEST,
+    )  # fmt: skip
 
     def loss_of(places: list[int]) -> Tensor:
         source = tokenizer([pairs[i][0] for i in places], padding=True, return_tensors="pt")
@@ -192,20 +214,27 @@ def _train_translator(run: Run, pairs: list[tuple[str, str]]) -> None:
         ).logits  # fmt: skip
         return functional.cross_entropy(logits.flatten(0, 1), labels.flatten())
 
-    _learn(run, model, loss_of, len(pairs), 3_000)
+    _learn(run, model, loss_of, len(pairs), 5_000)
     _save(run, model, tokenizer)
 
 
-def _pairs(run: Run) -> list[tuple[str, str]]:
-    rows = [draw_sentence(seed) for seed in seeds("train", run.seed, run.scenes or 60_000)]
-    return [(row.english, row.french) for row in rows]
+def _rows(run: Run) -> list[Sentence]:
+    return [draw_sentence(seed) for seed in seeds("train", run.seed, run.scenes or 100_000)]
 
 
 def train_to_french(run: Run) -> None:
-    """Trains `world-english-french`."""
-    _train_translator(run, _pairs(run))
+    """Trains `world-english-french`; every third sentence is as a recogniser writes it down."""
+    pairs = [
+        (row.english if place % 3 else heard(row.english), row.french)
+        for place, row in enumerate(_rows(run))
+    ]
+    _train_translator(run, pairs)
 
 
 def train_to_english(run: Run) -> None:
-    """Trains `world-french-english`."""
-    _train_translator(run, [(french, english) for english, french in _pairs(run)])
+    """Trains `world-french-english`; every third sentence is without capitals and full stop."""
+    pairs = [
+        (row.french if place % 3 else in_passing(row.french), row.english)
+        for place, row in enumerate(_rows(run))
+    ]
+    _train_translator(run, pairs)

@@ -20,7 +20,6 @@ from hugginggraph.serve.server.reply import Reply
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Accessing the 'model_fields'"),  # LangServe's own
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.*"),
 ]
 TASK = "text-classification"
 REQUEST = 'What is the sentiment of "the team won"?'

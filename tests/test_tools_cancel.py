@@ -26,8 +26,6 @@ from hugginggraph.tools import (
 )
 from hugginggraph.tools.watch import watch
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.*")
-
 
 def make(card: ModelCard, text: str = "a red circle") -> object:
     checkpoint = locate(card, offline=True, device="cpu")

@@ -24,8 +24,6 @@ from hugginggraph.tools import (
     open_image,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.*")
-
 diffusion = import_module("hugginggraph.tools.diffusion")
 pose = import_module("hugginggraph.tools.pose")
 

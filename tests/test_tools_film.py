@@ -23,7 +23,6 @@ from hugginggraph.tools import (
 )
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.*"),
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # schedulers
 ]
 

@@ -30,7 +30,6 @@ from hugginggraph.tools import (
 from hugginggraph.tools.memory import needed
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.*"),
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # DPMSolver
 ]
 

@@ -16,7 +16,6 @@ from tool_run import Builder, Run, tool_run
 
 from hugginggraph.registry import ModelCard, ModelLoadError, load_settings
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.*")
 WORDS = {"text": "the team won"}
 CODE = """
 from pathlib import Path
