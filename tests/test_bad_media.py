@@ -45,7 +45,8 @@ def read(tmp_path: Path) -> Callable[..., Any]:
 
     def read(kind: str, path: Path) -> Any:
         tool = hugginggraph_tools([READERS[kind]], runner=runner, find_card=find)[0]
-        return tool.func(**{kind: str(path)})[1]  # type: ignore[attr-defined]
+        call = {"type": "tool_call", "name": tool.name, "id": "1", "args": {kind: str(path)}}
+        return tool.invoke(call).artifact
 
     return read
 
