@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
+from transformers import AutoTokenizer
 from typer.testing import CliRunner
 
+from hugginggraph.registry import ModelCard
 from hugginggraph.serve.cli import app
 from hugginggraph.serve.starter import ask_with_runners
 from hugginggraph.starter import (
@@ -35,6 +40,8 @@ from hugginggraph.starter.sounds import SOUNDS, sound
 from hugginggraph.starter.speech import HELD_OUT_VOICES, VOICES, clip
 from hugginggraph.starter.strangers import draw_stranger
 from hugginggraph.starter.train_matcher import KINDS, rival_texts
+from hugginggraph.starter.train_reader import prompt, train as train_reader, written
+from hugginggraph.starter.training import Run
 from hugginggraph.starter.world import (
     COLOURS,
     COUNTS,
@@ -44,6 +51,8 @@ from hugginggraph.starter.world import (
     draw_portrait,
     draw_relief,
 )
+from hugginggraph.tools import locate
+from hugginggraph.tools.visual_qa import ANSWER_TOKENS, document_question_answering
 
 needs_espeak = pytest.mark.skipif(not available(), reason="eSpeak NG is not installed")
 
@@ -162,6 +171,26 @@ def test_what_a_document_says_is_printed_in_the_boxes_of_its_words() -> None:
         assert len({*asked}) == len(asked)
         assert printed.replace(" ", "") == "".join(each for each, _, _ in document.characters)
     assert kinds == {"receipt", "label", "form"}
+
+
+def test_the_recipe_of_the_reader_gives_a_model_that_the_task_loads(tmp_path: Path) -> None:
+    train_reader(Run(seed=0, out=tmp_path, device="cpu", steps=1, scenes=4))
+    card = ModelCard(
+        id="hugginggraph/world-reader",
+        task="document-question-answering",
+        library="transformers",
+        description="Reads.",
+        path=tmp_path,
+    )
+    assert callable(document_question_answering(locate(card, offline=True, device="cpu")))
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    room = config["decoder"]["max_position_embeddings"] - ANSWER_TOKENS
+    for seed in seeds("test", 6, 8):
+        for text, answer in draw_document(seed).questions():
+            begun = tokenizer(prompt(text.capitalize()), add_special_tokens=False)["input_ids"]
+            assert tokenizer.convert_tokens_to_ids("[?]") not in begun and len(begun) < room
+            assert tokenizer.decode(written(tokenizer, answer)[:-1]) == answer
 
 
 def test_strangers_are_pictures_of_the_size_asked_for_and_none_of_the_world() -> None:
