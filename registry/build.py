@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import uuid
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -275,6 +276,8 @@ class Build:
                 collection_configuration={"hnsw": {"space": "cosine"}},
                 **said,  # type: ignore[arg-type]  # keywords of two types
             )
+            if not self.url:  # it holds a dozen files until it is closed
+                weakref.finalize(chroma, client.close).atexit = False
         return chroma, Records(self._list_folder(manifest.chroma))
 
 

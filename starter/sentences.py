@@ -159,12 +159,15 @@ def ground_of(rng: Generator) -> tuple[str, str]:
 
 
 def _invented(rng: Generator) -> str:
-    """A name that nobody has: syllables of a consonant and a vowel."""
-    said = "".join(
-        str(rng.choice(list("bcdfghjklmnprstvwz"))) + str(rng.choice(list("aeiouy")))
-        for _ in range(int(rng.integers(2, 4)))
-    )
-    return (said + str(rng.choice(["", "n", "s", "l", "r"]))).capitalize()
+    """A name that nobody has: syllables of a consonant and a vowel; never one held out."""
+    while True:
+        said = "".join(
+            str(rng.choice(list("bcdfghjklmnprstvwz"))) + str(rng.choice(list("aeiouy")))
+            for _ in range(int(rng.integers(2, 4)))
+        )
+        name = (said + str(rng.choice(["", "n", "s", "l", "r"]))).capitalize()
+        if not any(name in names for names in HELD_OUT):
+            return name
 
 
 class Names:

@@ -113,7 +113,9 @@ class OwnFiles(gr.Blocks):  # type: ignore[misc]  # Gradio's door gives it lazil
 
     uploads = Path()
 
-    async def preprocess_data(self, block_fn: Any, inputs: list[Any], *rest: Any) -> Any:
+    async def preprocess_data(
+        self, block_fn: Any, inputs: list[Any], state: Any, *rest: Any
+    ) -> Any:
         """What an event's function is given.
 
         Raises:
@@ -122,7 +124,10 @@ class OwnFiles(gr.Blocks):  # type: ignore[misc]  # Gradio's door gives it lazil
         for path in _paths(inputs):
             if not Path(path).resolve().is_relative_to(self.uploads.resolve()):
                 raise InvalidPathError("This file was not uploaded here.")
-        return await super().preprocess_data(block_fn, inputs, *rest)
+        for block in block_fn.inputs:  # made anew by updates, with the process's folder for files
+            if state is not None and block._id in state:
+                state[block._id].GRADIO_CACHE = str(self.uploads)
+        return await super().preprocess_data(block_fn, inputs, state, *rest)
 
 
 def _paths(value: Any) -> Iterator[str]:
