@@ -97,7 +97,7 @@ def serve(folder: str, port: int, workers: int) -> None:
     )  # fmt: skip
     options: dict[str, Any] = {"port": port, "log_level": "error", "timeout_keep_alive": 120}
     if workers > 1:
-        serve_with_workers(settings, print, app_of, **options)
+        serve_with_workers(settings, lambda _: None, app_of, **options)
     else:
         uvicorn.run(app_of(settings), **options)
 
