@@ -75,11 +75,12 @@ class Sleeping(Parts):
             response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
             faults: float
 
-            def _run(self, *, text, model, route):  # type: ignore[no-untyped-def]
-                raise NotImplementedError
+            # As in the real tools: LangChain would evaluate annotations at each call.
+            def _run(self, **args):  # type: ignore[no-untyped-def]  # see above
+                arun: Any = self._arun
+                return asyncio.run(arun(**args))
 
-            async def _arun(self, *, text, model, route):  # type: ignore[no-untyped-def]
-                # no annotations, as in the real tools: LangChain evaluates them at each call
+            async def _arun(self, *, text, model, route):  # type: ignore[no-untyped-def]  # see above
                 if seconds := float(text.split()[0]):
                     await asyncio.sleep(seconds)
                 if random.Random(f"{text} {model}").random() < self.faults:  # in any order the same

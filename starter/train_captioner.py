@@ -16,17 +16,14 @@ from tokenizers.models import WordLevel
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import (
-    DPTConfig,
     GenerationConfig,
-    HGNetV2Config,
     PreTrainedTokenizerFast,
-    TrOCRConfig,
     TrOCRProcessor,
-    VisionEncoderDecoderConfig,
     VisionEncoderDecoderModel,
 )
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
+from .backbone import small_writer
 from .training import Batches, Example, Run, fit, pool, say
 from .world import BACKGROUNDS, COLOURS, COUNTS, DIGITS, LABELS, SHAPES
 
@@ -64,45 +61,10 @@ def new_tokenizer() -> PreTrainedTokenizerFast:
 
 def new_model(tokenizer: PreTrainedTokenizerFast) -> VisionEncoderDecoderModel:
     """A captioner of about 1.5 million parameters that knows nothing yet."""
-    backbone = HGNetV2Config(
-        stem_channels=[3, 24, 32],
-        stage_in_channels=[32, 48, 96],
-        stage_mid_channels=[24, 32, 48],
-        stage_out_channels=[48, 96, WIDTH],
-        hidden_sizes=[48, 96, WIDTH],
-        depths=[1, 1, 1],
-        stage_num_blocks=[1, 1, 1],
-        stage_numb_of_layers=[2, 2, 3],
-        stage_downsample=[False, True, True],
-        stage_light_block=[False, False, False],
-        stage_kernel_size=[3, 3, 3],
-        out_features=["stage1", "stage2", "stage3"],
-    )
-    encoder = DPTConfig(
-        is_hybrid=True,
-        backbone_config=backbone.to_dict(),
-        backbone_featmap_shape=[1, WIDTH, GRID, GRID],
-        image_size=SIDE,
-        patch_size=CELL,
-        hidden_size=WIDTH,
-        num_hidden_layers=3,
-        num_attention_heads=5,
-        intermediate_size=2 * WIDTH,
-    )
-    decoder = TrOCRConfig(
-        vocab_size=len(tokenizer),
-        d_model=128,
-        decoder_layers=2,
-        decoder_attention_heads=4,
-        decoder_ffn_dim=256,
-        cross_attention_hidden_size=WIDTH,
-        max_position_embeddings=LONGEST,
-        dropout=0.0,
-        scale_embedding=False,
-        is_decoder=True,
-        add_cross_attention=True,
-    )
-    config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(encoder, decoder)
+    config = small_writer(
+        len(tokenizer), stem=24, last=3, downsample=True, layers=3, heads=5,
+        grid=GRID, side=SIDE, cell=CELL, width=WIDTH, longest=LONGEST,
+    )  # fmt: skip
     ids = {
         "pad_token_id": tokenizer.pad_token_id,
         "decoder_start_token_id": tokenizer.cls_token_id,

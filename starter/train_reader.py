@@ -20,16 +20,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 from transformers import (
-    DPTConfig,
     GenerationConfig,
-    HGNetV2Config,
     PreTrainedTokenizerFast,
-    TrOCRConfig,
-    VisionEncoderDecoderConfig,
     VisionEncoderDecoderModel,
 )
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
+from .backbone import small_writer
 from .documents import ASKED, CHARACTERS, COLUMNS, GOODS, Document, draw_document, forms_of
 from .training import ASPECTS, Run, fit, say, wear
 from .world import seeds
@@ -94,45 +91,10 @@ def written(tokenizer: PreTrainedTokenizerFast, answer: str) -> list[int]:
 
 def new_model(tokenizer: PreTrainedTokenizerFast) -> VisionEncoderDecoderModel:
     """A reader of about a million parameters that knows nothing yet."""
-    backbone = HGNetV2Config(
-        stem_channels=[3, 16, 32],
-        stage_in_channels=[32, 48, 96],
-        stage_mid_channels=[24, 32, 48],
-        stage_out_channels=[48, 96, WIDTH],
-        hidden_sizes=[48, 96, WIDTH],
-        depths=[1, 1, 1],
-        stage_num_blocks=[1, 1, 1],
-        stage_numb_of_layers=[2, 2, 2],
-        stage_downsample=[False, True, False],
-        stage_light_block=[False, False, False],
-        stage_kernel_size=[3, 3, 3],
-        out_features=["stage1", "stage2", "stage3"],
-    )
-    encoder = DPTConfig(
-        is_hybrid=True,
-        backbone_config=backbone.to_dict(),
-        backbone_featmap_shape=[1, WIDTH, GRID, GRID],
-        image_size=SIDE,
-        patch_size=CELL,
-        hidden_size=WIDTH,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=2 * WIDTH,
-    )
-    decoder = TrOCRConfig(
-        vocab_size=len(tokenizer),
-        d_model=128,
-        decoder_layers=2,
-        decoder_attention_heads=4,
-        decoder_ffn_dim=256,
-        cross_attention_hidden_size=WIDTH,
-        max_position_embeddings=LONGEST,
-        dropout=0.0,
-        scale_embedding=False,
-        is_decoder=True,
-        add_cross_attention=True,
-    )
-    config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(encoder, decoder)
+    config = small_writer(
+        len(tokenizer), stem=16, last=2, downsample=False, layers=2, heads=4,
+        grid=GRID, side=SIDE, cell=CELL, width=WIDTH, longest=LONGEST,
+    )  # fmt: skip
     ids = {
         "pad_token_id": tokenizer.pad_token_id,
         "decoder_start_token_id": tokenizer.convert_tokens_to_ids(MARKS[0]),

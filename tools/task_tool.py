@@ -263,7 +263,7 @@ def _tool_class() -> Any:
         response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
         call: Callable[..., tuple[str, TaskResult]]
 
-        def _run(self, **args):  # type: ignore[no-untyped-def]
+        def _run(self, **args):  # type: ignore[no-untyped-def]  # see above
             return self.call(**args)
 
     return TaskTool

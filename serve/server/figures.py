@@ -38,7 +38,7 @@ class Figures:
         registry = self._registry
         if SHARED_BY in os.environ:
             registry = CollectorRegistry()
-            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # untyped there
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 

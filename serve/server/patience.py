@@ -13,7 +13,7 @@ HEAD_SECONDS = 10.0
 _base: Any = AutoHTTPProtocol  # whichever is installed
 
 
-class Protocol(_base):  # type: ignore[misc]
+class Protocol(_base):  # type: ignore[misc]  # known only when it runs
     """uvicorn's HTTP protocol with a limit on the time that a request's head takes."""
 
     _waiting: asyncio.TimerHandle | None = None
