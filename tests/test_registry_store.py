@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -60,6 +61,17 @@ def test_a_filter_keeps_the_cards_of_one_task(tmp_path: Path) -> None:
     store = CardStore.open(tmp_path, CARDS)
     found = store.search(MiniLM().embed_query("speech"), 3, {"task": "image-to-text"})
     assert [c.id for c, _ in found] == ["acme/captioner"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are counted by /proc")
+def test_a_store_that_is_no_longer_used_closes_its_files(tmp_path: Path) -> None:
+    def opened(name: str) -> int:
+        CardStore.open(tmp_path / name, CARDS, Counting())
+        gc.collect()
+        return len([*Path("/proc/self/fd").iterdir()])
+
+    first = opened("first")
+    assert max(opened(name) for name in "abc") <= first + 3  # an open one has about a dozen
 
 
 def test_what_is_built_is_not_built_again(tmp_path: Path) -> None:
