@@ -204,7 +204,7 @@ def train(run: Run) -> None:
 
     fit(
         [trained],
-        loss_at,
+        torch.autocast(run.device, torch.bfloat16)(loss_at),  # up to twice as fast
         steps=run.steps or 6_000,
         lr=1e-3 if run.start else 1.5e-3,
         minutes=minutes,

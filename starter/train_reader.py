@@ -233,7 +233,7 @@ def train(run: Run) -> None:
 
     fit(
         [model, tells],
-        loss_at,
+        torch.autocast(run.device, torch.bfloat16)(loss_at),  # up to twice as fast
         steps=run.steps or 3_000,
         lr=7e-4 if run.start else 1.5e-3,
         minutes=run.minutes,
