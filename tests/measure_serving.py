@@ -288,7 +288,7 @@ def main() -> None:
         try:
             while True:
                 try:
-                    if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
+                    if httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=60).is_success:
                         break
                 except httpx.ConnectError:
                     assert child.poll() is None

@@ -1,15 +1,10 @@
-"""Several processes of one server: started, watched, replaced and stopped together.
-
-On Linux each listens on the port with a socket of its own, and the kernel spreads connections over
-them: of one common socket, the first to wake was seen to take 50 of 50. Elsewhere it is common.
-"""
+"""Several processes of one server: started, watched, replaced and stopped together."""
 
 from __future__ import annotations
 
 import logging
 import os
 import signal
-import socket
 import sys
 import tempfile
 import threading
@@ -25,6 +20,8 @@ from uvicorn import Config
 from uvicorn.supervisors.multiprocess import Multiprocess
 
 from hugginggraph.registry import Settings, SettingsError
+
+from .connections import Door, Handed
 
 log = logging.getLogger("hugginggraph.server")
 
@@ -64,15 +61,12 @@ def serve_with_workers(
         (shared / "figures").mkdir()
         config = Config(
             partial(worker_app, make_app, _share_of(settings), shared), factory=True,
-            workers=settings.server_workers, timeout_worker_healthcheck=SILENT_SECONDS, **options,
+            workers=settings.server_workers, timeout_worker_healthcheck=SILENT_SECONDS,
+            http=Handed, **options,
         )  # fmt: skip
         with config.bind_socket() as bound:  # which fails where the port is taken
-            address = bound.getsockname()
-            own = sys.platform == "linux"
-            if own:
-                bound.close()
-            sockets = [OwnSocket(bound.family, address) if own else bound]
-            workers = Workers(config, sockets, partial(ready, address[1]))
+            door = Door(bound, shared, config.backlog)
+            workers = Workers(config, door, partial(ready, bound.getsockname()[1]))
             workers.run()
     return max(0, *(process.exitcode or 0 for process in workers.processes))
 
@@ -83,24 +77,6 @@ def worker_app(
     """The app of one worker, which ends when the process that started it does."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     return make_app(settings, shared)
-
-
-class OwnSocket:
-    """Becomes a bound socket in the process that it is sent to, one of several on its address."""
-
-    def __init__(self, family: int, address: Any) -> None:
-        self._about = (family, address)
-
-    def __reduce__(self) -> Any:
-        return _bound, self._about
-
-
-def _bound(family: int, address: Any) -> socket.socket:
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    bound.bind(address)
-    return bound
 
 
 def _end_with_parent() -> None:
@@ -121,8 +97,9 @@ def _share_of(settings: Settings) -> Settings:
 class Workers(Multiprocess):
     """uvicorn's supervisor, which also tells when all are ready and who was replaced."""
 
-    def __init__(self, config: Config, sockets: list[Any], ready: Callable[[], None]) -> None:
-        super().__init__(config, sockets)
+    def __init__(self, config: Config, door: Door, ready: Callable[[], None]) -> None:
+        super().__init__(config, [door.own_socket()])
+        self._door = door
         self._ready: Callable[[], None] | None = ready
 
     def keep_subprocess_alive(self) -> None:
@@ -136,9 +113,15 @@ class Workers(Multiprocess):
         for pid in before - {process.pid for process in self.processes}:
             log.error("the worker with process id %s ended; another one takes its place", pid)
             mark_process_dead(pid)  # type: ignore[no-untyped-call]
-        if self._ready and all(process.is_ready() for process in self.processes):
+        if self._door.know([process.pid or 0 for process in self.processes]) and self._ready:
+            self._door.open()
             self._ready()
             self._ready = None
+
+    def terminate_all(self) -> None:
+        """Accept nothing more, and tell all to end."""
+        self._door.close()
+        super().terminate_all()
 
     def join_all(self) -> None:
         """Wait for all to end, and end who takes too long."""
