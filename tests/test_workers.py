@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -48,24 +49,30 @@ class Server:
 
     def to(self, pid: int, token: str = ALICE) -> httpx.Client:
         """A client whose one connection is the worker's."""
-        for _ in range(200):
+        for _ in range(10):
             client = httpx.Client(
                 base_url=self.base, timeout=60, limits=httpx.Limits(max_connections=1),
                 headers={"authorization": f"Bearer {token}"} if token else {},
             )  # fmt: skip
-            stream = client.get("/healthz").extensions["network_stream"]
-            mine = stream.get_extra_info("client_addr")[1]
-            theirs = psutil.Process(pid).net_connections("tcp")
-            if any(each.raddr and each.raddr.port == mine for each in theirs):
+            if worker_of(client) == pid:
                 self._clients.append(client)
                 return client
             client.close()
-        raise AssertionError("the kernel gave this worker no connection")
+        raise AssertionError("this worker was handed no connection")
 
     def close(self) -> None:
         """Let go of the clients."""
         while self._clients:
             self._clients.pop().close()
+
+
+def worker_of(client: httpx.Client) -> int:
+    """The process that answers a client, which has one connection."""
+    stream = client.get("/healthz").extensions["network_stream"]
+    mine = stream.get_extra_info("client_addr")[1]
+    found = [each.pid for each in psutil.net_connections("tcp")
+             if each.raddr and each.raddr.port == mine and each.pid]  # fmt: skip
+    return int(found[0])
 
 
 @contextmanager
@@ -116,6 +123,14 @@ def runs(http: httpx.Client) -> float:
 
 
 Both = tuple[httpx.Client, httpx.Client]
+
+
+def test_connections_are_handed_out_by_turns(server: Server) -> None:
+    clients = [httpx.Client(base_url=server.base, timeout=60) for _ in range(10)]
+    served = Counter(worker_of(client) for client in clients)
+    for client in clients:
+        client.close()
+    assert served == dict.fromkeys(server.workers(), 5)
 
 
 def test_a_thread_at_work_in_one_worker_is_busy_in_the_other(server: Server, both: Both) -> None:
