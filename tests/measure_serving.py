@@ -86,7 +86,7 @@ class StubParts(Parts):
 
 
 def app_of(settings: Settings, shared: Path | None = None) -> FastAPI:
-    return create_app(settings, StubParts(settings), page=False, shared=shared)
+    return create_app(settings, StubParts(settings), page=False, shared=shared, alone=True)
 
 
 def serve(folder: str, port: int, workers: int) -> None:

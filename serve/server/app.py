@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -38,12 +39,14 @@ def create_app(
     *,
     page: bool = True,
     shared: Path | None = None,
+    alone: bool = False,
 ) -> FastAPI:
     """The server as an ASGI app. Models are loaded when a run first needs them.
 
     ``parts`` let it share models and store with other graphs. ``page`` puts the web page at ``/``
     where Gradio is installed; with tokens set, people sign in to it with theirs. ``shared`` is a
-    folder for what the workers of one server keep together, where there are several.
+    folder for what the workers of one server keep together, where there are several. ``alone``
+    says that the process does nothing but serve, and stays with this app until it ends.
 
     Raises:
         SettingsError: a token is too short.
@@ -63,6 +66,8 @@ def create_app(
         await asyncio.to_thread(runs.parts.open_store)
         if late is not None:
             await late.warm("" if tokens else LOCAL)
+        if alone:
+            _search_less()
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
@@ -99,6 +104,16 @@ def create_app(
     app.add_middleware(Guard, settings=settings, sessions=sessions, shared=shared)
     app.add_middleware(Count, requests=figures.requests)
     return app
+
+
+def _search_less() -> None:
+    """Search for garbage less often, and not in what is loaded once and for all.
+
+    Else each search holds up all requests, some for a tenth of a second.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 10, 10)
 
 
 def _add_health(app: FastAPI, runs: Runs, figures: Figures) -> None:

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from uvicorn import Config
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.server import ServerState
+
+from .patience import Protocol
 
 MOST = 16
 """Connections that a worker takes over at a time."""
@@ -131,16 +132,14 @@ class Handed(asyncio.Protocol):
         for number in handed:
             connection = socket.socket(fileno=number)
             connection.setblocking(False)
-            made = loop.connect_accepted_socket(self._protocol, connection)
-            task = loop.create_task(made)
+            task = loop.create_task(loop.connect_accepted_socket(self._protocol, connection))
             self._state.tasks.add(task)
             task.add_done_callback(self._state.tasks.discard)
         if not said:
             self.shutdown()
 
-    def _protocol(self) -> Any:
-        serves: Any = AutoHTTPProtocol  # whichever of uvicorn's is installed
-        return serves(self._config, self._state, self._app_state)
+    def _protocol(self) -> Protocol:
+        return Protocol(self._config, self._state, self._app_state)
 
 
 class _OwnSocket:

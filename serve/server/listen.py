@@ -35,7 +35,6 @@ def listen(
     options: dict[str, Any] = {
         "host": host,
         "port": port,
-        "http": "hugginggraph.serve.server.patience:Protocol",
         "log_level": "warning",
         "access_log": False,
         "server_header": False,
@@ -49,6 +48,7 @@ def listen(
     import uvicorn
 
     from .app import create_app
+    from .patience import Protocol
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: Any = None) -> None:
@@ -56,4 +56,4 @@ def listen(
             if self.started:
                 ready(self.servers[0].sockets[0].getsockname()[1])
 
-    Server(uvicorn.Config(create_app(settings), **options)).run()
+    Server(uvicorn.Config(create_app(settings, alone=True), http=Protocol, **options)).run()

@@ -34,7 +34,7 @@ STOP_SECONDS = 8.0
 def _app(settings: Settings, shared: Path) -> FastAPI:
     from .app import create_app
 
-    return create_app(settings, shared=shared)
+    return create_app(settings, shared=shared, alone=True)
 
 
 def serve_with_workers(
