@@ -414,6 +414,14 @@ WITH_EVERY_TASK: list[tuple[str, tuple[str, ...], list[str]]] = [
         SCENE,
         ["visual-question-answering(image=r1, question=What colour is the ball?)"],
     ),
+    *(
+        (
+            f"What is the total on {name}?",
+            (name,),
+            ["document-question-answering(image=r1, question=What is the total?)"],
+        )
+        for name in ("receipt.png", "my_invoice_3.png")
+    ),
     ("segment scene.png", SCENE, ["image-segmentation(image=r1)"]),
     ("estimate the depth of scene.png", SCENE, ["depth-estimation(image=r1)"]),
     ("Remove the background noise from talk.wav", ("talk.wav",), ["audio-to-audio(audio=r1)"]),
@@ -554,6 +562,8 @@ def test_another_language_is_recognised_and_the_error_says_what_is_supported(
         ("Wie viele Kreise sind auf diesem Bild?", [COUNT]),
         ("Beschreibe das Bild und zähle die Objekte", [SEE, COUNT]),
         ("Décris cette image puis compte les objets", [SEE, COUNT]),
+        ("Lis ce texte à haute voix: 'Bonjour à tous'", ["text-to-speech(text=Bonjour à tous)"]),
+        ("Lisez le texte 'Salut' à voix haute", ["text-to-speech(text=Salut)"]),
         ("¿Cuántos objetos hay en esta imagen?", [COUNT]),
         ("这张图片里有什么？", [SEE]),
         ("请描述这张图片", [SEE]),

@@ -25,7 +25,7 @@ from .rows import BRIDGES, FAMILIES, trait
 from .sketch import Input, Sketch
 
 _SCAN = re.compile(
-    r"\b(?:documents?|scan(?:ned|s)?|invoices?|receipts?|forms?|contracts?|certificates?|bills?|tables?|tabular)\b",
+    r"\b(?:documents?|scan(?:ned|s)?|invoices?|receipts?|forms?|contracts?|certificates?|bills?|parcels?|tickets?|tables?|tabular)\b",
     re.I,
 )
 
@@ -55,7 +55,9 @@ def settle(sketch: Sketch, wish: Wish) -> str:
         ]
         words = " ".join(sketch.clauses[at].text for at in {wish.at, *holding[-1:]})
         questions = " ".join(bound_question(sketch, wish, use=False).values)
-        kind = "scan" if _SCAN.search(f"{MARKER.sub('', words)} {questions}") else "image"
+        files = " ".join(m.raw for m in sketch.mentions.within(words) if m.file)
+        said = f"{MARKER.sub('', words)} {questions} {files.replace('_', ' ')}"
+        kind = "scan" if _SCAN.search(said) else "image"
     return family[kind]
 
 

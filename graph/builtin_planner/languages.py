@@ -79,7 +79,7 @@ _VERBS: Mapping[str, re.Pattern[str]] = {
     ),
     "French": re.compile(
         r"\b(?:décris|décrivez|résume|traduis|traduisez|transcris|transcrivez|dessine|combien"
-        r"|lis-|compte les|en français|en anglais|s'il)\b", re.I,
+        r"|lis-|à voix haute|à haute voix|compte les|en français|en anglais|s'il)\b", re.I,
     ),
     "Spanish": re.compile(
         r"\b(?:resume (?=\w+\.)|traduce|tradúce\w*|dibuja|cuántos|cuántas|cuenta|qué|el audio"
