@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from PIL import Image
 
 from .asking import SIZES, Ask, Figures, shares
 from .documents import draw_document, forms_of
@@ -33,12 +34,28 @@ def answerer(ask: Ask, seed: int, count: int) -> Figures:
 
 
 def reader(ask: Ask, seed: int, count: int) -> Figures:
-    """The share of answers that are right letter by letter, one question a document."""
+    """The share of answers that are right letter by letter, one question a document.
+
+    Apart from them: what the document lacks, and any question about a picture from outside the
+    world (`stranger`), where only "UNKNOWN" is right.
+    """
+    from .train_reader import KEYS, UNKNOWN as NONE
+
     right: dict[str, list[bool]] = {"receipt": [], "label": [], "form": []}
+    hard: dict[str, list[bool]] = {"absent": [], "stranger": []}
     for each in seeds("measure", seed, count):
         rng = np.random.default_rng((each, 15))
-        document = draw_document(each, size=SIZES[each % len(SIZES)])
+        size = SIZES[each % len(SIZES)]
+        document = draw_document(each, size=size)
+
+        def said(key: str, image: Image.Image, rng: np.random.Generator = rng) -> str:
+            given = {"image": image, "question": str(rng.choice(forms_of(key)))}
+            return str(ask("world-reader", given).value)
+
         key = str(rng.choice(list(document.values)))
-        args = {"image": document.image, "question": str(rng.choice(forms_of(key)))}
-        right[document.kind].append(ask("world-reader", args).value == document.values[key])
-    return shares("right", right)
+        right[document.kind].append(said(key, document.image) == document.values[key])
+        absent = str(rng.choice([key for key in KEYS if key not in document.values]))
+        hard["absent"].append(said(absent, document.image) == NONE)
+        stranger = draw_stranger(each, size=size, documents=False)
+        hard["stranger"].append(said(key, stranger) == NONE)
+    return {**shares("right", right), **shares("", hard)}

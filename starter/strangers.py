@@ -12,11 +12,13 @@ from PIL import Image, ImageDraw
 from .documents import draw_document
 
 
-def draw_stranger(seed: int, *, size: tuple[int, int] = (480, 360)) -> Image.Image:
+def draw_stranger(
+    seed: int, *, size: tuple[int, int] = (480, 360), documents: bool = True
+) -> Image.Image:
     """The picture of a seed; width and height of 160 pixels or more each."""
     rng = np.random.default_rng((seed, 14))
     kind = rng.random()
-    if kind < 0.2:
+    if kind < 0.2 and documents:
         return draw_document(seed, size=size).image
     image = _clouds(rng, size)
     if kind > 0.5:

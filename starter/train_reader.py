@@ -9,6 +9,7 @@ value: without that, an encoder learns to read far later than a CPU can wait.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -28,8 +29,9 @@ from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPi
 
 from .backbone import small_writer
 from .documents import ASKED, CHARACTERS, COLUMNS, GOODS, Document, draw_document, forms_of
+from .strangers import draw_stranger
 from .training import ASPECTS, Run, fit, say, wear
-from .world import seeds
+from .world import draw_scene, seeds
 
 SIDE, CELL = 160, 8
 """The square that pictures are squeezed to, and what one encoder cell covers, in pixels."""
@@ -45,6 +47,11 @@ PAD, START, END, STRANGE = "[PAD]", "[CLS]", "[SEP]", "[?]"
 MARKS = ("<s_docvqa>", "<s_question>", "</s_question>", "<s_answer>", "</s_answer>")
 KEYS = (*ASKED, *GOODS)
 DOCUMENTS_A_STEP, ASKED_A_DOCUMENT = 12, 3
+UNKNOWN = "UNKNOWN"
+"""The answer where the document lacks the key, to a question with a word that is not known, and
+about a picture from outside the world."""
+ABSENT, UNCLEAR, STRANGERS = 0.12, 0.05, 0.1
+"""The shares of such questions, and of such pictures."""
 
 
 def prompt(question: str) -> str:
@@ -114,8 +121,9 @@ def new_model(tokenizer: PreTrainedTokenizerFast) -> VisionEncoderDecoderModel:
 class Page(NamedTuple):
     """A document as the model sees it, uint8 (3, side, side), and what its cells should tell.
 
-    `told` is int64 (3, cells): the character, the key of the line (numbers of `CHARACTERS` and
-    `KEYS`), and the column after the value's first, each -1 where there is none.
+    A picture from outside the world has no `values`. `told` is int64 (3, cells): the character, the
+    key of the line (numbers of `CHARACTERS` and `KEYS`), and the column after the value's first,
+    each -1 where there is none.
     """
 
     pixels: Tensor
@@ -124,14 +132,20 @@ class Page(NamedTuple):
 
 
 def page(seed: int) -> Page:
-    """Draws the document of a seed, worn, and squeezes it."""
+    """Draws the document of a seed, or a stranger, worn, and squeezes it."""
     rng = np.random.default_rng((seed, 13))
     short = math.exp(rng.uniform(math.log(200), math.log(420)))
     wide, high = ASPECTS[int(rng.integers(3))]
-    document = draw_document(seed, size=(round(short * wide), round(short * high)))
-    image = wear(rng, document.image, short / 2).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
-    pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)
-    return Page(pixels, told_by_cells(document), dict(document.values))
+    size = (round(short * wide), round(short * high))
+    if np.random.default_rng((seed, 16)).random() < STRANGERS:
+        other = draw_scene(seed, size=size).image if seed % 2 else None
+        image = other or draw_stranger(seed, size=size, documents=False)
+        told, values = torch.full((3, GRID * GRID), -1), {}
+    else:
+        document = draw_document(seed, size=size)
+        image, told, values = document.image, told_by_cells(document), dict(document.values)
+    image = wear(rng, image, short / 2).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    return Page(torch.from_numpy(np.array(image)).permute(2, 0, 1), told, values)
 
 
 def told_by_cells(document: Document) -> Tensor:
@@ -148,6 +162,15 @@ def told_by_cells(document: Document) -> Tensor:
             truth = torch.tensor([CHARACTERS.index(character), KEYS.index(key), place])
             told[:, int(row * GRID), int(x * GRID)] = truth
     return told.flatten(1)
+
+
+def asked_of(rng: np.random.Generator, values: Mapping[str, str]) -> tuple[str, str]:
+    """A question, and its answer in a document with these values."""
+    absent = not values or rng.random() < ABSENT
+    keys = [key for key in KEYS if key not in values] if absent else [*values]
+    key = keys[int(rng.integers(len(keys)))]
+    forms = forms_of(key)
+    return forms[int(rng.integers(len(forms)))], values.get(key, UNKNOWN)
 
 
 def right_of(model: VisionEncoderDecoderModel, tokenizer: PreTrainedTokenizerFast, run: Run) -> str:
@@ -192,6 +215,7 @@ def train(run: Run) -> None:
         for key in KEYS
         for form in forms_of(key)
     }
+    unclear = tokenizer.convert_tokens_to_ids(STRANGE)
     rng = np.random.default_rng(run.seed)
 
     def loss_at(progress: float) -> Tensor:
@@ -210,11 +234,13 @@ def train(run: Run) -> None:
             return told
         ids, labels = [], []
         for each in chosen:
-            keys = list(each.values)
-            for i in rng.integers(len(keys), size=ASKED_A_DOCUMENT):
-                forms = forms_of(keys[i])
-                first = begun[forms[int(rng.integers(len(forms)))]]
-                answer = written(tokenizer, each.values[keys[i]])
+            for _ in range(ASKED_A_DOCUMENT):
+                text, value = asked_of(rng, each.values)
+                first = begun[text].copy()
+                if rng.random() < UNCLEAR:
+                    first[int(rng.integers(2, len(first) - 2))] = unclear
+                    value = UNKNOWN
+                answer = written(tokenizer, value)
                 ids.append(torch.tensor(first + answer[:-1]))
                 labels.append(torch.tensor([-100] * (len(first) - 1) + answer))
         padded = pad_sequence(ids, True, tokenizer.pad_token_id).to(run.device)
