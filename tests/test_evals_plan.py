@@ -128,7 +128,9 @@ def test_a_run_is_taken_up_where_it_stopped(labelled: list[Labelled], tmp_path: 
     seen: list[tuple[int, int]] = []
     save.write_text(save.read_text().rpartition("\n")[0] + "\n")
     both = asyncio.run(
-        predict_all(Counting(lambda: rows), labelled, rows, save=save, progress=lambda *a: seen.append(a))
+        predict_all(
+            Counting(lambda: rows), labelled, rows, save=save, progress=lambda *a: seen.append(a)
+        )
     )
     assert Counting.asked == 1 and seen == [(2, 2)]
     assert both[0].tasks == first[0].tasks
