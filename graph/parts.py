@@ -168,8 +168,11 @@ class Parts:
             return self._llms[name]
 
     async def get_llm(self, context: Context) -> LLM | None:
-        """The same for an event loop: where one is set it is made in a thread."""
-        return await asyncio.to_thread(self.llm, context) if self._named_llm(context) else None
+        """The same for an event loop: where one is set it is made in a thread, once."""
+        name = self._named_llm(context)
+        if not name or name in self._llms:
+            return self._llms.get(name)
+        return await asyncio.to_thread(self.llm, context)
 
     def _named_llm(self, context: Context) -> str:
         without = context.get("planner") == "builtin"
@@ -192,7 +195,7 @@ class Parts:
                 "Set HUGGINGGRAPH_LLM (or --llm) to provider:model.",
             )
         first: list[Planner] = [LLMPlanner(llm, self._demonstrations)] if llm else []
-        return first if wanted == "llm" else [*first, BuiltinPlanner(self._rows(context))]
+        return first if wanted == "llm" else [*first, BuiltinPlanner(lambda: self._rows(context))]
 
     @cached_property
     def _installed(self) -> list[ModelCard]:

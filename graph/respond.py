@@ -113,9 +113,9 @@ async def _from_results(parts: Parts, llm: LLM, state: State) -> tuple[str, str,
     false. An answer in the wrong language is asked for once more, under a name of its own.
     """
     wanted = spoken(state)
-    messages = await asyncio.to_thread(_about_results, state, wanted)
-    known, paths = await asyncio.to_thread(lambda: (facts(state), known_paths(state)))
-    plain = await asyncio.to_thread(_findings, state)
+    messages, known, paths, plain = await asyncio.to_thread(
+        lambda: (_about_results(state, wanted), facts(state), known_paths(state), _findings(state))
+    )
     results = " ".join(fact.whole for fact in known.values())
 
     def fresh() -> Grounding:

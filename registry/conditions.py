@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 
 from . import languages, machine
@@ -52,12 +53,16 @@ class Conditions:
         self.seen = seen or {}
         self.query = query
         self.asked_for = asked_for
-        self.memory, self.loaded = machine.memory_to_have()
-        if settings.executor == "ray":  # a cluster says itself what its nodes have room for
-            self.memory = sys.maxsize
         self.licenses = {name.lower() for name in settings.licenses}
         self.denied = {name.lower().strip("/") for name in settings.denied}
         self.closed = remote_closed(settings)
+
+    @cached_property
+    def memory(self) -> tuple[int, frozenset[str]]:
+        """The bytes that a model could have here, and the ids of those that are loaded."""
+        free, loaded = machine.memory_to_have()
+        # a cluster says itself what its nodes have room for
+        return sys.maxsize if self.settings.executor == "ray" else free, loaded
 
     def obstacle(self, card: ModelCard, task: str, local: bool) -> tuple[str, str] | None:
         """The first condition not met as (group, sentence), or None."""
@@ -127,11 +132,12 @@ class Conditions:
                 f"Its {readable_size(size)}{beside} are more than may be loaded.",
             )
         taken = self.seen.get(card.id, NOTHING_SEEN).memory_bytes
-        if card.id not in self.loaded and max(size * MEMORY_SLACK, taken) > self.memory:
-            free = readable_size(self.memory)
+        free, loaded = self.memory
+        if card.id not in loaded and max(size * MEMORY_SLACK, taken) > free:
+            room = readable_size(free)
             yield (
                 "more than the free memory",
-                f"It has {readable_size(size)}{beside.rstrip(',')}; {free} can be free.",
+                f"It has {readable_size(size)}{beside.rstrip(',')}; {room} can be free.",
             )
         if local:
             return

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 import time
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock, Thread
@@ -221,19 +223,19 @@ def missing_parts(folder: Path) -> list[str]:
     has a ``model_index.json`` and its parts in folders; each part with a configuration of its own
     needs its weights. A scikit-learn model is a skops file; a pickle is not weights.
     """
-    if any(folder.glob("*.skops")):
+    names = _names(folder)
+    if any(name.endswith(".skops") for name in names):
         return []
-    pickles = [file.name for file in sorted(folder.glob("*")) if file.suffix in PICKLES]
-    if pickles and not any(folder.glob("*.safetensors")):
+    pickles = [name for name in names if name.endswith(PICKLES)]
+    if pickles and not any(name.endswith(".safetensors") for name in names):
         return [f"a skops file ('{pickles[0]}' is a pickle, which could run any code)"]
-    index = folder / "model_index.json"
-    if not index.is_file():
+    if "model_index.json" not in names:
         config = [] if (folder / "config.json").is_file() else ["config.json"]
-        return config + _missing_weights(folder)
-    parts = [folder / name for name in _components(index)]
+        return config + _missing_weights(folder, names)
+    parts = [folder / name for name in _components(folder / "model_index.json")]
     weighty = [part for part in parts if (part / "config.json").is_file()]
     missing = [part.name for part in parts if not part.is_dir()]
-    missing += [f"{part.name}/{name}" for part in weighty for name in _missing_weights(part)]
+    missing += [f"{p.name}/{name}" for p in weighty for name in _missing_weights(p, _names(p))]
     return missing if weighty else [*missing, "any part with weights"]
 
 
@@ -246,14 +248,23 @@ def _components(index: Path) -> list[str]:
     return [name for name, value in entries if isinstance(value, list) and value and value[0]]
 
 
-def _missing_weights(folder: Path) -> list[str]:
+def _names(folder: Path) -> list[str]:
+    """What is in a folder, by name; one listing is quicker than many patterns."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entry.name for entry in entries)
+    except OSError:
+        return []
+
+
+def _missing_weights(folder: Path, names: Sequence[str]) -> list[str]:
     """Empty where there is a whole file of weights, or every shard that an index names."""
-    found = (file for file in folder.glob("*.safetensors") if "-of-" not in file.name)
-    files = [file for file in found if file.is_file()]  # a link of a broken download is none
-    indexes = sorted(folder.glob("*.safetensors.index.json"))
+    indexes = [folder / name for name in names if name.endswith(".safetensors.index.json")]
     if indexes:
         return min((_missing_shards(index) for index in indexes), key=len)
-    return [] if files else ["model.safetensors"]
+    whole = (n for n in names if n.endswith(".safetensors") and "-of-" not in n)
+    found = any((folder / name).is_file() for name in whole)  # a link of a broken download is none
+    return [] if found else ["model.safetensors"]
 
 
 def _missing_shards(index: Path) -> list[str]:

@@ -107,12 +107,16 @@ class Observations:
 
     def seen(self, task: str, route: str = "local") -> dict[str, Seen]:
         """What is known of each model of a task now, by model id."""
-        out: dict[str, Seen] = {}
+        return self.by_task(route).get(task, {})
+
+    def by_task(self, route: str) -> dict[str, dict[str, Seen]]:
+        """What is known of each model now, by task and by model id."""
+        out: dict[str, dict[str, Seen]] = {}
 
         def read(db: sqlite3.Connection) -> None:
-            query = "select model, done, failed, seconds, memory, at from seen "
-            for model, *row in db.execute(f"{query} where task = ? and route = ?", [task, route]):
-                out[model] = self._now(*row)
+            query = "select task, model, done, failed, seconds, memory, at from seen "
+            for task, model, *row in db.execute(f"{query} where route = ?", [route]):
+                out.setdefault(task, {})[model] = self._now(*row)
 
         if self.path.is_file():
             self._do(read)
@@ -131,8 +135,7 @@ class Observations:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with closing(sqlite3.connect(self.path, timeout=WAIT_SECONDS)) as db:
-                db.execute("pragma journal_mode=wal")
-                db.execute("pragma synchronous=off")
+                db.execute("pragma synchronous=off")  # and no WAL: it is made anew at each opening
                 db.execute(_TABLE)
                 work(db)
         except sqlite3.OperationalError as exc:  # locked for long, or a disk that is full

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import log10
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,12 +18,13 @@ from numpy.typing import NDArray
 
 from . import languages, machine
 from .cards import ModelCard
-from .observed import NOTHING_SEEN, Seen
+from .observed import NOTHING_SEEN, Observations, Seen
 from .prior import likely_tasks
 from .reading import is_stub
 from .tasks import task_types
 
 if TYPE_CHECKING:
+    from .settings import Settings
     from .store import CardStore
 
 WORDS = 0.1  # times the score of words, 0 to 1
@@ -175,6 +177,14 @@ class Lookups(dict[str, Found]):
     def __init__(self, store: CardStore) -> None:
         super().__init__()
         self.store = store
+        self._seen: dict[tuple[Path, str], Mapping[str, Mapping[str, Seen]]] = {}
+
+    def seen(self, settings: Settings) -> Mapping[str, Mapping[str, Seen]]:
+        """What was observed of models, by task: here, or remotely where that is all that runs."""
+        which = settings.observed_path, "remote" if settings.mode == "remote" else "local"
+        if which not in self._seen:
+            self._seen[which] = Observations(which[0]).by_task(which[1])
+        return self._seen[which]
 
     def __missing__(self, text: str) -> Found:
         found = self[text] = Found(self.store, text)

@@ -22,7 +22,6 @@ from .cards import ModelCard
 from .conditions import FREE, WAYS_OUT, Conditions, Rejected, no_model, policy_error
 from .errors import NoModelError
 from .machine import readable_size
-from .observed import Observations, Seen
 from .ranking import Lookups, Query, Scored, ranked, served_by
 from .rerank import READ, relevance
 from .routes import Route
@@ -86,13 +85,13 @@ def explain(
         RegistryError: the store cannot be read.
     """
     task_type(task)
+    lookups = store if isinstance(store, Lookups) else Lookups(store)
     query = Query.of(request, task, args)
-    seen = _seen(task, settings)
+    seen = lookups.seen(settings).get(task, {})
     conditions = Conditions(settings, query, seen=seen)
     here: list[Scored] = []
     there: list[Scored] = []
     rejected: list[Rejected] = []
-    lookups = store if isinstance(store, Lookups) else Lookups(store)
     for item in ranked(lookups, query, task, others=others, seen=seen):
         route = conditions.route(item.card, task, item.local)
         if isinstance(route, tuple):
@@ -161,12 +160,6 @@ def _read_again(items: list[Scored], query: Query, reranker: str) -> list[Scored
         for item, fit in zip(first, fits, strict=True)
     ]
     return [*sorted(read, key=lambda i: (query.unwanted(i.card), -i.score, i.card.id)), *rest]
-
-
-def _seen(task: str, settings: Settings) -> dict[str, Seen]:
-    """What was observed of the task's models: here, and remotely where that is all that runs."""
-    route = "remote" if settings.mode == "remote" else "local"
-    return Observations(settings.observed_path).seen(task, route)
 
 
 def _nothing(

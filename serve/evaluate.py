@@ -101,7 +101,7 @@ def _planner(llm: str | None, planner: str, rows: dict[str, TaskType], debug: bo
     if planner not in ("", "builtin", "llm"):
         raise SettingsError(f"No planner '{planner}'.", "Give --planner builtin or llm.")
     if planner == "builtin" or not (planner or llm):
-        return BuiltinPlanner(rows)
+        return BuiltinPlanner(lambda: rows)
     asked = Parts(settings).llm({})
     if asked is None:
         raise SettingsError("No LLM is set.", "Give --llm provider:model.")

@@ -70,7 +70,7 @@ def labelled(tmp_path: Path) -> list[Labelled]:
 
 def planned(labelled: list[Labelled], **options: Any) -> list[Outcome]:
     rows, _ = rows_for(labelled)
-    return asyncio.run(predict_all(BuiltinPlanner(rows), labelled, rows, **options))
+    return asyncio.run(predict_all(BuiltinPlanner(lambda: rows), labelled, rows, **options))
 
 
 def test_plans_that_are_labelled_so_score_a_hundred(labelled: list[Labelled]) -> None:
@@ -128,7 +128,9 @@ def test_a_run_is_taken_up_where_it_stopped(labelled: list[Labelled], tmp_path: 
     seen: list[tuple[int, int]] = []
     save.write_text(save.read_text().rpartition("\n")[0] + "\n")
     both = asyncio.run(
-        predict_all(Counting(rows), labelled, rows, save=save, progress=lambda *a: seen.append(a))
+        predict_all(
+            Counting(lambda: rows), labelled, rows, save=save, progress=lambda *a: seen.append(a)
+        )
     )
     assert Counting.asked == 1 and seen == [(2, 2)]
     assert both[0].tasks == first[0].tasks
@@ -144,7 +146,7 @@ def test_a_request_whose_llm_could_not_be_asked_is_asked_again_in_the_next_run(
 
     rows, _ = rows_for(labelled)
     save = tmp_path / "predictions.jsonl"
-    outcomes = asyncio.run(predict_all(Down(rows), labelled, rows, save=save))
+    outcomes = asyncio.run(predict_all(Down(lambda: rows), labelled, rows, save=save))
     assert not save.exists() and "reached" in outcomes[0].error
     assert report(labelled, outcomes, rows)["scores"]["all"]["without_plan"] == 100.0
 
@@ -210,7 +212,7 @@ def test_an_llm_is_asked_several_requests_at_a_time(labelled: list[Labelled]) ->
             return await super().plan(request)
 
     rows, _ = rows_for(labelled)
-    asyncio.run(predict_all(Slow(rows), labelled, rows, parallel=2))
+    asyncio.run(predict_all(Slow(lambda: rows), labelled, rows, parallel=2))
     assert Slow.most == 2
 
 

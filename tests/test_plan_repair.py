@@ -33,7 +33,7 @@ ROWS: dict[str, TaskType] = rows_for(read_labelled(OWN_REQUESTS))[0]
 def plans() -> Plans:
     """Valid plans for our own requests, as JSON values, with the files that they are about."""
     found: Plans = []
-    planner = BuiltinPlanner(ROWS)
+    planner = BuiltinPlanner(lambda: ROWS)
     for item in read_labelled(OWN_REQUESTS):
         try:
             draft = asyncio.run(planner.plan(item.request))

@@ -38,8 +38,6 @@ BOMB = 150
 """A large picture that unpacks to this many times its file's size is nothing but a trap."""
 LARGE = 25_000_000
 """Pixels up to which any picture is opened within a second."""
-QUICK = 4_000_000
-"""Pixels above which a PNG is packed quickly, five times faster, instead of small."""
 MAX_TEXT_BYTES = 5_000_000
 MAX_CELLS = 200_000
 _NUMBER = re.compile(r"[-+]?(?:0|[1-9]\d{0,17})(?:\.\d+)?(?:[eE][-+]?\d{1,2})?")
@@ -379,10 +377,9 @@ def _numbers(cells: list[str]) -> list[str | float]:
 
 
 def encode_png(image: Image) -> bytes:
-    """The picture as the bytes of a PNG file."""
+    """The picture as the bytes of a PNG file: a photo in a quarter of the time, a sixth larger."""
     buffer = io.BytesIO()
-    large = image.width * image.height > QUICK
-    image.save(buffer, "PNG", compress_level=1 if large else 6)
+    image.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -49,11 +49,11 @@ _TEXT_FAMILIES = ("question", "emotion", "people")
 
 
 class BuiltinPlanner:
-    """Plans with the task types it is given, those of the table by default."""
+    """Plans with the task types that ``rows`` gives, those of the table by default."""
 
     name = "builtin"
 
-    def __init__(self, rows: Mapping[str, TaskType] | None = None) -> None:
+    def __init__(self, rows: Callable[[], Mapping[str, TaskType]] = task_types) -> None:
         self._rows = rows
 
     async def plan(self, request: PlanRequest) -> Draft:
@@ -65,7 +65,7 @@ class BuiltinPlanner:
         return await asyncio.to_thread(self._plan, request)
 
     def _plan(self, request: PlanRequest) -> Draft:
-        return plan(request, task_types() if self._rows is None else self._rows)
+        return plan(request, self._rows())
 
     async def mend(self, request: PlanRequest, tasks: Any, errors: list[str]) -> Draft | None:
         """None: the same words would give the same draft."""
@@ -75,7 +75,7 @@ class BuiltinPlanner:
         """A smaller plan, or the one that a rejection's words ask for; None after a failure."""
         if not setback.reason:
             return None
-        rows = task_types() if self._rows is None else self._rows
+        rows = await asyncio.to_thread(self._rows)
         if (tasks := without_named(setback, rows)) is not None:
             return Draft(tasks)
         said = (*request.history, ("human", request.text))
