@@ -122,8 +122,11 @@ def changer(ask: Ask, seed: int, count: int) -> Figures:
 
 
 def tracer(ask: Ask, seed: int, count: int) -> Figures:
-    """The edges of a portrait of some size, and a text that asks for it in another colour."""
-    from .train_painter import FORMS, order
+    """The edges of a portrait of some size, and a text that asks for it in another colour.
+
+    Every other text does not name the shape: there it is the edges' alone.
+    """
+    from .train_tracer import ORDERS, order
 
     made = []
     for each in seeds("measure", seed, count):
@@ -132,9 +135,11 @@ def tracer(ask: Ask, seed: int, count: int) -> Figures:
         it = scene.objects[0]
         others = [colour for colour in COLOURS if colour != it.colour]
         asked = replace(it, colour=others[each % len(others)])
-        text = order(FORMS[each % 2], replace(scene, objects=(asked,)))
+        text = order(ORDERS[0 if each % 2 else -1], replace(scene, objects=(asked,)))
         drawn = ask("canny-edges", {"image": scene.image}).media[0].data
         edges = Image.open(io.BytesIO(drawn)).convert("RGB")
         picture = ask("shapes-tracer", {"image": edges, "text": text, "seed": str(each)})
         made.append(_named(ask, picture.media[0].data, f"{asked.colour} {asked.shape}"))
-    return _painted(made)
+    named = {"with_shape": made[1::2], "without_shape": made[::2]}
+    shapes = {f"shape_{name}": float(np.mean([ok for _, ok in m])) for name, m in named.items()}
+    return {**_painted(made), **shapes}

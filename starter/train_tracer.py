@@ -28,8 +28,12 @@ ORDERS = (
     *FORMS,
     "make a new picture of {a} {colour} {shape} from these canny edges",
     "{a} {colour} {shape} from these edges",
+    "paint it {colour}",
+    "{a} {colour} picture from these canny edges",
+    "make it {colour} on a {ground} background",
 )
-"""What it understands; most of these words are strange to the painter."""
+"""What it understands; in the last ones only the edges say which shape. Most of the words after
+the painter's own are strange to it."""
 
 
 def edges_of(image: Image.Image) -> Image.Image:
