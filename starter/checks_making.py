@@ -57,7 +57,7 @@ def _middle(film: bytes) -> bytes:
     """A picture from the middle of an mp4 file, as png."""
     import av
 
-    with av.open(io.BytesIO(film)) as container:
+    with av.open(io.BytesIO(film), "r") as container:
         pictures = [each.to_image() for each in container.decode(video=0)]
     png = io.BytesIO()
     pictures[len(pictures) // 2].save(png, "PNG")
@@ -126,7 +126,8 @@ def tracer(ask: Ask, seed: int, count: int) -> Figures:
 
     Every other text does not name the shape: there it is the edges' alone.
     """
-    from .train_tracer import ORDERS, order
+    from .train_painter import order
+    from .train_tracer import ORDERS
 
     made = []
     for each in seeds("measure", seed, count):
