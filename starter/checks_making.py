@@ -58,9 +58,9 @@ def _middle(film: bytes) -> bytes:
     import av
 
     with av.open(io.BytesIO(film), "r") as container:
-        pictures = [each.to_image() for each in container.decode(video=0)]
+        frames = [each.to_ndarray(format="rgb24") for each in container.decode(video=0)]
     png = io.BytesIO()
-    pictures[len(pictures) // 2].save(png, "PNG")
+    Image.fromarray(frames[len(frames) // 2]).save(png, "PNG")
     return png.getvalue()
 
 
