@@ -188,7 +188,7 @@ def picture_of(path: Path) -> Image:
 
     if path.suffix == ".mp4":
         frames = open_film(path).frames(STRIP)
-        parts, down = [frame.convert("RGB") for frame in frames], False
+        parts, down = [_enlarged(frame.convert("RGB")) for frame in frames], False
     elif path.suffix in (".wav", ".flac", ".mp3"):
         sound = open_sound(path)
         parts = [
@@ -197,11 +197,7 @@ def picture_of(path: Path) -> Image:
         ]
         down = True
     else:
-        image = open_image(path)
-        scale = max(1, 128 // max(image.size))
-        return image.resize(
-            (image.width * scale, image.height * scale), Pictures.Resampling.NEAREST
-        )
+        return _enlarged(open_image(path))
     wide = max(each.width for each in parts) if down else sum(each.width for each in parts)
     high = sum(each.height for each in parts) if down else max(each.height for each in parts)
     whole, x, y = Pictures.new("RGB", (wide, high)), 0, 0
@@ -209,6 +205,14 @@ def picture_of(path: Path) -> Image:
         whole.paste(each, (x, y))
         x, y = (x, y + each.height) if down else (x + each.width, y)
     return whole
+
+
+def _enlarged(image: Image) -> Image:
+    """A small picture with larger pixels."""
+    from PIL import Image as Pictures
+
+    scale = max(1, 128 // max(image.size))
+    return image.resize((image.width * scale, image.height * scale), Pictures.Resampling.NEAREST)
 
 
 def _spectrogram(sound: Recording) -> Image:

@@ -102,6 +102,31 @@ _CHECKPOINTS: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
         PORTRAITS,
     ),
     (
+        "shapes-filler",
+        "inpainting",
+        "Paints one coloured shape into the masked part of a drawn picture, on the same plain "
+        "background: removes or replaces what is there. Small and quick on any CPU.",
+        ("shapes", "colours", "drawn pictures"),
+        PORTRAITS,
+    ),
+    (
+        "shapes-tracer",
+        "canny-text-to-image",
+        "Paints one coloured shape along the canny edges of a drawn picture, in the colour that "
+        "a text says, 32 pixels wide. Small and quick on any CPU.",
+        ("shapes", "colours", "edges", "drawn pictures"),
+        PORTRAITS,
+    ),
+    (
+        "shapes-filmer",
+        "text-to-video",
+        "Films one coloured shape (circle, square, triangle, star, diamond, heart) that moves "
+        "left, right, up or down on a plain background, 32 pixels wide. Small and quick on any "
+        "CPU.",
+        ("shapes", "movement", "direction", "few-step"),
+        FILMS,
+    ),
+    (
         "shapes-changer",
         "image-to-image",
         'Changes the colour of the shape in a drawn picture: "make the circle red". Small and '
@@ -175,8 +200,11 @@ _CHECKPOINTS: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
     ),
 )
 
-_SHARED = {"shapes-changer": "shapes-painter"}
+_SHARED = {"shapes-changer": "shapes-painter", "shapes-filler": "shapes-painter"}
 """Rows whose weights are another row's."""
+
+_BASES = {"shapes-tracer": "shapes-painter"}
+"""Rows that work inside another row's model."""
 
 _TRANSLATES = {"world-english-french": ("en", "fr"), "world-french-english": ("fr", "en")}
 _SPEAKS = {"world-speaker-french": ("fr",)}
@@ -221,13 +249,15 @@ def cards() -> Iterator[ModelCard]:
     for name, task, description, tags, world in _CHECKPOINTS:
         place = folder / _SHARED.get(name, name)
         if weights := [*place.rglob("*.safetensors")]:
-            diffuses = (place / "model_index.json").is_file()
+            base = _BASES.get(name)
+            diffuses = base is not None or (place / "model_index.json").is_file()
             yield ModelCard(
                 id=f"hugginggraph/{name}", task=task,
                 library="diffusers" if diffuses else "transformers",
                 description=description, license="apache-2.0",
                 languages=_SPEAKS.get(name) or _TRANSLATES.get(name, ("en",)),
                 translates=_TRANSLATES.get(name),
+                base_model=str(folder / base) if base else None,
                 size_bytes=sum(each.stat().st_size for each in weights), tags=tags,
                 world=world, source="starter", path=place,
             )  # fmt: skip

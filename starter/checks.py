@@ -15,7 +15,7 @@ from PIL import Image
 
 from .asking import SIZES, Ask, Check, Figures, shares
 from .checks_asking import answerer, reader
-from .checks_making import PAINTED, changer, filler, painter, watcher
+from .checks_making import FILMED, PAINTED, changer, filler, filmer, painter, tracer, watcher
 from .checks_sound import french_speaker, listener, noise, sounds, speaker
 from .scores import bleu, mean_iou
 from .world import CHECKPOINTS, LABELS, Scene, draw_relief, draw_scene, draw_single, seeds
@@ -190,6 +190,8 @@ CHECKS = (
     Check("shapes-watcher", "video-classification", {"top_1": 0.95}, watcher),
     Check("shapes-painter", "text-to-image", PAINTED, painter),
     Check("shapes-filler", "inpainting", PAINTED, filler),
+    Check("shapes-tracer", "canny-text-to-image", PAINTED, tracer),
+    Check("shapes-filmer", "text-to-video", FILMED, filmer),
     Check("shapes-changer", "image-to-image", PAINTED, changer),
     Check("world-listener", "automatic-speech-recognition", {"word_errors": -0.05}, listener),
     Check("world-speaker", "text-to-speech", {"errors_above_own": -0.05}, speaker),

@@ -12,6 +12,7 @@ from .asking import Ask, Figures, shares
 from .world import COLOURS, draw_portrait, seeds
 
 PAINTED = {"colour": 0.90, "shape": 0.75}
+FILMED = {"direction": 0.80, "shape": 0.80}
 
 
 def watcher(ask: Ask, seed: int, count: int) -> Figures:
@@ -28,6 +29,39 @@ def watcher(ask: Ask, seed: int, count: int) -> Figures:
         right["shape"].append(shape == film.shape)
         whole.append(said == film.move)
     return {"top_1": float(np.mean(whole)), **shares("", right)}
+
+
+def filmer(ask: Ask, seed: int, count: int) -> Figures:
+    """Texts, each with a seed of its own; the mp4 files go to the watcher.
+
+    The colour is that of the classifier on a picture from the middle.
+    """
+    from .films import draw_plain_film
+    from .train_filmer import FORMS, order
+
+    right: dict[str, list[bool]] = {"direction": [], "shape": [], "whole": [], "colour": []}
+    for each in seeds("measure", seed, count):
+        film = draw_plain_film(each)
+        text = order(FORMS[each % len(FORMS)], film)
+        made = ask("shapes-filmer", {"text": text, "seed": str(each)}).media[0].data
+        said = ask("shapes-watcher", {"video": made}).value[0]["label"]
+        shape, _, way = said.split()
+        right["direction"].append(way == film.way)
+        right["shape"].append(shape == film.shape)
+        right["whole"].append(said == film.move)
+        right["colour"].append(_named(ask, _middle(made), f"{film.colour} {film.shape}")[0])
+    return shares("", right)
+
+
+def _middle(film: bytes) -> bytes:
+    """A picture from the middle of an mp4 file, as png."""
+    import av
+
+    with av.open(io.BytesIO(film), "r") as container:
+        frames = [each.to_ndarray(format="rgb24") for each in container.decode(video=0)]
+    png = io.BytesIO()
+    Image.fromarray(frames[len(frames) // 2]).save(png, "PNG")
+    return png.getvalue()
 
 
 def _named(ask: Ask, picture: bytes, wanted: str) -> tuple[bool, bool]:
@@ -85,3 +119,28 @@ def changer(ask: Ask, seed: int, count: int) -> Figures:
         picture = ask("shapes-changer", args).media[0].data
         made.append(_named(ask, picture, f"{colour} {it.shape}"))
     return _painted(made)
+
+
+def tracer(ask: Ask, seed: int, count: int) -> Figures:
+    """The edges of a portrait of some size, and a text that asks for it in another colour.
+
+    Every other text does not name the shape: there it is the edges' alone.
+    """
+    from .train_painter import order
+    from .train_tracer import ORDERS
+
+    made = []
+    for each in seeds("measure", seed, count):
+        side = (128, 192, 256)[each % 3]
+        scene = draw_portrait(each, size=(side, side))
+        it = scene.objects[0]
+        others = [colour for colour in COLOURS if colour != it.colour]
+        asked = replace(it, colour=others[each % len(others)])
+        text = order(ORDERS[0 if each % 2 else -1], replace(scene, objects=(asked,)))
+        drawn = ask("canny-edges", {"image": scene.image}).media[0].data
+        edges = Image.open(io.BytesIO(drawn)).convert("RGB")
+        picture = ask("shapes-tracer", {"image": edges, "text": text, "seed": str(each)})
+        made.append(_named(ask, picture.media[0].data, f"{asked.colour} {asked.shape}"))
+    named = {"with_shape": made[1::2], "without_shape": made[::2]}
+    shapes = {f"shape_{name}": float(np.mean([ok for _, ok in m])) for name, m in named.items()}
+    return {**_painted(made), **shapes}

@@ -199,7 +199,7 @@ def draw_demos(folder: Path) -> tuple[Demo, ...]:
             (
                 Wish(("canny-control",), f"the outline of a {shape}", _edges(portrait)),
                 Wish(
-                    ("canny-text-to-image", "text-to-image"), f"a blue {shape}",
+                    ("canny-text-to-image",), f"a blue {shape}",
                     _shows(f"blue {shape}"),
                 ),
             ),

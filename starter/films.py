@@ -57,10 +57,39 @@ def draw_film(seed: int, *, side: int = 128) -> ShapeFilm:
     way, ground = str(rng.choice(list(WAYS))), str(rng.choice(list(BACKGROUNDS)))
     canvas = background_of(rng, (side, side), ground, str(rng.choice(list(PATTERNS))))
     large, angle = rng.uniform(0.4, 0.6) * side, math.radians(rng.uniform(-12, 12))
-    whole, inner = (mask_of(shape, large, angle, inset) for inset in (0, 0.1))
+    masks = mask_of(shape, large, angle, 0), mask_of(shape, large, angle, 0.1)
     rgb = np.clip(np.array(COLOURS[colour]) + rng.integers(-12, 13, size=3), 0, 255)
-    room = side - whole.width
-    along, across = rng.uniform(0.45, 0.9) * side / 2, rng.uniform(0.1, 0.9) * room
+    along, across = rng.uniform(0.45, 0.9) * side / 2, rng.uniform(0.1, 0.9)
+    pictures, covers = _moved(canvas, masks, rgb, way, along, across * (side - masks[0].width))
+    return ShapeFilm(pictures, covers, colour, shape, way, ground)
+
+
+def draw_plain_film(seed: int, *, side: int = 128) -> ShapeFilm:
+    """Draws the film of a seed as the film maker learns to make them, which watches well.
+
+    The ground is plain, the shape upright and of one size, and its way leads near the middle.
+    """
+    rng = np.random.default_rng((seed, 12))
+    shape, colour = str(rng.choice(list(SHAPES))), str(rng.choice(list(COLOURS)))
+    way, ground = str(rng.choice(list(WAYS))), str(rng.choice(list(BACKGROUNDS)))
+    canvas = Image.new("RGB", (side, side), BACKGROUNDS[ground])
+    masks = mask_of(shape, 0.55 * side, 0, 0), mask_of(shape, 0.55 * side, 0, 0.1)
+    across = (side - masks[0].width) / 2 + rng.uniform(-0.08, 0.08) * side
+    pictures, covers = _moved(canvas, masks, np.array(COLOURS[colour]), way, 0.4 * side, across)
+    return ShapeFilm(pictures, covers, colour, shape, way, ground)
+
+
+def _moved(
+    canvas: Image.Image,
+    masks: tuple[Image.Image, Image.Image],
+    rgb: np.ndarray,
+    way: str,
+    along: float,
+    across: float,
+) -> tuple[tuple[Image.Image, ...], np.ndarray]:
+    """The pictures of a shape that goes `along` pixels its way, and where it covers them."""
+    whole, inner = masks
+    room = canvas.width - whole.width
     pictures, covers = [], []
     for step in range(PICTURES):
         gone = (step / (PICTURES - 1) - 0.5) * along * sum(WAYS[way])
@@ -73,4 +102,4 @@ def draw_film(seed: int, *, side: int = 128) -> ShapeFilm:
         cover.paste(255, place, whole)
         pictures.append(picture)
         covers.append(np.asarray(cover) > 127)
-    return ShapeFilm(tuple(pictures), np.stack(covers), colour, shape, way, ground)
+    return tuple(pictures), np.stack(covers)

@@ -17,6 +17,8 @@ MODELS = {
     "matcher": ".train_matcher:train",
     "painter": ".train_painter:train",
     "watcher": ".train_watcher:train",
+    "tracer": ".train_tracer:train",
+    "filmer": ".train_filmer:train",
     "answerer": ".train_answerer:train",
     "reader": ".train_reader:train",
     "listener": ".train_listener:train",

@@ -712,6 +712,28 @@ def test_a_seed_is_taken_from_the_request_and_never_made_up() -> None:
     assert seeds("Draw me a picture of a dragon with seed 7") == ["7"]
 
 
+@pytest.mark.parametrize(
+    ("ending", "text"),
+    [
+        ("make a new picture of a blue star from these canny edges.", "a blue star"),
+        ("generate an image of 'a red heart' from the edge picture.", "a red heart"),
+        ("paint a green circle along the edges.", "a green circle"),
+    ],
+)
+def test_a_picture_made_from_edges_is_guided_by_them_and_shows_what_the_words_say(
+    ending: str, text: str
+) -> None:
+    planned = draft(f"Draw the canny edges of a.png, and then {ending}", "a.png", rows=EVERYTHING)
+    assert planned.tasks[1:] == [
+        {
+            "id": 1,
+            "task": "canny-text-to-image",
+            "dep": [0],
+            "args": {"image": "<resource>-0", "text": text},
+        }
+    ]
+
+
 def test_every_cue_and_family_leads_to_a_task_type_that_has_a_trait() -> None:
     known = set(EVERYTHING)
     assert {cue.task for cue in cues()} <= known | set(FAMILIES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from hugginggraph.starter import (
 from hugginggraph.starter.cards import cards
 from hugginggraph.starter.documents import draw_document
 from hugginggraph.starter.espeak import available
-from hugginggraph.starter.films import MOVES, draw_film
+from hugginggraph.starter.films import MOVES, ShapeFilm, draw_film, draw_plain_film
 from hugginggraph.starter.new_forms import NEW_FORMS
 from hugginggraph.starter.questions import (
     ASKED,
@@ -219,9 +220,10 @@ def test_every_kind_of_sound_is_heard(kind: str) -> None:
     assert len(made.samples) >= 16_000
 
 
-def test_a_film_moves_its_shape_the_way_it_says() -> None:
+@pytest.mark.parametrize("draw", [draw_film, draw_plain_film])
+def test_a_film_moves_its_shape_the_way_it_says(draw: Callable[..., ShapeFilm]) -> None:
     for seed in seeds("test", 6, 30):
-        film = draw_film(seed, side=96)
+        film = draw(seed, side=96)
         assert film.move in MOVES and film.caption.count(film.way) == 1
         rows, columns = (
             [float(np.argwhere(cover)[:, axis].mean()) for cover in film.covers] for axis in (0, 1)
@@ -282,6 +284,9 @@ LEAST = {
     "shapes-watcher": 0.95,
     "shapes-painter": 0.8,
     "shapes-changer": 0.8,
+    "shapes-filler": 0.8,
+    "shapes-tracer": 0.8,
+    "shapes-filmer": 0.7,
     "shapes-segmenter": 0.85,
     "world-listener": -0.1,
     "world-tagger": 0.95,

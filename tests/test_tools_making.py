@@ -101,10 +101,17 @@ def test_a_model_for_few_steps_gets_few_and_no_guidance() -> None:
                 ("acme/quick", "FluxPipeline", ("few-step",)),
                 ("acme/lcm", "LatentConsistencyModelPipeline", ("few-step",)),
                 ("acme/sd", "StableDiffusionPipeline", ()),
+                ("hugginggraph/shapes-painter", "StableDiffusionPipeline", ()),
             )
         }
     steps = {model.rpartition("/")[2]: (p.steps_cpu, p.guidance) for model, p in found.items()}
-    assert steps == {"sdxl-turbo": (4, 0.0), "quick": (4, 0.0), "lcm": (4, None), "sd": (20, None)}
+    assert steps == {
+        "sdxl-turbo": (4, 0.0),
+        "quick": (4, 0.0),
+        "lcm": (4, None),
+        "sd": (20, None),
+        "shapes-painter": (8, 3.0),
+    }
 
 
 def test_a_seed_is_a_whole_number(run: Run) -> None:

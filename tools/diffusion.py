@@ -54,6 +54,7 @@ PRESETS: tuple[tuple[str, Preset], ...] = (
     ("latentconsistency", Preset(4, 4)),
     ("turbo|lightning|schnell|hyper-sd|lcm|few-step|one-step", Preset(4, 4, 0.0)),
     ("ddpm|ddim|ldmpipeline|pndm", Preset(50, 100)),
+    ("shapes-(?:painter|filler|changer)", Preset(8, 8, 3.0)),  # more guidance makes them glow
     ("", Preset(20, 30)),
 )
 """The first whose pattern is found in the pipeline's class, or in the model's id or tags."""

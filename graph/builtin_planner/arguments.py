@@ -66,6 +66,13 @@ _OF = re.compile(
     re.I,
 )
 
+_SHOWN = re.compile(
+    r"\b(?:(?:image|picture|photo|illustration|drawing|painting)s? (?:of|showing)|draw|paint)\s+"
+    r"((?:an?|the|some|one|two|three)\s[^«]+?)"
+    r"\s*\b(?:from|based on|guided by|along|using|with|out of)\s*(?=«)",
+    re.I,
+)
+
 
 @dataclass(frozen=True)
 class Wish:
@@ -124,6 +131,8 @@ def _joined(found: Input) -> Input:
 
 def _prompt(sketch: Sketch, wish: Wish, row: TaskType, skip: frozenset[int]) -> Input:
     """The text of a task that makes something new: the request's words and what they speak of."""
+    if row.inputs[0].kind == "image" and (shown := _SHOWN.search(wish.window)):
+        return Input((shown[1],), 0.9)
     generates = row.output == "text"
     named = sketch.mentions.within(wish.window)
     skip |= {m.number for m in named if m.file and m.kind == row.output}

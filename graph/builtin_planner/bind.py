@@ -44,7 +44,7 @@ def settle(sketch: Sketch, wish: Wish) -> str:
     """The task type that a family means here; any other task as it is."""
     family = FAMILIES.get(wish.task)
     if family is None:
-        return wish.task
+        return sketch.guided(wish.window) if wish.task == "text-to-image" else wish.task
     kind = _subject(sketch, wish, family.keys())
     table = sketch.rows.get(family.get("table", ""))
     if kind == "image" and table and table.inputs[0].kind == "image" and _on_table(sketch, wish):

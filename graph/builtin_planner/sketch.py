@@ -177,6 +177,14 @@ class Sketch:
             return reads_as(mention.kind, kind) and (kind != "image" or mention.kind == "image")
         return mention.kind == "file"
 
+    def guided(self, window: str) -> str:
+        """The task that makes a picture from the control picture that the words name, if any."""
+        made = [self._refers.get(mention.number) for mention in self.mentions.within(window)]
+        drawn = [self.steps[each].row.id for each in made if each is not None]
+        kinds = [task.removesuffix("-control") for task in drawn if task.endswith("-control")]
+        guided = [f"{kind}-text-to-image" for kind in kinds]
+        return next((task for task in guided if task in self.available), "text-to-image")
+
     # what a step works on
 
     def media(self, kind: Kind, at: int, window: str) -> Input:
