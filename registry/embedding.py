@@ -22,9 +22,9 @@ class Embedder(Embeddings):
 class MiniLM(Embedder):
     """all-MiniLM-L6-v2: mean-pooled, of length 1, so that a dot product is the cosine.
 
-    Documents are embedded with eight-bit and bfloat16 products where the CPU has them (cosine to
-    float32 0.999), queries never. A text is cut to 256 tokens, as the model was trained. Weights load on first use, once
-    per process, whichever thread comes first.
+    Many documents at once are embedded with eight-bit and bfloat16 products where the CPU has them
+    (cosine to float32 above 0.995), queries never. A text is cut to 256 tokens, as the model was
+    trained. Weights load on first use, once per process, whichever thread comes first.
     """
 
     name = "all-MiniLM-L6-v2"

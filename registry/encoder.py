@@ -2,9 +2,9 @@
 
 Importing Transformers for it would cost every command that searches three seconds more. A test
 holds it to Transformers' ``BertModel``. The quick form takes the CPU's bfloat16 and eight-bit
-products: weights packed once, GELU inside the product, numbers that a product takes brought to
-steps of 1/255 of what that number spans in ordinary texts. The second product of each
-feed-forward part stays in bfloat16: what goes into it spans too much for eight bits.
+products: weights packed once, GELU inside the product, inputs in 255 steps of what they span in
+texts of the catalogue. The second product of each feed-forward part stays in bfloat16: what goes
+into it spans too much for eight bits.
 """
 
 from __future__ import annotations
@@ -26,8 +26,20 @@ layer on they stay below 30; the first, where they reach 110, takes the slower s
 SHARE = 0.65
 """How much of the difference between input numbers goes into the weights, as in SmoothQuant."""
 
-SAMPLES = 24
-"""Texts that show what each input number spans."""
+SAMPLES = 32
+"""About how many texts show what each input number spans."""
+
+WORTH_PACKING = 64
+"""Fewer texts at once are embedded in the exact form: packing takes longer than they do."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """The least, the most and the mean of each number that goes into a product."""
+
+    low: Any
+    high: Any
+    mean: Any
 
 
 @dataclass(frozen=True)
@@ -57,15 +69,16 @@ class Encoder:
     def encode(self, texts: Sequence[str], *, quick: bool = False) -> list[list[float]]:
         """A vector per text, in the order given.
 
-        ``quick`` takes the quick form where the CPU has what it needs. Texts of about as many
-        tokens go through together, so that hardly any padding does.
+        ``quick`` takes the quick form, where the CPU has what it needs and the texts are many.
+        Texts of about as many tokens go through together, so that hardly any padding does.
         """
+        quick = quick and len(texts) >= WORTH_PACKING and has_quick_products()
+        form = self._quick() if quick else self._exact
         tokens = self._tokens(texts)
         order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
         vectors: list[list[float]] = [[]] * len(tokens)
         for start in range(0, len(order), self.batch):
             some = order[start : start + self.batch]
-            form = self._quick() if quick and has_quick_products() else self._exact
             found = self._vectors([tokens[i] for i in some], form)
             for i, vector in zip(some, found, strict=True):
                 vectors[i] = vector
@@ -173,34 +186,40 @@ class Encoder:
         spans = self._spans()
         halves = {name: w.to(torch.bfloat16) for name, w in self.weights.items()}
         products = {
-            name: _in_halves(*both) if _too_wide(name) else _in_bytes(*both, *spans[name])
+            name: _in_halves(*both) if _too_wide(name) else _in_bytes(*both, spans[name])
             for name, both in self._matrices.items()
         }
         return Form(halves, products)
 
-    def _spans(self) -> dict[str, tuple[Any, Any]]:
-        """The least and the most of each input number of each product in texts of the catalogue."""
+    def _spans(self) -> dict[str, Span]:
+        """What goes into each product for texts of the catalogue."""
         import torch
 
         from .catalogue import cards
 
-        spans: dict[str, tuple[Any, Any]] = {}
+        seen: dict[str, list[Span]] = {}
 
         def watched(name: str, product: Product) -> Product:
             def run(x: Any, then: str) -> Any:
-                low, high = x.flatten(0, 1).aminmax(dim=0)
-                if name in spans:
-                    low, high = low.minimum(spans[name][0]), high.maximum(spans[name][1])
-                spans[name] = low, high
+                rows = x.flatten(0, 1)
+                low, high = rows.aminmax(dim=0)
+                seen.setdefault(name, []).append(Span(low, high, rows.mean(0)))
                 return product(x, then)
 
             return run
 
-        exact = self._exact.products
-        form = Form(self.weights, {name: watched(name, exact[name]) for name in exact})
-        for tokens in self._tokens(card.document for card in cards()[:SAMPLES]):
-            self._vectors([tokens], form)
-        return spans
+        products = {name: watched(name, run) for name, run in self._exact.products.items()}
+        known = cards()
+        for tokens in self._tokens(card.document for card in known[:: len(known) // SAMPLES]):
+            self._vectors([tokens], Form(self.weights, products))
+        return {
+            name: Span(
+                torch.stack([span.low for span in spans]).amin(0),
+                torch.stack([span.high for span in spans]).amax(0),
+                torch.stack([span.mean for span in spans]).mean(0),
+            )
+            for name, spans in seen.items()
+        }
 
 
 def _too_wide(name: str) -> bool:
@@ -231,22 +250,24 @@ def _in_halves(weight: Any, bias: Any) -> Product:
     return lambda x, then: run(x, packed, bias, then, [], "none")
 
 
-def _in_bytes(weight: Any, bias: Any, low: Any, high: Any) -> Product:
+def _in_bytes(weight: Any, bias: Any, span: Span) -> Product:
     """A product of unsigned eight-bit inputs and signed eight-bit weights; bfloat16 in and out.
 
     Inputs are divided and weights multiplied by a factor for each input number, so that one step
-    does for all inputs (Xiao et al. 2023); weights have a step for each output.
+    does for all inputs (Xiao et al. 2023); weights have a step for each output, and what their
+    rounding moves an output by on average is taken off its bias (Nagel et al. 2019).
     """
     import torch
 
-    factor = torch.maximum(high, -low).clamp(min=1e-3) ** SHARE
+    factor = torch.maximum(span.high, -span.low).clamp(min=1e-3) ** SHARE
     factor /= weight.abs().amax(0).clamp(min=1e-5) ** (1 - SHARE)
-    least, most = float((low / factor).min()), float((high / factor).max())
+    least, most = float((span.low / factor).min()), float((span.high / factor).max())
     step = (most - least) / 255
     zero = round(-least / step)
-    weight = weight * factor
-    steps = weight.abs().amax(1) / 127
-    rounded = (weight / steps[:, None]).round().to(torch.int8)
+    wide = weight * factor
+    steps = wide.abs().amax(1) / 127
+    rounded = (wide / steps[:, None]).round().to(torch.int8)
+    bias = bias + (wide - rounded * steps[:, None]) @ (span.mean / factor)
     packed = torch.ops.onednn.qlinear_prepack(rounded, [ROWS, weight.shape[1]])
     zeros = torch.zeros(len(steps), dtype=torch.int64)
     to_steps = 1 / (factor * step)
