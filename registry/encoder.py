@@ -1,0 +1,295 @@
+"""all-MiniLM-L6-v2's forward pass in PyTorch functions, exact or quick.
+
+Importing Transformers for it would cost every command that searches three seconds more. A test
+holds it to Transformers' ``BertModel``. The quick form takes the CPU's bfloat16 and eight-bit
+products: weights packed once, GELU inside the product, inputs in 255 steps of what they span in
+texts of the catalogue. The second product of each feed-forward part stays in bfloat16: what goes
+into it spans too much for eight bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from threading import RLock
+from typing import Any, TypeAlias
+
+Product: TypeAlias = Callable[[Any, str], Any]
+"""Rows times a matrix plus a bias, then "gelu" or "none"."""
+
+MOST_SCORE = 80.0
+"""Attention scores beyond it are taken for it, so that no exponential overflows. From the second
+layer on they stay below 30; the first, where they reach 110, takes the slower softmax."""
+
+SHARE = 0.65
+"""How much of the difference between input numbers goes into the weights, as in SmoothQuant."""
+
+ROOM = 1.15
+"""How much wider spans are taken than they were seen, for texts unlike those of the catalogue."""
+
+SAMPLES = 32
+"""About how many texts show what each input number spans."""
+
+WORTH_PACKING = 64
+"""Fewer texts at once are embedded in the exact form: packing takes longer than they do."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """The least, the most and the mean of each number that goes into a product."""
+
+    low: Any
+    high: Any
+    mean: Any
+
+
+@dataclass(frozen=True)
+class Form:
+    """The weights in one type of number, and the products by the name of their weights."""
+
+    weights: dict[str, Any]
+    products: dict[str, Product]
+
+
+class Encoder:
+    """A BERT encoder (6 layers, width 384, 12 heads) with mean pooling."""
+
+    layers, heads, width, longest, epsilon = 6, 12, 384, 256, 1e-12
+    batch = 32
+
+    def __init__(self, folder: Path) -> None:
+        from safetensors.torch import load_file
+        from tokenizers import Tokenizer
+
+        self.weights: dict[str, Any] = load_file(folder / "model.safetensors")
+        self._packing = RLock()
+        self.tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self.tokenizer.enable_truncation(self.longest)  # the file itself says 128, padded to 128
+        self.tokenizer.no_padding()
+
+    def encode(self, texts: Sequence[str], *, quick: bool = False) -> list[list[float]]:
+        """A vector per text, in the order given.
+
+        ``quick`` takes the quick form, where the CPU has what it needs and the texts are many.
+        Texts of about as many tokens go through together, so that hardly any padding does.
+        """
+        quick = quick and len(texts) >= WORTH_PACKING and has_quick_products()
+        form = self._quick() if quick else self._exact
+        tokens = self._tokens(texts)
+        order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
+        vectors: list[list[float]] = [[]] * len(tokens)
+        for start in range(0, len(order), self.batch):
+            some = order[start : start + self.batch]
+            found = self._vectors([tokens[i] for i in some], form)
+            for i, vector in zip(some, found, strict=True):
+                vectors[i] = vector
+        return vectors
+
+    def _tokens(self, texts: Iterable[str]) -> list[list[int]]:
+        return [encoded.ids for encoded in self.tokenizer.encode_batch(list(texts))]
+
+    def _vectors(self, tokens: Sequence[list[int]], form: Form) -> list[list[float]]:
+        """The vectors of token ids, of which the last text has the most."""
+        import torch
+
+        longest = len(tokens[-1])
+        ids = torch.tensor([[*some, *[0] * (longest - len(some))] for some in tokens])
+        mask = torch.arange(longest) < torch.tensor([len(some) for some in tokens])[:, None]
+        with torch.inference_mode():
+            hidden = self._forward(ids, mask, form).float()
+            kept = mask.unsqueeze(-1).to(hidden.dtype)
+            mean = (hidden * kept).sum(1) / kept.sum(1)
+            vectors: list[list[float]] = torch.nn.functional.normalize(mean, dim=1).tolist()
+        return vectors
+
+    def _forward(self, ids: Any, mask: Any, form: Form) -> Any:
+        """Hidden states (batch, length, width) of token ids (batch, length)."""
+        words, places, kinds = (
+            form.weights[f"embeddings.{name}_embeddings.weight"]
+            for name in ("word", "position", "token_type")
+        )
+        x = words[ids] + (places[: ids.shape[1]] + kinds[0])
+        x = self._norm(x, "embeddings.LayerNorm", form)
+        for number in range(self.layers):
+            layer = f"encoder.layer.{number}"
+            asked = form.products[f"{layer}.attention.self"](x, "none")
+            seen = self._attend(asked, mask, first=number == 0)
+            seen = form.products[f"{layer}.attention.output.dense"](seen, "none")
+            x = self._norm(seen.add_(x), f"{layer}.attention.output.LayerNorm", form)
+            inner = form.products[f"{layer}.intermediate.dense"](x, "gelu")
+            outer = form.products[f"{layer}.output.dense"](inner, "none")
+            x = self._norm(outer.add_(x), f"{layer}.output.LayerNorm", form)
+        return x
+
+    def _attend(self, asked: Any, mask: Any, *, first: bool) -> Any:
+        """Attention (batch, length, width) of queries, keys and values side by side.
+
+        Values have a column of ones, whose sum divides, and padding's are 0: softmax and mask cost
+        nothing of their own.
+        """
+        import torch
+
+        batch, length = mask.shape
+        each = self.width // self.heads
+        asked = asked.view(batch, length, 3, self.heads, each)
+        query, key = asked[:, :, :2].permute(2, 0, 3, 1, 4).reshape(2, -1, length, each)
+        value = asked.new_ones(batch, self.heads, length, each + 1)
+        value[..., :each] = asked[:, :, 2].transpose(1, 2)
+        value *= mask[:, None, :, None]
+        weight = torch.bmm(query, key.transpose(1, 2))
+        if first:
+            shown = weight.view(batch, self.heads, length, length)
+            shown.masked_fill_(~mask[:, None, None, :], -torch.inf)
+            weight = weight.softmax(-1)
+        else:
+            weight.clamp_(-MOST_SCORE, MOST_SCORE).exp_()
+        seen = torch.bmm(weight, value.flatten(0, 1)).view(value.shape).transpose(1, 2)
+        return (seen[..., :each] / seen[..., each:]).flatten(2)
+
+    def _norm(self, x: Any, name: str, form: Form) -> Any:
+        from torch.nn.functional import layer_norm
+
+        weight, bias = form.weights[f"{name}.weight"], form.weights[f"{name}.bias"]
+        return layer_norm(x, (self.width,), weight, bias, self.epsilon)
+
+    @cached_property
+    def _matrices(self) -> dict[str, tuple[Any, Any]]:
+        """Matrix and bias of each product; queries, keys and values are one, already scaled."""
+        import torch
+
+        found = {}
+        for number in range(self.layers):
+            layer = f"encoder.layer.{number}"
+            parts = [f"{layer}.attention.self.{name}" for name in ("query", "key", "value")]
+            weight = torch.cat([self.weights[f"{part}.weight"] for part in parts])
+            bias = torch.cat([self.weights[f"{part}.bias"] for part in parts])
+            weight[: self.width] *= (self.width // self.heads) ** -0.5
+            bias[: self.width] *= (self.width // self.heads) ** -0.5
+            found[f"{layer}.attention.self"] = weight, bias
+            for name in ("attention.output.dense", "intermediate.dense", "output.dense"):
+                full = f"{layer}.{name}"
+                found[full] = self.weights[f"{full}.weight"], self.weights[f"{full}.bias"]
+        return found
+
+    @cached_property
+    def _exact(self) -> Form:
+        return Form(self.weights, {name: _exact(*both) for name, both in self._matrices.items()})
+
+    def _quick(self) -> Form:
+        """The quick form, made once, whichever thread comes first."""
+        with self._packing:
+            return self._packed
+
+    @cached_property
+    def _packed(self) -> Form:
+        import torch
+
+        spans = self._spans()
+        halves = {name: w.to(torch.bfloat16) for name, w in self.weights.items()}
+        products = {
+            name: _in_halves(*both) if _too_wide(name) else _in_bytes(*both, spans[name])
+            for name, both in self._matrices.items()
+        }
+        return Form(halves, products)
+
+    def _spans(self) -> dict[str, Span]:
+        """What goes into each product for texts of the catalogue."""
+        import torch
+
+        from .catalogue import cards
+
+        seen: dict[str, list[Span]] = {}
+
+        def watched(name: str, product: Product) -> Product:
+            def run(x: Any, then: str) -> Any:
+                rows = x.flatten(0, 1)
+                low, high = rows.aminmax(dim=0)
+                seen.setdefault(name, []).append(Span(low, high, rows.mean(0)))
+                return product(x, then)
+
+            return run
+
+        products = {name: watched(name, run) for name, run in self._exact.products.items()}
+        known = cards()
+        for tokens in self._tokens(card.document for card in known[:: len(known) // SAMPLES]):
+            self._vectors([tokens], Form(self.weights, products))
+        return {
+            name: Span(
+                torch.stack([span.low for span in spans]).amin(0),
+                torch.stack([span.high for span in spans]).amax(0),
+                torch.stack([span.mean for span in spans]).mean(0),
+            )
+            for name, spans in seen.items()
+        }
+
+
+def _too_wide(name: str) -> bool:
+    return name.endswith(".output.dense") and "attention" not in name
+
+
+def _exact(weight: Any, bias: Any) -> Product:
+    def product(x: Any, then: str) -> Any:
+        from torch.nn.functional import gelu, linear
+
+        found = linear(x, weight, bias)
+        return gelu(found) if then == "gelu" else found
+
+    return product
+
+
+ROWS = 2048
+"""About how many rows a product has; packing is best for so many, and right for any."""
+
+
+def _in_halves(weight: Any, bias: Any) -> Product:
+    import torch
+
+    half = torch.bfloat16
+    packed = torch.ops.mkldnn._reorder_linear_weight(weight.to(half), ROWS)
+    bias = bias.to(half)
+    run = torch.ops.mkldnn._linear_pointwise
+    return lambda x, then: run(x, packed, bias, then, [], "none")
+
+
+def _in_bytes(weight: Any, bias: Any, span: Span) -> Product:
+    """A product of unsigned eight-bit inputs and signed eight-bit weights; bfloat16 in and out.
+
+    Inputs are divided and weights multiplied by a factor for each input number, so that one step
+    does for all inputs (Xiao et al. 2023); weights have a step for each output, and what their
+    rounding moves an output by on average is taken off its bias (Nagel et al. 2019).
+    """
+    import torch
+
+    factor = torch.maximum(span.high, -span.low).clamp(min=1e-3) ** SHARE
+    factor /= weight.abs().amax(0).clamp(min=1e-5) ** (1 - SHARE)
+    least, most = (span.low / factor).min(), (span.high / factor).max()
+    step = ROOM * float(most - least) / 255
+    zero = round(-ROOM * float(least) / step)
+    wide = weight * factor
+    steps = wide.abs().amax(1) / 127
+    rounded = (wide / steps[:, None]).round().to(torch.int8)
+    bias = bias + (wide - rounded * steps[:, None]) @ (span.mean / factor)
+    packed = torch.ops.onednn.qlinear_prepack(rounded, [ROWS, weight.shape[1]])
+    zeros = torch.zeros(len(steps), dtype=torch.int64)
+    to_steps = 1 / (factor * step)
+    run = torch.ops.onednn.qlinear_pointwise
+
+    def product(x: Any, then: str) -> Any:
+        given = x.float().mul_(to_steps).add_(zero + 0.5).clamp_(0, 255).to(torch.uint8)
+        return run(
+            given, step, zero, packed, steps, zeros, bias,
+            1.0, 0, torch.bfloat16, then, [], "none",
+        )  # fmt: skip
+
+    return product
+
+
+@cache
+def has_quick_products() -> bool:
+    """Whether this CPU multiplies bfloat16 and bytes in hardware; elsewhere it saves nothing."""
+    import torch
+
+    found = torch.cpu.get_capabilities()
+    return bool(found.get("avx512_vnni") and (found.get("avx512_bf16") or found.get("amx_bf16")))
