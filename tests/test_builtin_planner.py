@@ -422,6 +422,14 @@ WITH_EVERY_TASK: list[tuple[str, tuple[str, ...], list[str]]] = [
         )
         for name in ("receipt.png", "my_invoice_3.png")
     ),
+    (
+        "What is the total of this receipt, and what did the tea cost?",
+        ("a.png",),
+        [
+            "document-question-answering(image=r1, question=What is the total of this receipt)",
+            "document-question-answering(image=r1, question=what did the tea cost?)",
+        ],
+    ),
     ("segment scene.png", SCENE, ["image-segmentation(image=r1)"]),
     ("estimate the depth of scene.png", SCENE, ["depth-estimation(image=r1)"]),
     ("Remove the background noise from talk.wav", ("talk.wav",), ["audio-to-audio(audio=r1)"]),

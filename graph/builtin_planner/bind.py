@@ -53,7 +53,8 @@ def settle(sketch: Sketch, wish: Wish) -> str:
         holding = [
             at for at in range(wish.at + 1) if any(m.kind == "image" for m in sketch.named([at]))
         ]
-        words = " ".join(sketch.clauses[at].text for at in {wish.at, *holding[-1:]})
+        about = {wish.at, *holding[-1:]} if holding else range(wish.at + 1)
+        words = " ".join(sketch.clauses[at].text for at in about)
         questions = " ".join(bound_question(sketch, wish, use=False).values)
         files = " ".join(m.raw for m in sketch.mentions.within(words) if m.file)
         said = f"{MARKER.sub('', words)} {questions} {files.replace('_', ' ')}"
