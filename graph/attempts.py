@@ -40,6 +40,7 @@ from hugginggraph.registry import (
     memory_used,
     task_type,
     to_fetch,
+    write_soon,
 )
 from hugginggraph.tools import Progress, cancel_scope, degenerate, progress_to
 
@@ -98,10 +99,10 @@ class Work:
         return self.parts.tools
 
     def observe(self, attempt: Attempt) -> None:
-        """Keep how an attempt went; a thread that writes takes along what others add."""
+        """Keep how an attempt went; all are written together, in a moment."""
         self.observed.append(attempt)
         if len(self.observed) == 1:
-            asyncio.get_running_loop().run_in_executor(None, self._write_observed)
+            write_soon(self._write_observed)
 
     def _write_observed(self) -> None:
         before, self.memory = self.memory, memory_used()

@@ -83,6 +83,7 @@ from .observed import (
     Observations as Observations,
     Seen as Seen,
     memory_used as memory_used,
+    write_soon as write_soon,
 )
 from .ranking import Lookups as Lookups, rank_cards as rank_cards, unwanted as unwanted
 from .reading import (

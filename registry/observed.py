@@ -8,10 +8,13 @@ was observed is worth less than the run that observes it, so nothing here raises
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import sqlite3
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -25,6 +28,7 @@ HALF_LIFE = 86_400.0
 """Seconds in which what was seen loses half its weight: a day."""
 
 WAIT_SECONDS = 5.0
+SOON_SECONDS = 0.2
 _TABLE = """
 create table if not exists seen (
     task text, model text, route text, done real, failed real, seconds real, memory real, at real,
@@ -68,6 +72,34 @@ def _process(pid: int) -> Any:
     import psutil
 
     return psutil.Process(pid)
+
+
+_waiting: deque[Callable[[], None]] = deque()
+_adding, _writing = threading.Lock(), threading.Lock()
+
+
+def write_soon(write: Callable[[], None]) -> None:
+    """Call ``write`` in a moment, from a thread of its own: no run waits for what it observed.
+
+    It is called before that where this process reads a record, and as the process ends.
+    """
+    with _adding:
+        first = not _waiting
+        _waiting.append(write)
+    if first:
+        timer = threading.Timer(SOON_SECONDS, write_now)
+        timer.daemon = True
+        timer.start()
+
+
+def write_now() -> None:
+    """Call what waits to be called."""
+    with _writing:
+        while _waiting:
+            _waiting.popleft()()
+
+
+atexit.register(write_now)
 
 
 class Observations:
@@ -118,6 +150,7 @@ class Observations:
             for task, model, *row in db.execute(f"{query} where route = ?", [route]):
                 out.setdefault(task, {})[model] = self._now(*row)
 
+        write_now()
         if self.path.is_file():
             self._do(read)
         return out

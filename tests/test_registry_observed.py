@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,7 @@ from hugginggraph.registry import (
     explain,
     load_settings,
     retrieve,
+    write_soon,
 )
 
 DAY = 86_400.0
@@ -146,3 +149,32 @@ async def test_a_run_writes_down_how_its_models_did(tmp_path: Path) -> None:
         await asyncio.sleep(0.02)
     found = seen.seen("summarization")["m"]
     assert found.failed == pytest.approx(1) and found.done == 0
+
+
+def test_what_is_written_soon_is_read_at_once_and_kept_when_the_process_ends(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "observed.sqlite"
+    record = Observations(path)
+    write_soon(lambda: record.record("summarization", "a", True, 1.0))
+    write_soon(lambda: record.record("summarization", "b", False, 1.0))
+    assert not path.exists()
+    assert set(record.seen("summarization")) == {"a", "b"}
+    write_soon(lambda: record.record("summarization", "c", True, 1.0))
+    until = time.monotonic() + 20
+    while not _row(path, "c"):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from hugginggraph.registry import Observations, write_soon\n"
+        "record = Observations(Path(sys.argv[1]))\n"
+        "write_soon(lambda: record.record('summarization', 'd', True, 1.0))\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+    assert _row(path, "d")
+
+
+def _row(path: Path, model: str) -> list[tuple[float]]:
+    with closing(sqlite3.connect(path)) as db:
+        return db.execute("select done from seen where model = ?", [model]).fetchall()
