@@ -12,7 +12,7 @@ from .asking import Ask, Figures, shares
 from .world import COLOURS, draw_portrait, seeds
 
 PAINTED = {"colour": 0.90, "shape": 0.75}
-FILMED = {"direction": 0.80, "shape": 0.80}
+FILMED = {"whole": 0.80}
 
 
 def watcher(ask: Ask, seed: int, count: int) -> Figures:

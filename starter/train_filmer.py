@@ -45,7 +45,7 @@ FORMS = (
     "{colour} {shape} moves {way}, {ground} background",
 )
 """What it understands."""
-SHARES = (0.5, 0.25, 0.15, 0.1)
+SHARES = (0.7, 0.15, 0.1, 0.05)
 """How often each step is trained: in the first, from noise alone, the text decides the film."""
 DECAY = 0.99
 VAE_SHARE, IMAGE_SHARE, FILM_SHARE = 0.25, 0.15, 0.6

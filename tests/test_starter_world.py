@@ -286,7 +286,7 @@ LEAST = {
     "shapes-changer": 0.8,
     "shapes-filler": 0.8,
     "shapes-tracer": 0.8,
-    "shapes-filmer": 0.7,
+    "shapes-filmer": 0.6,
     "shapes-segmenter": 0.85,
     "world-listener": -0.1,
     "world-tagger": 0.95,
