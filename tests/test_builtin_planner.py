@@ -430,6 +430,11 @@ WITH_EVERY_TASK: list[tuple[str, tuple[str, ...], list[str]]] = [
             "document-question-answering(image=r1, question=what did the tea cost?)",
         ],
     ),
+    (
+        "What did the tea cost?",
+        ("receipt.png",),
+        ["document-question-answering(image=r1, question=What did the tea cost?)"],
+    ),
     ("segment scene.png", SCENE, ["image-segmentation(image=r1)"]),
     ("estimate the depth of scene.png", SCENE, ["depth-estimation(image=r1)"]),
     ("Remove the background noise from talk.wav", ("talk.wav",), ["audio-to-audio(audio=r1)"]),

@@ -56,10 +56,16 @@ def settle(sketch: Sketch, wish: Wish) -> str:
         about = {wish.at, *holding[-1:]} if holding else range(wish.at + 1)
         words = " ".join(sketch.clauses[at].text for at in about)
         questions = " ".join(bound_question(sketch, wish, use=False).values)
-        files = " ".join(m.raw for m in sketch.mentions.within(words) if m.file)
-        said = f"{MARKER.sub('', words)} {questions} {files.replace('_', ' ')}"
+        files = [m.raw for m in sketch.mentions.within(words) if m.file] or _only_picture(sketch)
+        said = f"{MARKER.sub('', words)} {questions} {' '.join(files).replace('_', ' ')}"
         kind = "scan" if _SCAN.search(said) else "image"
     return family[kind]
+
+
+def _only_picture(sketch: Sketch) -> list[str]:
+    """The name of the picture that came with the request, where it is one and nothing else."""
+    given = [r for r in sketch.resources.values() if "task" not in r]
+    return [r["name"] for r in given if len(given) == 1 and r["kind"] == "image"]
 
 
 def _on_table(sketch: Sketch, wish: Wish) -> bool:
