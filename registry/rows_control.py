@@ -98,7 +98,7 @@ GUIDED: tuple[TaskType, ...] = tuple(
         (IMAGE, WHAT, SEED),
         "image",
         {"diffusers": f"hugginggraph.tools.controlnet:{kind}_text_to_image"},
-        says=f"A picture was made with the {noun} of {{image}}: {{value}}.",
+        says="A picture was made along {image}: {value}.",
         noun="new picture",
     )
     for kind, _, _, noun, _ in _KINDS

@@ -37,7 +37,7 @@ PINNED, CHOSEN = "summarization", "text-classification"
 """The task with a pinned model, and the one whose model is retrieved for each request."""
 SECONDS = 15.0
 """How long a load lasts."""
-RATE = 200.0
+RATE = 150.0
 """Requests a second where they come evenly."""
 
 RELEASED = asyncio.Event()
