@@ -60,6 +60,14 @@ class Server:
             client.close()
         raise AssertionError("this worker was handed no connection")
 
+    def answering(self) -> set[int]:
+        """The workers that answer two clients who come now."""
+        found = set()
+        for _ in range(2):
+            with httpx.Client(base_url=self.base, timeout=60) as client:
+                found.add(worker_of(client))
+        return found
+
     def close(self) -> None:
         """Let go of the clients."""
         while self._clients:
@@ -67,12 +75,12 @@ class Server:
 
 
 def worker_of(client: httpx.Client) -> int:
-    """The process that answers a client, which has one connection."""
+    """The process that answers a client, which has one connection; 0 where it has just gone."""
     stream = client.get("/healthz").extensions["network_stream"]
     mine = stream.get_extra_info("client_addr")[1]
     found = [each.pid for each in psutil.net_connections("tcp")
              if each.raddr and each.raddr.port == mine and each.pid]  # fmt: skip
-    return int(found[0])
+    return int(found[0]) if found else 0
 
 
 @contextmanager
@@ -114,7 +122,7 @@ def until(true: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 60
     while not true():
         assert time.monotonic() < deadline
-        time.sleep(0.02)
+        time.sleep(0.25)  # requests are counted: so many in a minute
 
 
 def runs(http: httpx.Client) -> float:
@@ -207,7 +215,7 @@ def test_a_killed_worker_holds_neither_its_thread_nor_its_slots_and_is_replaced(
         assert again.status_code == 200, again.text
     until(lambda: len(server.workers()) == 2 and killed not in server.workers())
     (new,) = set(server.workers()) - {left}
-    until(lambda: bool(psutil.Process(new).net_connections("tcp")))
+    until(lambda: new in server.answering())
     assert invoke(server.to(new), {"request": "hello"}).status_code == 200
     assert runs(other) == 0
 
@@ -251,7 +259,8 @@ def test_all_processes_end_together(how: str, data_dir: Path, tmp_path: Path) ->
         lasting = httpx.Client(base_url=server.base, headers={"authorization": f"Bearer {ALICE}"})
         with ThreadPoolExecutor() as pool, lasting:
             lost = pool.submit(invoke, lasting, LONG)
-            until(lambda: runs(server.to(watched[0].pid)) == 1)
+            watching = server.to(watched[0].pid)
+            until(lambda: runs(watching) == 1)
             if how == "ctrl-c":
                 os.killpg(server.process.pid, signal.SIGINT)
                 assert server.process.wait(20) == 0
