@@ -31,7 +31,7 @@ from torch.nn import functional
 from transformers import CLIPTextModel, PreTrainedTokenizerFast
 
 from .films import PICTURES, WAYS, ShapeFilm, draw_plain_film
-from .train_painter import new_reader, new_scheduler, settle
+from .train_painter import new_reader, new_scheduler, rebuilding, settle
 from .training import Run, fit, say
 from .words import words_tokenizer
 from .world import BACKGROUNDS, COLOURS, SHAPES, seeds
@@ -188,12 +188,7 @@ def train(run: Run) -> None:
     def scaled(chosen: Tensor) -> Tensor:
         return frames[chosen].to(run.device).float() / 127.5 - 1
 
-    def rebuilt(progress: float) -> Tensor:
-        images = scaled(torch.randint(len(frames), (32,)))
-        latents = vae.encode(images).latent_dist
-        again = vae.decode(latents.mean + 0.1 * torch.randn_like(latents.mean)).sample
-        wrong: Tensor = functional.l1_loss(again, images) + 0.5 * functional.mse_loss(again, images)
-        return wrong + 1e-3 * latents.mean.square().mean()
+    rebuilt = rebuilding(vae, scaled, len(frames), 0.1)
 
     if run.start:  # its latents stay as they are
         for part in (vae.encoder, vae.quant_conv):

@@ -8,6 +8,7 @@ half an hour on one CPU core.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
 from pathlib import Path
@@ -136,6 +137,24 @@ def paint(seed: int) -> tuple[np.ndarray, list[str]]:
     return np.asarray(small), [order(form, scene) for form in FORMS]
 
 
+def rebuilding(
+    vae: AutoencoderKL, scaled: Callable[[Tensor], Tensor], count: int, noise: float
+) -> Callable[[float], Tensor]:
+    """The loss of an autoencoder that gives `count` pictures back, with noise on their latents.
+
+    `scaled` gives the pictures of some numbers, from -1 to 1.
+    """
+
+    def loss_at(_: float) -> Tensor:
+        images = scaled(torch.randint(count, (32,)))
+        latents = vae.encode(images).latent_dist
+        again = vae.decode(latents.mean + noise * torch.randn_like(latents.mean)).sample
+        wrong: Tensor = functional.l1_loss(again, images) + 0.5 * functional.mse_loss(again, images)
+        return wrong + 1e-3 * latents.mean.square().mean()
+
+    return loss_at
+
+
 def train(run: Run) -> None:
     """Trains and saves the pipeline into `run.out`; `run.start` is a painter to go on from."""
     torch.manual_seed(run.seed)
@@ -157,17 +176,16 @@ def train(run: Run) -> None:
     def scaled(chosen: Tensor) -> Tensor:
         return pixels[chosen].to(run.device).float() / 127.5 - 1
 
-    def rebuilt(progress: float) -> Tensor:
-        images = scaled(torch.randint(len(pixels), (32,)))
-        latents = vae.encode(images).latent_dist
-        again = vae.decode(latents.mean + 0.05 * torch.randn_like(latents.mean)).sample
-        wrong: Tensor = functional.l1_loss(again, images) + 0.5 * functional.mse_loss(again, images)
-        return wrong + 1e-3 * latents.mean.square().mean()
-
     minutes = run.minutes
     if not run.start:
         share = 0.3
-        fit([vae], rebuilt, steps=1_500, lr=2e-3, minutes=minutes and share * minutes)
+        fit(
+            [vae],
+            rebuilding(vae, scaled, len(pixels), 0.05),
+            steps=1_500,
+            lr=2e-3,
+            minutes=minutes and share * minutes,
+        )
         minutes = minutes and (1 - share) * minutes
     settle(vae.eval().requires_grad_(False))
     with torch.no_grad():

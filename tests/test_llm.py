@@ -272,6 +272,7 @@ async def test_a_false_count_is_not_passed_on_and_the_left_out_sentence_is_recor
         PLAN, "There are 17 objects [1]. One more thing: “a pink whale” [0]."
     ) as server:
         out = await ask(server)
+    # a bare 17 may stand in the name of a file, which is made of its content
     assert "17 objects" not in out["answer"] and "whale" not in out["answer"]
     assert "5 objects" in out["answer"]
     notes = [note for note in out["plan"]["notes"] if "Left out of the LLM's answer" in note]
