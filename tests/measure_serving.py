@@ -213,7 +213,9 @@ async def streams(http: httpx.AsyncClient, count: int) -> tuple[int, float]:
     with suppress(TimeoutError):
         await asyncio.wait_for(all_open.wait(), 120)
     most, took = open_now, time.perf_counter() - began
-    await http.post("/agent/invoke", json={"input": {"request": "release"}}, timeout=300)
+    for _ in range(4):  # each on a connection of its own, so that every worker gets one
+        async with httpx.AsyncClient(base_url=http.base_url, timeout=300) as other:
+            await other.post("/agent/invoke", json={"input": {"request": "release"}})
     assert set(await asyncio.gather(*clients)) == {"event: done"}
     return most, took
 
