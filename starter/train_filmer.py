@@ -32,7 +32,7 @@ from transformers import CLIPTextModel, PreTrainedTokenizerFast
 
 from .films import PICTURES, WAYS, ShapeFilm, draw_plain_film
 from .train_painter import new_reader, new_scheduler, rebuilding, settle
-from .training import Run, fit, say
+from .training import Run, fit, follow, say
 from .words import words_tokenizer
 from .world import BACKGROUNDS, COLOURS, SHAPES, seeds
 
@@ -141,9 +141,7 @@ def denoise(
     shares = torch.tensor(SHARES)
 
     def loss_at(progress: float) -> Tensor:
-        with torch.no_grad():
-            for slow, fast in zip(smooth.parameters(), trained.parameters(), strict=True):
-                slow.lerp_(fast, 1 - (DECAY if progress > 0.05 else 0))
+        follow(smooth, trained, DECAY, progress)
         clean, words = draw()
         noise = torch.randn_like(clean)
         times = scheduler.timesteps[torch.multinomial(shares, len(clean), replacement=True)]

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
 
-from .training import Run, fit, say
+from .training import Run, fit, follow, say
 from .words import words_tokenizer
 from .world import BACKGROUNDS, COLOURS, SHAPES, Scene, draw_portrait, seeds
 
@@ -205,9 +205,7 @@ def train(run: Run) -> None:
     smooth = deepcopy(trained).eval().requires_grad_(False)
 
     def loss_at(progress: float) -> Tensor:
-        with torch.no_grad():
-            for slow, fast in zip(smooth.parameters(), trained.parameters(), strict=True):
-                slow.lerp_(fast, 1 - (DECAY if progress > 0.05 else 0))
+        follow(smooth, trained, DECAY, progress)
         chosen = torch.randint(len(latents), (64,))
         clean, noise = latents[chosen], torch.randn(64, *latents.shape[1:], device=run.device)
         times = torch.randint(scheduler.config.num_train_timesteps, (64,), device=run.device)

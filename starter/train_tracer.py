@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .train_painter import DECAY, FORMS, LONGEST, SIDE, WITHOUT_TEXT, order
-from .training import Run, fit, say
+from .training import Run, fit, follow, say
 from .world import CHECKPOINTS, draw_portrait, seeds
 
 LOW, HIGH = 100, 200
@@ -92,9 +92,7 @@ def train(run: Run) -> None:
     smooth = deepcopy(net).eval().requires_grad_(False)
 
     def loss_at(progress: float) -> Tensor:
-        with torch.no_grad():
-            for slow, fast in zip(smooth.parameters(), net.parameters(), strict=True):
-                slow.lerp_(fast, 1 - (DECAY if progress > 0.05 else 0))
+        follow(smooth, net, DECAY, progress)
         chosen = torch.randint(len(latents), (64,))
         clean, noise = latents[chosen], torch.randn(64, *latents.shape[1:], device=run.device)
         times = torch.randint(scheduler.config.num_train_timesteps, (64,), device=run.device)

@@ -174,6 +174,13 @@ class Batches:
         return worn.contiguous(memory_format=torch.channels_last)
 
 
+def follow(smooth: nn.Module, trained: nn.Module, decay: float, progress: float) -> None:
+    """Moves a smoothed copy's weights towards those in training: all the way in the beginning."""
+    with torch.no_grad():
+        for slow, fast in zip(smooth.parameters(), trained.parameters(), strict=True):
+            slow.lerp_(fast, 1 - (decay if progress > 0.05 else 0))
+
+
 KEEP = 4.0
 
 
