@@ -25,7 +25,8 @@ from .patience import Protocol
 MOST = 16
 """Connections that a worker takes over at a time."""
 WAIT_SECONDS = 0.05
-"""How long a connection waits before it is offered again, where there is no worker."""
+"""How long a connection waits before it is offered again, where there is no worker; and how long
+a worker has to say that it listens, before it is asked again."""
 
 
 class Door:
@@ -62,13 +63,17 @@ class Door:
             self._workers.pop(gone).close()
         for pid in set(workers) - self._workers.keys():
             line = socket.socket(socket.AF_UNIX)
+            line.settimeout(WAIT_SECONDS)
             try:
                 line.connect(_name(self._folder, pid))
+                listens = line.recv(1)  # a connection sent before that would be lost
             except OSError:  # it is still starting
+                listens = b""
+            if not listens:
                 line.close()
-            else:
-                line.setblocking(False)  # who hangs is passed over once its line is full
-                self._workers[pid] = line
+                continue
+            line.setblocking(False)  # who hangs is passed over once its line is full
+            self._workers[pid] = line
         return len(self._workers) == len(workers)
 
     def _accept(self) -> None:
@@ -115,6 +120,8 @@ class Handed(asyncio.Protocol):
     def _begin(self) -> None:
         self._transport.pause_reading()
         asyncio.get_running_loop().add_reader(self._line.fileno(), self._take)
+        with suppress(OSError):  # the first process has gone, which is told by the line's end
+            self._line.send(b".")
 
     def shutdown(self) -> None:
         """Take no more."""
