@@ -86,17 +86,11 @@ class Work:
     tell: Callable[[int, Progress], None]
     observed: deque[Attempt] = field(default_factory=deque)
     memory: int = 0
-    _tools: asyncio.Future[Mapping[str, BaseTool]] | None = None
 
     async def tool(self, task: str) -> BaseTool:
-        """The LangChain tool of a task type; the first task that needs one has them all made."""
-        if self._tools is None:
-            self._tools = asyncio.ensure_future(asyncio.to_thread(self._make_tools))
-        return (await asyncio.shield(self._tools))[task]
-
-    def _make_tools(self) -> Mapping[str, BaseTool]:
-        self.memory = memory_used()
-        return self.parts.tools
+        """The LangChain tool of a task type."""
+        self.memory = self.memory or memory_used()
+        return (await self.parts.get_tools())[task]
 
     def observe(self, attempt: Attempt) -> None:
         """Keep how an attempt went; all are written together, in a moment."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import HumanMessage
@@ -76,13 +77,14 @@ def choose(parts: Parts, request: str, task: Task, context: Context, model: str 
 def _candidates(
     parts: Parts, request: str, tasks: list[Task], context: Context
 ) -> dict[str, list[Candidate] | HuggingGraphError]:
-    pins, llm = context.get("models") or {}, parts.llm_name(context)
+    llm, pin = parts.llm_name(context), cache(parts.pin)
+    pins = {**parts.settings.pinned_models, **(context.get("models") or {})}
     out: dict[str, list[Candidate] | HuggingGraphError] = {}
     lookups: Lookups | None = None
     for task in tasks:
         try:
             if task["task"] in pins:
-                out[str(task["id"])] = [parts.pin(task["task"], pins[task["task"]])]
+                out[str(task["id"])] = [pin(task["task"], pins[task["task"]])]
             else:
                 lookups = lookups or Lookups(parts.store)
                 out[str(task["id"])] = retrieve(

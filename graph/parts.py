@@ -48,6 +48,8 @@ class Parts:
         self._settings = settings
         self._llms: dict[str, LLM] = {}
         self._store: CardStore | None = None
+        self._planned_with = set[str]()
+        self._made_tools: Mapping[str, BaseTool] | None = None
         self._lock = threading.RLock()
 
     @cached_property
@@ -56,12 +58,12 @@ class Parts:
         return self._settings or load_settings()
 
     async def ready(self) -> Settings:
-        """The settings; they and the table of tasks are read in a thread, once.
+        """The settings; they, the table of tasks and what is packaged are read in a thread, once.
 
         What a node does after this with a plan or a request touches no disk.
         """
         if "settings" not in vars(self):
-            await asyncio.to_thread(lambda: (task_types(), self.settings))
+            await asyncio.to_thread(lambda: (task_types(), model_cards(), self.settings))
         return self.settings
 
     @property
@@ -106,6 +108,7 @@ class Parts:
             _ = self._pool, self.open_store()
             other = copy.copy(self)
         other._settings = self.settings.model_copy(update={"artifacts_dir": artifacts_dir})
+        other._made_tools = None
         for name in ("settings", "artifacts", "_tools"):
             other.__dict__.pop(name, None)
         return other
@@ -129,6 +132,12 @@ class Parts:
         """The LangChain tool of each task type, by its id."""
         with self._lock:
             return self._tools
+
+    async def get_tools(self) -> Mapping[str, BaseTool]:
+        """The same for an event loop: they are made in a thread, once."""
+        if self._made_tools is None:
+            self._made_tools = await asyncio.to_thread(lambda: self.tools)
+        return self._made_tools
 
     @cached_property
     def find_card(self) -> FindCard:
@@ -196,6 +205,15 @@ class Parts:
             )
         first: list[Planner] = [LLMPlanner(llm, self._demonstrations)] if llm else []
         return first if wanted == "llm" else [*first, BuiltinPlanner(lambda: self._rows(context))]
+
+    async def get_planners(self, context: Context) -> list[Planner]:
+        """The same for an event loop: what they need is imported and made in a thread, once."""
+        name = self._named_llm(context)
+        if name in self._planned_with:
+            return self.planners(context)
+        found = await asyncio.to_thread(self.planners, context)
+        self._planned_with.add(name)
+        return found
 
     @cached_property
     def _installed(self) -> list[ModelCard]:

@@ -66,7 +66,7 @@ def make_plan(parts: Parts) -> Any:
 
 async def _draft(parts: Parts, request: PlanRequest) -> tuple[Planner, Draft, list[str]]:
     notes: list[str] = []
-    planners = await asyncio.to_thread(parts.planners, run_context())
+    planners = await parts.get_planners(run_context())
     if len(planners) > 1 and (draft := await _sure(planners[-1], parts, request)):
         return planners[-1], draft, notes
     for planner in planners:
@@ -148,7 +148,7 @@ async def _mend(parts: Parts, state: State) -> Draft | None:
     plan = state["plan"]
     errors = [f"{error['message']} {error['hint']}" for error in plan["errors"]]
     try:
-        for planner in await asyncio.to_thread(parts.planners, run_context()):
+        for planner in await parts.get_planners(run_context()):
             if planner.name == plan["planner"]:
                 return await planner.mend(plan_request(state), plan["tasks"], errors)
     except LLMError:

@@ -200,7 +200,7 @@ async def _asked(
 ) -> tuple[str, list[Task], Draft] | None:
     """The first usable plan that a planner gives: who made it, its tasks, what it cost."""
     try:
-        planners = await asyncio.to_thread(parts.planners, run_context())
+        planners = await parts.get_planners(run_context())
     except LLMError:
         return None
     for planner in planners:

@@ -56,7 +56,9 @@ def make_respond(parts: Parts) -> Any:
                 if talk:
                     answer = f"{exc.message} {exc.hint}".strip()
             if not answer:  # under an id of its own, as pieces of another may have gone out
-                answer, name = await asyncio.to_thread(compose, state), _new_name()
+                looks = bool(state.get("resources"))  # for the files that it tells of
+                answer = await asyncio.to_thread(compose, state) if looks else compose(state)
+                name = _new_name()
         said = await with_links(answer, state.get("resources") or {}, parts.artifacts)
         usage = spend(state, cost)
         usage["seconds"] = round(time.time() - state["started"], 4)

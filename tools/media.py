@@ -74,7 +74,7 @@ def reading_only(*folders: Path) -> Iterator[None]:
     A server puts this around the runs of other people: whatever a request, a plan or an LLM names,
     every file is opened through `check_there`. Threads and tasks started inside keep to it.
     """
-    token = _FOLDERS.set(tuple(folder.resolve() for folder in folders))
+    token = _FOLDERS.set(folders)
     try:
         yield
     finally:
@@ -92,9 +92,9 @@ def _may_be_read(path: Path) -> bool:
         return True
     try:
         real = path.resolve()
+        return any(real.is_relative_to(folder.resolve()) for folder in folders)
     except (OSError, ValueError, RuntimeError):
         return False
-    return any(real.is_relative_to(folder) for folder in folders)
 
 
 def _promised(path: Path) -> Kind | None:

@@ -59,10 +59,16 @@ class Files:
         self.max_bytes = max_bytes
 
     def home(self, owner: str) -> Path:
-        """The folder of one owner's files; it is there afterwards."""
-        path = self.folder / owner
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return path
+        """The folder of one owner's files, which is there from the first one on."""
+        return self.folder / owner
+
+    def _folder(self, owner: str, digits: str) -> Path:
+        """The folder of one file, made if it is not there."""
+        home = self.home(owner)
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder = home / digits
+        folder.mkdir(exist_ok=True)
+        return folder
 
     async def keep(self, owner: str, name: str, data: bytes) -> str:
         """The id of a file that came whole; one that comes again with each message is kept once.
@@ -89,8 +95,7 @@ class Files:
             Refusal: it is too large (413) or of a type that no task reads (415).
         """
         digits = secrets.token_hex(16)
-        folder = self.home(owner) / digits
-        await asyncio.to_thread(folder.mkdir)
+        folder = await asyncio.to_thread(self._folder, owner, digits)
         path, size = folder / safe_name(name), 0
         try:
             file = await asyncio.to_thread(path.open, "xb")
@@ -134,9 +139,7 @@ class Files:
         file_id = made.name.lower()
         if not (match := ID.fullmatch(file_id)):
             return ""
-        folder = self.home(owner) / match[1]
-        folder.mkdir(exist_ok=True)
-        target = folder / file_id
+        target = self._folder(owner, match[1]) / file_id
         if not target.exists():
             try:
                 os.link(made, target)

@@ -113,7 +113,7 @@ def routes(runs: Runs) -> APIRouter:
         folders = (runs.files.home(owner), runs.settings.artifacts_dir)
         try:
             with reading_only(*folders):
-                tools = await asyncio.to_thread(lambda: runs.parts.tools)
+                tools = await runs.parts.get_tools()
                 call = {"type": "tool_call", "name": row.id, "id": "0",
                         "args": {**args, "model": model}}  # fmt: skip
                 message = await tools[row.id].ainvoke(call)
