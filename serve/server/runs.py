@@ -68,17 +68,20 @@ class Runs:
         self.held = Held(shared and shared / "held")
         self.slots = Slots(settings.server_runs, self.held, figures.runs)
         self.graph: Any = None
-        self._forgetful: Any = None
+        self._graphs = dict[tuple[bool, bool], Any]()
+        """By whether a run is kept, and whether only its end is wanted."""
         self._database = folder / "threads.sqlite"
         self._open = AsyncExitStack()
 
     async def open(self) -> None:
         """Open the store of threads and build the graph; no model is loaded."""
-        self._forgetful = build_graph(parts=self.parts)
         self._database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         saver = await open_saver(self.settings, self._database)
         self._open.push_async_callback(saver.conn.close)
         self.graph = build_graph(saver, parts=self.parts)
+        for kept, graph in ((True, self.graph), (False, build_graph(parts=self.parts))):
+            self._graphs[kept, False] = graph
+            self._graphs[kept, True] = graph.copy({"stream_eager": False})  # an eighth cheaper
 
     async def close(self) -> None:
         """Let go of the store."""
@@ -130,7 +133,7 @@ class Runs:
             raise Refusal(409, f"The thread '{thread}' is at work.", "Wait until it is done.")
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
         kept = bool(given.thread_id or given.options.approve or self.settings.approve)
-        graph = self.graph if kept else self._forgetful
+        graph = self._graphs[kept, quiet]
         reply = Reply(self.files, owner, thread if kept else "")
         work = asyncio.create_task(
             self._work(graph, queue, owner, key, reply, given, before, quiet)
@@ -176,7 +179,7 @@ class Runs:
                     context=context,
                     stream_mode=modes,
                     interrupt_before=[before] if before else None,
-                    durability="exit" if graph is self.graph else None,
+                    durability="exit" if graph.checkpointer else None,
                 ):
                     for name, data in reply.take(str(mode), part):
                         if not quiet:
