@@ -6,8 +6,8 @@ import asyncio
 import logging
 import re
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,7 +93,7 @@ class Runs:
         Raises:
             Refusal: too many runs (429), a busy thread (409), an unknown file (404).
         """
-        return await self._last(self.events(owner, given, before=before, quiet=True))
+        return await self._whole(owner, given, before)
 
     async def resume(self, owner: str, given: ResumeInput) -> RunOutput:
         """What comes out after the answer to an interrupt.
@@ -101,27 +101,44 @@ class Runs:
         Raises:
             Refusal: there is no such thread (404), or it asks nothing (409).
         """
-        return await self._last(self.events(owner, given, quiet=True))
+        return await self._whole(owner, given)
 
-    async def _last(self, events: AsyncIterator[Event]) -> RunOutput:
-        last = None
-        async for event in events:
-            last = event
-        assert last is not None
+    async def _whole(
+        self, owner: str, given: RunInput | ResumeInput, before: str = ""
+    ) -> RunOutput:
+        with self._admitted(owner, given) as thread:
+            last = await self._work(owner, thread, given, before)
         return RunOutput.model_construct(**last.data)
 
     async def events(
-        self, owner: str, given: RunInput | ResumeInput, *, before: str = "", quiet: bool = False
+        self, owner: str, given: RunInput | ResumeInput, *, before: str = ""
     ) -> AsyncGenerator[Event]:
         """What happens in a run, as it happens; ``done`` or ``interrupt`` comes last.
 
-        Leaving the iteration cancels the run. ``quiet`` gives the last event only.
+        Leaving the iteration cancels the run.
 
         Raises:
             Refusal: as ``run`` and ``resume`` do.
         """
+        queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        with self._admitted(owner, given) as thread:
+            work = asyncio.create_task(self._work(owner, thread, given, before, queue.put_nowait))
+            work.add_done_callback(lambda _: queue.put_nowait(None))
+            try:
+                yield Event("started", {"thread_id": thread})
+                while (event := await queue.get()) is not None:
+                    yield event
+                yield await work
+            finally:
+                work.cancel()
+                with suppress(BaseException):
+                    await work
+
+    @contextmanager
+    def _admitted(self, owner: str, given: RunInput | ResumeInput) -> Iterator[str]:
+        """The name of the run's thread, which is the run's alone inside."""
         thread = given.thread_id or secrets.token_hex(12)
-        key = f"{owner}/{thread}"
+        key = _key(owner, thread)
         leave = self.slots.take()
         if leave is None:
             raise Refusal(
@@ -131,64 +148,46 @@ class Runs:
         if not self.held.take(key):
             leave()
             raise Refusal(409, f"The thread '{thread}' is at work.", "Wait until it is done.")
-        queue: asyncio.Queue[Event | None] = asyncio.Queue()
-        kept = bool(given.thread_id or given.options.approve or self.settings.approve)
-        graph = self._graphs[kept, quiet]
-        reply = Reply(self.files, owner, thread if kept else "")
-        work = asyncio.create_task(
-            self._work(graph, queue, owner, key, reply, given, before, quiet)
-        )
         try:
-            if not quiet:
-                yield Event("started", {"thread_id": thread})
-            while (event := await queue.get()) is not None:
-                yield event
-            await work
+            yield thread
         finally:
-            work.cancel()
-            with suppress(BaseException):
-                await work
             self.held.leave(key)
             leave()
 
     async def _work(
         self,
-        graph: Any,
-        queue: asyncio.Queue[Event | None],
         owner: str,
-        key: str,
-        reply: Reply,
+        thread: str,
         given: RunInput | ResumeInput,
         before: str,
-        quiet: bool,
-    ) -> None:
-        try:
-            config: dict[str, Any] = {"configurable": {"thread_id": key}}
-            if isinstance(given, ResumeInput):
-                start: Any = await self._answer(config, given)
-                context: dict[str, Any] = {}
-            else:
-                start = await self._given(owner, given)
-                context = given.options.model_dump(exclude_none=True)
-            modes = ["values"] if quiet else ["values", "updates", "custom", "messages"]
-            folders = (self.files.home(owner), self.settings.artifacts_dir)
-            with reading_only(*folders):
-                async for mode, part in graph.astream(
-                    start,
-                    config,
-                    context=context,
-                    stream_mode=modes,
-                    interrupt_before=[before] if before else None,
-                    durability="exit" if graph.checkpointer else None,
-                ):
-                    for name, data in reply.take(str(mode), part):
-                        if not quiet:
-                            queue.put_nowait(Event(name, data))
-            data = await asyncio.to_thread(reply.output) if reply.has_files else reply.output()
-            name = "interrupt" if data["status"] == "interrupted" else "done"
-            queue.put_nowait(Event(name, data))
-        finally:
-            queue.put_nowait(None)
+        tell: Callable[[Event], None] | None = None,
+    ) -> Event:
+        """Runs the graph; gives the last event, and tells of those before it to who listens."""
+        kept = bool(given.thread_id or given.options.approve or self.settings.approve)
+        graph = self._graphs[kept, tell is None]
+        reply = Reply(self.files, owner, thread if kept else "")
+        config: dict[str, Any] = {"configurable": {"thread_id": _key(owner, thread)}}
+        if isinstance(given, ResumeInput):
+            start: Any = await self._answer(config, given)
+            context: dict[str, Any] = {}
+        else:
+            start = await self._given(owner, given)
+            context = given.options.model_dump(exclude_none=True)
+        folders = (self.files.home(owner), self.settings.artifacts_dir)
+        with reading_only(*folders):
+            async for mode, part in graph.astream(
+                start,
+                config,
+                context=context,
+                stream_mode=["values", "updates", "custom", "messages"] if tell else ["values"],
+                interrupt_before=[before] if before else None,
+                durability="exit" if kept else None,
+            ):
+                for name, data in reply.take(str(mode), part):
+                    if tell:
+                        tell(Event(name, data))
+        data = await asyncio.to_thread(reply.output) if reply.has_files else reply.output()
+        return Event("interrupt" if data["status"] == "interrupted" else "done", data)
 
     async def _answer(self, config: Any, given: ResumeInput) -> Any:
         from langgraph.types import Command
@@ -234,7 +233,7 @@ class Runs:
         Raises:
             Refusal: the owner has no such thread (404).
         """
-        state = await self.graph.aget_state({"configurable": {"thread_id": f"{owner}/{thread}"}})
+        state = await self.graph.aget_state({"configurable": {"thread_id": _key(owner, thread)}})
         if not state.values:
             raise _no_thread(thread)
         reply = Reply(self.files, owner, thread)
@@ -245,6 +244,10 @@ class Runs:
 
 
 _ROLES = {"human": "user", "ai": "assistant"}
+
+
+def _key(owner: str, thread: str) -> str:
+    return f"{owner}/{thread}"
 
 
 def _no_thread(thread: str) -> Refusal:
