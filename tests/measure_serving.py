@@ -37,8 +37,6 @@ PINNED, CHOSEN = "summarization", "text-classification"
 """The task with a pinned model, and the one whose model is retrieved for each request."""
 SECONDS = 15.0
 """How long a load lasts."""
-RATE = 150.0
-"""Requests a second where they come evenly."""
 
 RELEASED = asyncio.Event()
 
@@ -150,12 +148,8 @@ async def load(
     total: int = 10**9,
     seconds: float = 600.0,
     request: str = "Summarize this, please.",
-    rate: float = 0.0,
 ) -> Load:
     """Requests without pause, until there were ``total`` or the ``seconds`` are over.
-
-    With a ``rate`` so many a second, evenly spread over the clients, each timed from the moment
-    that it was due, so that what waits for a busy client counts.
 
     Written to plain sockets: a whole HTTP client would take much of the machine from the server.
     """
@@ -166,14 +160,10 @@ async def load(
     asked = head.encode() + body
     left, started, busy = iter(range(total)), time.perf_counter(), server.busy()
 
-    async def client(number: int) -> None:
+    async def client() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for turn, _ in enumerate(left):
+        for _ in left:
             began = time.perf_counter()
-            if rate:
-                due = started + (number + turn * at_once) / rate
-                await asyncio.sleep(max(0.0, due - began))
-                began = due
             if began - started > seconds:
                 break
             writer.write(asked)
@@ -184,7 +174,7 @@ async def load(
             times.append(time.perf_counter() - began)
         writer.close()
 
-    await asyncio.gather(*map(client, range(at_once)))
+    await asyncio.gather(*(client() for _ in range(at_once)))
     return Load(times, time.perf_counter() - started, server.busy() - busy)
 
 
@@ -254,9 +244,6 @@ async def measure(port: int, server: Server) -> None:
         found = await load(port, server, 50, seconds=SECONDS)
         say("requests a second, 50 without pause", str(found), "150/s or more")
         say("… p50 / p99", f"{found.share(0.5):.0f} / {found.share(0.99):.0f} ms", "p99 < 250 ms")
-        steady = await load(port, server, 50, seconds=SECONDS, rate=RATE)
-        say(f"{RATE:.0f} a second over 50 connections", str(steady), "–")
-        say("… p50 / p99", f"{steady.share(0.5):.0f} / {steady.share(0.99):.0f} ms", "–")
         chosen = await load(port, server, 50, seconds=SECONDS, request="choose a model for this")
         say("… with models chosen by retrieval", str(chosen), "–")
         await load(port, server, 1, total=300)
