@@ -17,8 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -284,22 +284,33 @@ def main() -> None:
 
         CardStore.open(Path(folder) / "registry")
         port = 8700 + os.getpid() % 1000
-        began = time.perf_counter()
         workers = ["--workers", str(given.workers)]
-        child = subprocess.Popen([sys.executable, __file__, "--serve", folder, str(port), *workers])
-        try:
-            while True:
-                try:
-                    if httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=60).is_success:
-                        break
-                except httpx.ConnectError:
-                    assert child.poll() is None
-                    time.sleep(0.02)
-            say("ready after", f"{time.perf_counter() - began:.1f} s", "under 4 s")
-            asyncio.run(measure(port, Server(child.pid)))
-        finally:
-            child.terminate()
-            child.wait(20)
+        command = [sys.executable, "-m", "hugginggraph.serve.cli", "serve", "--port", str(port)]
+        os.environ |= {"HUGGINGGRAPH_DATA_DIR": folder, "HUGGINGGRAPH_OFFLINE": "1"}
+        began = time.perf_counter()
+        with running([*command, *workers], port):
+            say("`hugginggraph serve` is ready after", f"{time.perf_counter() - began:.1f} s",
+                "under 4 s")  # fmt: skip
+        with running([sys.executable, __file__, "--serve", folder, str(port), *workers], port) as s:
+            asyncio.run(measure(port, s))
+
+
+@contextmanager
+def running(command: list[str], port: int) -> Iterator[Server]:
+    """A server, ready."""
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        while True:
+            try:
+                if httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=60).is_success:
+                    break
+            except httpx.ConnectError:
+                assert child.poll() is None
+                time.sleep(0.02)
+        yield Server(child.pid)
+    finally:
+        child.terminate()
+        child.wait(20)
 
 
 if __name__ == "__main__":
