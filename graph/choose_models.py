@@ -44,7 +44,8 @@ def make_choose_models(parts: Parts) -> Any:
     async def choose_models(state: State) -> dict[str, Any]:
         context, settled = run_context(), state.get("results") or {}
         tasks = [task for task in state["plan"]["tasks"] if str(task["id"]) not in settled]
-        found = await asyncio.to_thread(_candidates, parts, state["request"], tasks, context)
+        request, ahead = state["request"], await parts.ahead.taken(state["request"])
+        found = await asyncio.to_thread(_candidates, parts, request, tasks, context, ahead)
         pins = {**parts.settings.pinned_models, **(context.get("models") or {})}
         choices = {key: _choice(value, pins) for key, value in found.items()}
         cost = Draft(None)
@@ -75,12 +76,15 @@ def choose(parts: Parts, request: str, task: Task, context: Context, model: str 
 
 
 def _candidates(
-    parts: Parts, request: str, tasks: list[Task], context: Context
+    parts: Parts,
+    request: str,
+    tasks: list[Task],
+    context: Context,
+    lookups: Lookups | None = None,
 ) -> dict[str, list[Candidate] | HuggingGraphError]:
     llm, pin = parts.llm_name(context), cache(parts.pin)
     pins = {**parts.settings.pinned_models, **(context.get("models") or {})}
     out: dict[str, list[Candidate] | HuggingGraphError] = {}
-    lookups: Lookups | None = None
     for task in tasks:
         try:
             if task["task"] in pins:

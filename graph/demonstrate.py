@@ -3,7 +3,8 @@
 The library is a Chroma collection in a folder of its own: ``manifest.json`` names the folder of the
 vectors and says of which library and embedder they are. It is made at first use, under a lock, and
 anew where either changes; the manifest is written last, so that what was cut short is never read.
-Where the folder cannot be used, the same vectors are compared in memory and the log says so.
+A process reads the vectors once, as comparing all of them takes less than a query. Where the folder
+cannot be used they are made anew, and the log says so.
 
 Not covered: a library too large to be embedded at once (hundreds of requests take a second).
 """
@@ -47,8 +48,7 @@ class Demonstrations:
         self._library = demonstrations() if library is None else library
         self._embedder = embedder or MiniLM()
         self._lock = threading.Lock()
-        self._collection: Any = None
-        self._failed = False
+        self._read: Any = None
 
     def shown(self, request: str, rows: Mapping[str, TaskType], k: int = SHOWN) -> str:
         """The ``k`` nearest requests with their plans as text, the nearest last.
@@ -70,27 +70,27 @@ class Demonstrations:
 
     def nearest(self, vector: list[float], among: list[int], k: int) -> list[int]:
         """The numbers of the ``k`` demonstrations nearest to a vector, nearest first."""
-        k = min(k, len(among))
-        if not k:
-            return []
-        if not self._failed:
-            try:
-                found = self._opened().query(
-                    query_embeddings=[vector], n_results=k, ids=[str(n) for n in among], include=[]
-                )
-                return [int(number) for number in found["ids"][0]]
-            except BaseException as exc:
-                if not is_chromas(exc):
-                    raise
-                self._give_up(exc)
         import numpy as np
 
-        near = self._vectors @ np.asarray(vector, dtype=np.float32)
+        near = self._vectors() @ np.asarray(vector, dtype=np.float32)
         return sorted(among, key=lambda number: -near[number])[:k]
 
-    @cached_property
     def _vectors(self) -> Any:
-        """One vector of length 1 per demonstration, (n, dimension) float32."""
+        """One vector of length 1 per demonstration, (n, dimension) float32, read once."""
+        with self._lock:
+            if self._read is None:
+                try:
+                    self._read = _rows_of(self._opened())
+                except BaseException as exc:
+                    if not is_chromas(exc):
+                        raise
+                    self._give_up(exc)
+                    self._read = self._made
+            return self._read
+
+    @cached_property
+    def _made(self) -> Any:
+        """The vectors, embedded here."""
         import numpy as np
 
         made = self._embedder.embed_documents([demo["request"] for demo in self._library])
@@ -106,10 +106,9 @@ class Demonstrations:
     def _give_up(self, exc: BaseException) -> None:
         why = (str(exc).splitlines() or [""])[0][:200] or type(exc).__name__
         log.warning(
-            "The demonstrations in %s cannot be used (%s); they are compared in memory, and stored "
+            "The demonstrations in %s cannot be used (%s); they are embedded again, and stored "
             "anew by the next process that can.", self.folder, why,
         )  # fmt: skip
-        self._failed = True
         if not isinstance(exc, OSError):  # which a lock or a full disk is, and no damage
             with suppress(OSError):
                 self._manifest.unlink()
@@ -119,15 +118,12 @@ class Demonstrations:
         return self.folder / "manifest.json"
 
     def _opened(self) -> Any:
-        with self._lock:
-            if self._collection is None:
-                found = self._current()
-                if found is None:
-                    self.folder.mkdir(parents=True, exist_ok=True)
-                    with FileLock(self.folder / "lock", timeout=LOCK_SECONDS):
-                        found = self._current() or self._build()
-                self._collection = found
-            return self._collection
+        found = self._current()
+        if found is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.folder / "lock", timeout=LOCK_SECONDS):
+                found = self._current() or self._build()
+        return found
 
     def _current(self) -> Any:
         """The collection, None where none of this library and embedder is there."""
@@ -148,7 +144,7 @@ class Demonstrations:
             "demonstrations", embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
         )
         collection.add(
-            ids=[str(number) for number in range(len(self._library))], embeddings=self._vectors,
+            ids=[str(number) for number in range(len(self._library))], embeddings=self._made,
             documents=[demo["request"] for demo in self._library],
             metadatas=[{"plan": json.dumps(demo["tasks"])} for demo in self._library],
         )  # fmt: skip
@@ -159,6 +155,16 @@ class Demonstrations:
             if old.name != name:
                 shutil.rmtree(old, ignore_errors=True)
         return collection
+
+
+def _rows_of(collection: Any) -> Any:
+    """Every vector of the collection, in the order of the library."""
+    import numpy as np
+
+    held = collection.get(include=["embeddings"])
+    rows = np.empty((len(held["ids"]), len(held["embeddings"][0])), dtype=np.float32)
+    rows[[int(number) for number in held["ids"]]] = held["embeddings"]
+    return rows
 
 
 def _written(demo: Demonstration) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from langchain_core.messages import HumanMessage, SystemMessage
@@ -41,15 +41,26 @@ class LLMPlanner:
     name = "llm"
 
     def __init__(
-        self, llm: LLM, examples: Demonstrations, rows: Mapping[str, TaskType] | None = None
+        self,
+        llm: LLM,
+        examples: Demonstrations,
+        rows: Mapping[str, TaskType] | None = None,
+        meanwhile: Callable[[str], None] | None = None,
     ) -> None:
         self.llm = llm
         self._examples = examples
         self._rows = rows
+        self._meanwhile = meanwhile
 
     async def plan(self, request: PlanRequest) -> Draft:
-        """A draft from the model. See ``Planner.plan``."""
-        return await self._ask(await asyncio.to_thread(self._messages, request))
+        """A draft from the model. See ``Planner.plan``.
+
+        ``meanwhile`` is called with the request's words as the LLM is asked.
+        """
+        messages = await asyncio.to_thread(self._messages, request)
+        if self._meanwhile:
+            self._meanwhile(request.text)
+        return await self._ask(messages)
 
     async def mend(self, request: PlanRequest, tasks: Any, errors: list[str]) -> Draft | None:
         """A draft from the model, which sees its last plan and what is wrong with it."""

@@ -24,6 +24,7 @@ from hugginggraph.registry import (
 )
 
 from .llm import LLM, chat_model, is_local
+from .look_ahead import LookAhead
 from .planner import Planner
 from .result_cache import ResultCache, open_result_cache
 from .state import Context
@@ -96,6 +97,11 @@ class Parts:
         from .demonstrate import Demonstrations
 
         return Demonstrations(self.settings.data_dir)
+
+    @cached_property
+    def ahead(self) -> LookAhead:
+        """What looks up a request's models while an LLM plans."""
+        return LookAhead(self.open_store, self.settings)
 
     @cached_property
     def result_cache(self) -> ResultCache | None:
@@ -203,7 +209,9 @@ class Parts:
                 "The LLM planner was asked for, but no LLM is set.",
                 "Set HUGGINGGRAPH_LLM (or --llm) to provider:model.",
             )
-        first: list[Planner] = [LLMPlanner(llm, self._demonstrations)] if llm else []
+        first: list[Planner] = (
+            [LLMPlanner(llm, self._demonstrations, meanwhile=self.ahead.begin)] if llm else []
+        )
         return first if wanted == "llm" else [*first, BuiltinPlanner(lambda: self._rows(context))]
 
     async def get_planners(self, context: Context) -> list[Planner]:

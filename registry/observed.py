@@ -75,7 +75,7 @@ def _process(pid: int) -> Any:
 
 
 _waiting: deque[Callable[[], None]] = deque()
-_adding, _writing = threading.Lock(), threading.Lock()
+_called, _adding, _writing = threading.Event(), threading.Lock(), threading.Lock()
 
 
 def write_soon(write: Callable[[], None]) -> None:
@@ -84,12 +84,26 @@ def write_soon(write: Callable[[], None]) -> None:
     It is called before that where this process reads a record, and as the process ends.
     """
     with _adding:
-        first = not _waiting
         _waiting.append(write)
-    if first:
-        timer = threading.Timer(SOON_SECONDS, write_now)
-        timer.daemon = True
-        timer.start()
+        _writer(os.getpid())
+    _called.set()
+
+
+@cache
+def _writer(pid: int) -> None:
+    """Start the thread of this process, which lasts: starting one takes a run a millisecond."""
+    threading.Thread(target=_write_always, name="hugginggraph-observed", daemon=True).start()
+
+
+def _write_always() -> None:
+    while True:
+        _called.wait()
+        time.sleep(SOON_SECONDS)
+        _called.clear()
+        try:
+            write_now()
+        except Exception:  # the thread goes on
+            log.exception("what was observed could not be written")
 
 
 def write_now() -> None:

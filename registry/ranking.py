@@ -186,6 +186,10 @@ class Lookups(dict[str, Found]):
             self._seen[which] = Observations(which[0]).by_task(which[1])
         return self._seen[which]
 
+    def prepare(self, request: str, settings: Settings) -> None:
+        """Look up what the choice for any task of a request needs."""
+        _ = self.seen(settings), self[request.strip()]
+
     def __missing__(self, text: str) -> Found:
         found = self[text] = Found(self.store, text)
         return found

@@ -24,7 +24,7 @@ def enlarge(checkpoint: Checkpoint) -> Run:
     factor = int(getattr(model.config, "upscale", 1))
 
     def run(args: Mapping[str, Any]) -> Output:
-        image: Image = args["image"]
+        image: Image = args["image"].copy()
         image.thumbnail((MOST, MOST))
         inputs = processor(images=image, return_tensors="pt").to(model.device, model.dtype)
         made = model(**inputs).reconstruction[0].float().permute(1, 2, 0).cpu().numpy()

@@ -32,7 +32,8 @@ from .checkpoint import locate
 from .cluster import Cluster
 from .film import open_film
 from .inference import run_remotely
-from .media import Artifacts, open_image, open_table
+from .media import Artifacts, open_table
+from .opened import shared_image
 from .pool import ModelPool
 from .sound import open_sound
 from .values import as_text
@@ -43,8 +44,8 @@ if TYPE_CHECKING:
     from hugginggraph.registry import CardStore
 
 _OPENERS: Mapping[Kind, Callable[[str | Path], Any]] = {
-    "image": open_image,
-    "masks": open_image,
+    "image": shared_image,
+    "masks": shared_image,
     "audio": open_sound,
     "video": open_film,
     "table": open_table,

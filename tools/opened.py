@@ -1,0 +1,39 @@
+"""One decoded picture for all tasks that look at it at the same time, kept while one holds it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, TypeAlias
+from weakref import WeakValueDictionary
+
+from .media import check_there, open_image
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Version: TypeAlias = tuple[str, int, int, int]
+"""A file as it is now: path, inode, size, time of the last change."""
+
+_images: WeakValueDictionary[Version, Image] = WeakValueDictionary()
+_locks: WeakValueDictionary[Version, Lock] = WeakValueDictionary()
+_looking = Lock()
+
+
+def shared_image(path: str | Path) -> Image:
+    """What `open_image` gives, for reading only: others may look at the same picture.
+
+    Raises:
+        ResourceError: as `open_image` does.
+    """
+    path = Path(path)
+    check_there(path)  # whoever opened it before may have been allowed more
+    now = path.stat()
+    version = (str(path), now.st_ino, now.st_size, now.st_mtime_ns)
+    with _looking:
+        lock = _locks.setdefault(version, Lock())
+    with lock:
+        image = _images.get(version)
+        if image is None:
+            image = _images[version] = open_image(path)
+    return image
