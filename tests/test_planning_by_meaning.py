@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hugginggraph.graph import Draft, PlanRequest, Resource
-from hugginggraph.graph.builtin_planner import meaning, plan
-from hugginggraph.registry import NotUnderstoodError, RegistryError, task_types
+from hugginggraph.graph.builtin_planner import plan
+from hugginggraph.registry import MiniLM, NotUnderstoodError, RegistryError, task_types
 
 
 def draft(said: str, /, **files: str) -> Draft:
@@ -21,9 +21,10 @@ def draft(said: str, /, **files: str) -> Draft:
 @pytest.mark.parametrize(
     ("text", "files", "task"),
     [
-        ("Are the guests of our inn cross with us?", {"text": "letters.txt"},
-         "text-classification"),
-        ("Our botanist wonders about the species.", {"image": "leaf.jpg"}, "image-classification"),
+        ("Some guests of our inn left furious; sort the grumpy letters from the friendly ones.",
+         {"text": "letters.txt"}, "text-classification"),
+        ("A botanist wants the species, one name per picture.", {"image": "leaf.jpg"},
+         "image-classification"),
         ("Guards only want to look at this if somebody gets robbed.", {"video": "door.mp4"},
          "video-classification"),
         ("Put what the minister says on paper for the deaf.", {"audio": "talk.wav"},
@@ -31,8 +32,8 @@ def draft(said: str, /, **files: str) -> Draft:
         ("The hiss of the old tape has to go.", {"audio": "tape.wav"}, "audio-to-audio"),
         ("How near or far is each thing from my lawn mower?", {"image": "lawn.jpg"},
          "depth-estimation"),
-        ("A chemist hides every person's name in the minutes.", {"text": "minutes.txt"},
-         "token-classification"),
+        ("Our judges may not see the witnesses' names in this, nor their towns.",
+         {"text": "minutes.txt"}, "token-classification"),
     ],
 )  # fmt: skip
 def test_a_wish_in_words_that_no_cue_knows_is_planned_by_what_it_means(
@@ -49,10 +50,11 @@ def test_a_wish_in_words_that_no_cue_knows_is_planned_by_what_it_means(
     "text",
     [
         "Hand me the keys to the red car",
-        "Is my bus going to be late this evening?",
+        "Let the bus be on time this evening",
         "Order flowers for my aunt",
         "bli bla blu tra la la",
-        "Are the guests of our inn cross with us?",
+        "A botanist wants the species, one name per picture.",
+        "The hiss of the old tape has to go.",
     ],
 )
 def test_what_no_model_does_or_has_nothing_to_work_on_is_still_refused(text: str) -> None:
@@ -60,18 +62,11 @@ def test_what_no_model_does_or_has_nothing_to_work_on_is_still_refused(text: str
         draft(text)
 
 
-def test_what_a_request_means_is_taken_among_tasks_for_what_came_with_it() -> None:
-    said = "Is the man on this one in a rage?"
-    assert [task["task"] for task in draft(said, audio="call.wav").tasks] == [
-        "audio-classification"
-    ]
-
-
 def test_plain_words_for_a_task_are_never_read_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    def asked(text: str) -> dict[str, float]:
+    def asked(self: object, text: str) -> list[float]:
         raise AssertionError(f"cues are enough for: {text}")
 
-    monkeypatch.setattr(meaning, "meant", asked)
+    monkeypatch.setattr(MiniLM, "embed_query", asked)
     assert draft("Summarize the letter", text="letter.txt").tasks[0]["task"] == "summarization"
     both = draft("Describe the picture and read it aloud", image="a.png").tasks
     assert [task["task"] for task in both] == ["image-to-text", "text-to-speech"]
@@ -80,10 +75,10 @@ def test_plain_words_for_a_task_are_never_read_otherwise(monkeypatch: pytest.Mon
 def test_without_an_encoder_the_planner_knows_what_its_cues_know(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def absent(text: str) -> dict[str, float]:
+    def absent(self: object, text: str) -> list[float]:
         raise RegistryError("The sentence encoder could not be loaded.")
 
-    monkeypatch.setattr(meaning, "meant", absent)
+    monkeypatch.setattr(MiniLM, "embed_query", absent)
     assert draft("Count the cups", image="a.png").tasks[0]["task"] == "object-detection"
     with pytest.raises(NotUnderstoodError, match="Not understood"):
-        draft("Our botanist wonders about the species.", image="leaf.jpg")
+        draft("A botanist wants the species, one name per picture.", image="leaf.jpg")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from hugginggraph.registry import NO_TASK, RegistryError, TaskType, meant
+from hugginggraph.registry import RegistryError, TaskType
 
 from .arguments import Wish, role
 from .bind import grant
@@ -49,7 +49,10 @@ def by_meaning(sketch: Sketch, own: str, wishes: Sequence[Wish]) -> Sketch | Non
     ``sketch`` and ``wishes`` are what the cues gave: nothing, or one faint wish, which gives way
     where its task is unlikely. ``own`` is the request with markers for what it names.
     """
-    if len(wishes) > 1 or any(wish.weight >= FIRM for wish in wishes):
+    from hugginggraph.registry import NO_TASK, meant  # not at import: they bring NumPy
+
+    firm = len(wishes) > 1 or any(wish.weight >= FIRM for wish in wishes)
+    if firm and sketch.tasks():
         return None
     said = " ".join(MARKER.sub(" ", own)[:_MOST_READ].split())
     if len(_WORD.findall(said)) < _FEWEST_WORDS:
