@@ -30,7 +30,11 @@ NO_TASK = "-"
 
 @cache
 def _weights() -> tuple[dict[str, int], NDArray[np.float32], str]:
-    text = files(__package__).joinpath("task_prior.json").read_text(encoding="utf-8")
+    return weights_of(files(__package__).joinpath("task_prior.json").read_text(encoding="utf-8"))
+
+
+def weights_of(text: str) -> tuple[dict[str, int], NDArray[np.float32], str]:
+    """What ``train_prior.py`` wrote: each task's column, the weights, the embedder's name."""
     data: dict[str, Any] = json.loads(text)
     flat = np.frombuffer(base64.b64decode(data["weights"]), dtype="<f2").astype(np.float32)
     places = {task: place for place, task in enumerate(data["tasks"])}

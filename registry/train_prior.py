@@ -51,11 +51,10 @@ def trained_on() -> str:
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
-def train() -> dict[str, Any]:
-    """The content of ``task_prior.json``."""
+def train(said: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """The content of ``task_prior.json``, learned from (task, phrase) pairs."""
     import torch
 
-    said = phrases()
     described = [card for card in cards() if card.task in {task for task, _ in said}]
     tasks = sorted({task for task, _ in said})
     texts = [text for _, text in said] + [card.description for card in described]
@@ -85,4 +84,4 @@ def train() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    (_HERE / "task_prior.json").write_text(json.dumps(train()) + "\n", "utf-8")
+    (_HERE / "task_prior.json").write_text(json.dumps(train(phrases())) + "\n", "utf-8")

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+
 import pytest
 
 from hugginggraph.graph import Draft, PlanRequest, Resource
-from hugginggraph.graph.builtin_planner import plan
-from hugginggraph.registry import MiniLM, NotUnderstoodError, RegistryError, task_types
+from hugginggraph.graph.builtin_planner import meaning, plan, traits
+from hugginggraph.registry import (
+    MiniLM,
+    NotUnderstoodError,
+    RegistryError,
+    prior,
+    task_types,
+    train_prior,
+)
 
 
 def draft(said: str, /, **files: str) -> Draft:
@@ -82,3 +92,44 @@ def test_without_an_encoder_the_planner_knows_what_its_cues_know(
     assert draft("Count the cups", image="a.png").tasks[0]["task"] == "object-detection"
     with pytest.raises(NotUnderstoodError, match="Not understood"):
         draft("A botanist wants the species, one name per picture.", image="leaf.jpg")
+
+
+FILES = {"image": "a.png", "audio": "a.wav", "video": "a.mp4", "table": "a.csv", "text": "a.txt"}
+
+
+def outcomes(said: list[tuple[str, str]], *, with_files: bool) -> Counter[str]:
+    """How many wordings are planned as their task alone, otherwise, or refused."""
+    rows, found = task_types(), Counter[str]()
+    for task, text in said:
+        kinds = set() if traits()[task].prompted else {"text"}
+        needs = {s.kind for s in rows[task].inputs if s.required and s.kind != "text"} or kinds
+        if not needs <= FILES.keys() or not (with_files or needs):
+            continue
+        try:
+            made = draft(text, **{kind: FILES[kind] for kind in needs if with_files})
+            tasks = [step["task"] for step in made.tasks]
+            found["right" if tasks == [task] else "otherwise"] += 1
+        except NotUnderstoodError:
+            found["refused"] += 1
+    return found
+
+
+@pytest.mark.slow
+def test_wordings_that_were_not_learned_are_planned_twice_as_often_as_by_cues_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    every = train_prior.phrases()
+    bare, framed = every[: len(every) // 2], every[len(every) // 2 :]
+    held = [at for at in range(0, len(bare), 4) if bare[at][0] in task_types()]
+    kept = [at for at in range(len(bare)) if at not in set(held)]
+    learned = train_prior.train([bare[at] for at in kept] + [framed[at] for at in kept])
+    weights = prior.weights_of(json.dumps(learned))
+    monkeypatch.setattr(prior, "_weights", lambda: weights)
+    said = [bare[at] for at in held]
+    by_meaning, unasked = outcomes(said, with_files=True), outcomes(said, with_files=False)
+    monkeypatch.setattr(meaning, "_FEWEST_WORDS", 10**6)
+    by_cues, unasked_by_cues = outcomes(said, with_files=True), outcomes(said, with_files=False)
+    found = by_cues, by_meaning, unasked_by_cues, unasked
+    assert by_meaning["right"] > 2 * by_cues["right"], found
+    assert by_meaning["otherwise"] < 1.25 * by_cues["otherwise"], found
+    assert unasked["refused"] > 0.9 * unasked_by_cues["refused"], found
