@@ -72,6 +72,11 @@ def test_what_no_model_does_or_has_nothing_to_work_on_is_still_refused(text: str
         draft(text)
 
 
+def test_a_foreign_request_is_not_guessed_at() -> None:
+    with pytest.raises(NotUnderstoodError, match="looks Italian"):
+        draft("Per favore, il rumore del nastro deve sparire, non lo sopporto", audio="a.wav")
+
+
 def test_plain_words_for_a_task_are_never_read_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     def asked(self: object, text: str) -> list[float]:
         raise AssertionError(f"cues are enough for: {text}")

@@ -19,6 +19,7 @@ from .labels import find_labels
 from .mentions import MARKER
 from .rows import trait
 from .sketch import Sketch
+from .talk import foreign_language
 
 CLEAR = 0.5
 """How likely the task has to be among those for which everything is there."""
@@ -55,8 +56,8 @@ def by_meaning(sketch: Sketch, own: str, wishes: Sequence[Wish]) -> Sketch | Non
     if firm and sketch.tasks():
         return None
     said = " ".join(MARKER.sub(" ", own)[:_MOST_READ].split())
-    if len(_WORD.findall(said)) < _FEWEST_WORDS:
-        return None
+    if len(_WORD.findall(said)) < _FEWEST_WORDS or foreign_language(said):
+        return None  # the encoder knows English
     try:
         every = meant(said)
     except RegistryError:
