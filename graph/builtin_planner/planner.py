@@ -3,8 +3,8 @@
 It plans what a request asks for in words it knows, in English and, where it is plain, in four other
 languages (``languages.py``); it says what it did not understand. What stands in quotes or after a
 colon is data and plans nothing. Wordings far from the cues are planned by what they mean, one task
-at most (``meaning.py``). It does not cover: needs that are implied and not said, knowledge questions
-without a source.
+at most (``meaning.py``). It does not cover: needs that are implied and not said, knowledge
+questions without a source.
 """
 
 from __future__ import annotations
