@@ -85,6 +85,7 @@ from .observed import (
     memory_used as memory_used,
     write_soon as write_soon,
 )
+from .prior import NO_TASK as NO_TASK, meant as meant
 from .ranking import Lookups as Lookups, rank_cards as rank_cards, unwanted as unwanted
 from .reading import (
     card_from_words as card_from_words,

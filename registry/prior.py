@@ -1,7 +1,8 @@
 """How likely a request means each task: a small classifier on the request's vector.
 
-It leans the order of models where no task is given, and hardly moves it where one is. Weights come
-from ``train_prior.py``. Not covered: tasks without phrases in ``task_phrases.txt``, which count as
+It leans the order of models where no task is given, and hardly moves it where one is; and it tells
+the built-in planner what a request means whose words are none of its cues. Weights come from
+``train_prior.py``. Not covered: tasks without phrases in ``task_phrases.txt``, which count as
 unlikely as the least likely, and embedders other than the one it was trained with.
 """
 
@@ -17,13 +18,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .embedding import MiniLM
+
 FLOOR = -8.0
 """The least log probability; below it all tasks are equally far."""
 
 
+NO_TASK = "-"
+"""What stands among the tasks for requests that no model can serve."""
+
+
 @cache
 def _weights() -> tuple[dict[str, int], NDArray[np.float32], str]:
-    text = files(__package__).joinpath("task_prior.json").read_text(encoding="utf-8")
+    return weights_of(files(__package__).joinpath("task_prior.json").read_text(encoding="utf-8"))
+
+
+def weights_of(text: str) -> tuple[dict[str, int], NDArray[np.float32], str]:
+    """What ``train_prior.py`` wrote: each task's column, the weights, the embedder's name."""
     data: dict[str, Any] = json.loads(text)
     flat = np.frombuffer(base64.b64decode(data["weights"]), dtype="<f2").astype(np.float32)
     places = {task: place for place, task in enumerate(data["tasks"])}
@@ -38,7 +49,26 @@ def likely_tasks(vector: Sequence[float], embedder: str = "") -> Callable[[str],
     places, weights, trained_with = _weights()
     if len(vector) + 1 != len(weights) or embedder not in ("", trained_with):
         return lambda task: 0.0
-    scores = np.asarray(vector, dtype=np.float32) @ weights[:-1] + weights[-1]
-    scores = scores - scores.max()
-    logs = np.maximum(scores - np.log(np.exp(scores).sum()), FLOOR)
+    logs = _logs(vector, weights)
+    logs = logs - np.log1p(-np.exp(logs[places[NO_TASK]]))
+    logs[places[NO_TASK]] = FLOOR
+    logs = np.maximum(logs, FLOOR)
     return lambda task: float(logs[places[task]]) if task in places else FLOOR
+
+
+def meant(text: str) -> dict[str, float]:
+    """How likely a text asks for each task, and for `NO_TASK`: 1 in all.
+
+    Raises:
+        RegistryError: there is no encoder.
+    """
+    places, weights, _ = _weights()
+    logs = _logs(MiniLM().embed_query(text), weights)
+    return {task: float(np.exp(logs[place])) for task, place in places.items()}
+
+
+def _logs(vector: Sequence[float], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    scores = np.asarray(vector, dtype=np.float32) @ weights[:-1] + weights[-1]
+    scores -= scores.max()
+    logs: NDArray[np.float32] = scores - np.log(np.exp(scores).sum())
+    return logs

@@ -1,9 +1,10 @@
 """Learns which task a request means: ``python -m hugginggraph.registry.train_prior``.
 
 A softmax regression on sentence vectors of `task_phrases.txt` and of the catalogue's descriptions,
-both our own words, with L2 regularisation. Each phrase is learned a second time inside one of
-`FRAMES`, so that who asks does not count. Writes ``task_prior.json``: half-precision weights as
-base64, and the hash of what they were learned from, which a test compares.
+both our own words, with L2 regularisation. Each phrase is learned a second time inside a frame, so
+that who asks does not count; what no model does is a task of its own (`NO_TASK`). Writes
+``task_prior.json``: half-precision weights as base64, and the hash of what they were learned from,
+which a test compares.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import base64
 import hashlib
 import json
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,42 +25,24 @@ from .embedding import MiniLM
 SPREAD = 3.0  # the variance of the weights that is assumed
 OF_CATALOGUE = 0.3  # what a description counts, where a phrase counts 1
 
-FRAMES = (
-    "We are a company that makes software for schools. {}",
-    "I work for a hospital and need a model for this: {}",
-    "Our start-up sells clothes online. {}",
-    "As a developer I want to build an application. {}",
-    "{} We are a law firm.",
-    "Create a tool for a travel agency. {}",
-    "Develop a system that does this for a media company: {}",
-    "{} It should work for customers of a bank.",
-    "I am a farmer. {}",
-    "{} How would I do this in Python with a pretrained model?",
-    "We work on a game. {}",
-    "Our client is a shop owner who asks: {}",
-    "Help a researcher with this: {}",
-    "{} The result is shown to the users of our app.",
-    "A city's administration has this need: {}",
-    "Find a model and show me how to use it. {}",
-)
-"""What stands around a wish and says nothing of the task."""
-
 _HERE = Path(__file__).parent
 
 
 def phrases() -> list[tuple[str, str]]:
     """(task, phrase) pairs: what people say when they want a task, bare and framed."""
-    bare, task = [], ""
+    said: dict[str, list[str]] = {}
     for line in (_HERE / "task_phrases.txt").read_text("utf-8").splitlines():
         if line.startswith("## "):
-            task = line[3:].strip()
+            under = said.setdefault(line[3:].strip(), [])
         elif line.strip() and not line.startswith("#"):
-            bare.append((task, line.strip()))
-    return bare + [(task, _framed(said)) for task, said in bare]
+            under.append(line.strip())
+    frames = said.pop("{}")
+    bare = [(task, phrase) for task, each in said.items() for phrase in each]
+    return bare + [(task, _framed(phrase, frames)) for task, phrase in bare]
 
 
-def _framed(said: str) -> str:
-    return FRAMES[zlib.crc32(said.encode()) % len(FRAMES)].format(said)
+def _framed(said: str, frames: Sequence[str]) -> str:
+    return frames[zlib.crc32(said.encode()) % len(frames)].format(said)
 
 
 def trained_on() -> str:
@@ -67,11 +51,10 @@ def trained_on() -> str:
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
-def train() -> dict[str, Any]:
-    """The content of ``task_prior.json``."""
+def train(said: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """The content of ``task_prior.json``, learned from (task, phrase) pairs."""
     import torch
 
-    said = phrases()
     described = [card for card in cards() if card.task in {task for task, _ in said}]
     tasks = sorted({task for task, _ in said})
     texts = [text for _, text in said] + [card.description for card in described]
@@ -101,4 +84,4 @@ def train() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    (_HERE / "task_prior.json").write_text(json.dumps(train()) + "\n", "utf-8")
+    (_HERE / "task_prior.json").write_text(json.dumps(train(phrases())) + "\n", "utf-8")

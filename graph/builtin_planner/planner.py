@@ -2,8 +2,9 @@
 
 It plans what a request asks for in words it knows, in English and, where it is plain, in four other
 languages (``languages.py``); it says what it did not understand. What stands in quotes or after a
-colon is data and plans nothing. It does not cover: wordings far from the cues, needs that are
-implied and not said, knowledge questions without a source.
+colon is data and plans nothing. Wordings far from the cues are planned by what they mean, one task
+at most (``meaning.py``). It does not cover: needs that are implied and not said, knowledge
+questions without a source.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from typing import Any
 from hugginggraph.registry import NotUnderstoodError, TaskType, task_types
 
 from ..planner import Draft, PlanRequest, Setback
-from .arguments import POLITE
+from .arguments import POLITE, Wish
 from .bind import grant, settle
 from .clauses import Clause, split_clauses
 from .cues import Cue, cues, match_cues, named_cues
 from .followups import complete
 from .languages import in_english, speaks
+from .meaning import by_meaning
 from .mentions import MARKER, find_mentions
 from .rejected import without_named
 from .rows import LATER
@@ -119,7 +121,11 @@ def _plan(request: PlanRequest, rows: Mapping[str, TaskType]) -> Draft:
     if len(mentions.text.strip()) > _MOST_READ:
         sketch.note(f"Only the first {_MOST_READ} characters outside quoted texts were read.")
     sketch.recall(request.earlier)
-    missed = [clause for at, clause in enumerate(clauses) if not _read(sketch, at, clause, table)]
+    read = [_read(sketch, at, clause, table) for at, clause in enumerate(clauses)]
+    missed = [clause for clause, wishes in zip(clauses, read, strict=True) if wishes is None]
+    wishes = [wish for some in read for wish in some or ()]
+    if (meant := by_meaning(sketch, own, wishes)) and not (wishes and missed):
+        sketch, missed = meant, []
     return _draft(sketch, missed, request, rows)
 
 
@@ -132,19 +138,19 @@ def _takes_text(head: str, rows: Mapping[str, TaskType], table: tuple[Cue, ...])
     )
 
 
-def _read(sketch: Sketch, at: int, clause: Clause, table: tuple[Cue, ...]) -> bool:
-    """Add what a clause asks for; False where it asks for something that was not understood."""
+def _read(sketch: Sketch, at: int, clause: Clause, table: tuple[Cue, ...]) -> list[Wish] | None:
+    """Add what a clause asks for; None where it asks for something that was not understood."""
     sketch.mark_results(at)
     wishes = find_wishes(sketch, at, clause, table)
     if _DONE.match(clause.text):
         planned = {step.row.id for step in sketch.steps}
         wishes = [wish for wish in wishes if settle(sketch, wish) not in planned]
         if not wishes:
-            return True
+            return []
     for wish in wishes:
         grant(sketch, wish)
     said = POLITE.sub("", MARKER.sub("", clause.text))
-    return bool(wishes) or not _ASKED.match(said)
+    return wishes if wishes or not _ASKED.match(said) else None
 
 
 def _draft(
