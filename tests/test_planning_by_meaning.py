@@ -7,16 +7,12 @@ from collections import Counter
 
 import pytest
 
+import hugginggraph.graph.builtin_planner.meaning as meaning
+import hugginggraph.registry.prior as prior
+import hugginggraph.registry.train_prior as train_prior
 from hugginggraph.graph import Draft, PlanRequest, Resource
-from hugginggraph.graph.builtin_planner import meaning, plan, traits
-from hugginggraph.registry import (
-    MiniLM,
-    NotUnderstoodError,
-    RegistryError,
-    prior,
-    task_types,
-    train_prior,
-)
+from hugginggraph.graph.builtin_planner import plan, traits
+from hugginggraph.registry import MiniLM, NotUnderstoodError, RegistryError, task_types
 
 
 def draft(said: str, /, **files: str) -> Draft:
