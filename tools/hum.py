@@ -8,6 +8,7 @@ Not covered: hum whose frequency wanders within the samples.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -40,16 +41,11 @@ def hum_of(samples: Samples, rate: int) -> Samples:
     if len(samples) < SHORTEST * rate or not samples.any():
         return made
     low = resample(samples, rate, LOW_RATE).astype(np.float64)
-    weights = _quietness(low)
-    first = _strongest(low * weights)
-    for width in (0.1, 0.02):
-        near = np.linspace(first - width, first + width, 21)
-        fits = [_fitted(low, weights, each) for each in near]
-        first, (_, rest) = min(zip(near, fits, strict=True), key=lambda x: weights @ x[1][1] ** 2)
-        weights = _quietness(rest)
-    amplitudes, rest = _fitted(low, weights, first)
+    found = [_settled(low, first) for first in {*_candidates(low * _quietness(low))}]
+    first, weights = min(found, key=lambda each: _left(low, *each[::-1]))
+    amplitudes = _fitted(low, weights, first)[0]
     power = (amplitudes.reshape(2, -1) ** 2).sum(0)
-    if weights @ rest**2 > (1 - EXPLAINED) * (weights @ low**2) or power[0] < FIRST * power.max():
+    if _left(low, weights, first) > 1 - EXPLAINED or power[0] < FIRST * power.max():
         return made
     time = 2 * np.pi * first / rate * np.arange(len(samples))
     for n, (even, odd) in enumerate(amplitudes.reshape(2, -1).T, 1):
@@ -66,16 +62,34 @@ def _quietness(low: Any) -> Any:
     return 1 / (power + np.quantile(power, 0.1) + 1e-12)
 
 
-def _strongest(low: Any) -> float:
-    """The frequency whose first harmonics hold most of the power."""
+def _candidates(low: Any) -> Iterator[float]:
+    """Frequencies whose first harmonics hold most of a spectrum's power, or stand out most."""
     import numpy as np
 
     size = 8 * 2 ** ceil(np.log2(len(low)))
-    power = np.abs(np.fft.rfft(low, size)) ** 2
     places = np.fft.rfftfreq(size, 1 / LOW_RATE)
-    tried = np.arange(LOWEST, HIGHEST, 0.1)
-    every = sum(np.interp(tried * n, places, power) for n in range(1, SEARCHED + 1))
-    return float(tried[np.argmax(every)])
+    tried = np.arange(LOWEST, HIGHEST, LOW_RATE / len(low) / 20)
+    power = np.abs(np.fft.rfft(low, size)) ** 2
+    for levels in (power, np.log(power + 1e-12)):
+        every = sum(np.interp(tried * n, places, levels) for n in range(1, SEARCHED + 1))
+        yield float(tried[np.argmax(every)])
+
+
+def _settled(low: Any, first: float) -> tuple[float, Any]:
+    """The frequency near this one that fits best, and the weights of the samples that say so."""
+    import numpy as np
+
+    weights, sharp = _quietness(low), LOW_RATE / len(low)
+    for width in (sharp / 4, sharp / 20):
+        near = np.linspace(first - width, first + width, 11)
+        first = min(near, key=lambda each: _left(low, weights, each))
+        weights = _quietness(_fitted(low, weights, first)[1])
+    return float(first), weights
+
+
+def _left(low: Any, weights: Any, first: float) -> float:
+    """The share of the samples' weighted power that the best sines leave."""
+    return float(weights @ _fitted(low, weights, first)[1] ** 2 / (weights @ low**2))
 
 
 def _fitted(low: Any, weights: Any, first: float) -> tuple[Any, Any]:
