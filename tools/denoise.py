@@ -1,16 +1,17 @@
 """A runner that takes steady noise out of a recording: its hum first (`hum.py`), then hiss.
 
 The share of each frequency that is speech comes from the noise that is always there (a Wiener
-filter), and a `UNet2DModel` of Diffusers corrects it, also in phase. The model knows what lies below
-8 kHz, where each row of it is 15.6 Hz high; above, the filter stands alone. A checkpoint is any such
-UNet that takes `INPUTS` numbers of `channels / INPUTS` rows and gives `OUTPUTS` of them.
+filter), and a `UNet2DModel` of Diffusers corrects it, also in phase. The model knows what lies
+below 8 kHz, in rows 15.6 Hz high; above, the filter stands alone. A checkpoint is any such UNet
+whose channels are those that `Denoiser` folds some rows of a spectrum into.
 
-Not covered: noise that comes and goes (a barking dog, another voice), echo.
+Not covered: noise that comes and goes (a barking dog, another voice), echo; pauses that someone cut
+to exact silence, which then counts as the noise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hugginggraph.registry import ModelLoadError, UnsupportedFileError
@@ -31,11 +32,8 @@ RATE, ROWS = 16_000, 512
 """What the model knows: the rows of spectra of sounds at this rate."""
 FRAME = 1 / 15.625
 """Seconds of a spectrum; a quarter later comes the next."""
-INPUTS = 4
-"""The spectrum in two numbers, how far it is above the noise, and the filter's gain."""
 TAPS = 3
 """Spectra that a cleaned one is made of: the one before, itself, the one after."""
-OUTPUTS = 2 * TAPS
 WINDOW, OVERLAP = 8.0, 0.5
 """Seconds that are cleaned at once, and those of them on each side that the next one cleans too."""
 QUIETEST, SHARE_OF_MEAN = 0.1, 0.105
@@ -44,15 +42,25 @@ STRENGTH = 1.2
 """Of the noise's power, what the filter takes away."""
 LEFT = 0.05
 """The filter's gain where there is only noise (-26 dB): silence in between would sound broken."""
+KEPT = 0.15
+"""Of what is left beside hum, the share that is mixed in again: a recogniser hears it better."""
+SUSPECT = 0.5
+"""The answer tells where more than this share of a recording's power went: that was no speech."""
 TINY = 1e-10
 
 
 class Denoiser:
-    """Spectra of sounds, cleaned by a UNet."""
+    """Spectra of sounds, cleaned by a UNet.
+
+    For each row that it is given in its channels it takes `INPUTS` numbers (the spectrum in two,
+    how far it is above the noise, the filter's gain) and gives `OUTPUTS`: a complex factor a tap.
+    """
+
+    INPUTS, OUTPUTS = 4, 2 * TAPS
 
     def __init__(self, unet: Any) -> None:
         self.unet = unet
-        self.fold = unet.config.in_channels // INPUTS
+        self.fold = unet.config.in_channels // self.INPUTS
         self.multiple = 2 ** (len(unet.config.block_out_channels) - 1)
 
     def spectra(self, samples: Tensor, rate: int) -> Tensor:
@@ -98,7 +106,7 @@ class Denoiser:
         import torch
         from torch.nn.functional import pad
 
-        batch, _, rows, frames = inputs.shape
+        frames = inputs.shape[-1]
         inputs = pad(inputs, (0, -frames % self.multiple))
         folded = inputs.unflatten(2, (-1, self.fold)).transpose(2, 3).flatten(1, 2)
         made = self.unet(folded.to(self.unet.dtype), 0).sample.float()
@@ -136,8 +144,15 @@ def noise_reduction(checkpoint: Checkpoint) -> Run:
         left = torch.from_numpy(piece - hum_of(piece, rate)).to(unet.device)[None]
         loud = left.square().mean().sqrt() + TINY
         found = denoiser.cleaned(denoiser.spectra(left / loud, rate))
-        samples: Samples = (denoiser.samples(found, rate, len(piece)) * loud)[0].cpu().numpy()
+        made = denoiser.samples(found, rate, len(piece)) * loud
+        samples: Samples = made.lerp(left, KEPT)[0].cpu().numpy()
         return samples
+
+    def pieces(samples: Samples, rate: int) -> Iterator[Samples]:
+        for piece, before, after in windows(samples, rate, WINDOW, OVERLAP):
+            check_cancelled()
+            first, last = round(len(piece) * before), round(len(piece) * (1 - after))
+            yield cleaned(piece, rate)[first:last]
 
     def run(args: Mapping[str, Any]) -> Output:
         recording: Recording = args["audio"]
@@ -147,25 +162,24 @@ def noise_reduction(checkpoint: Checkpoint) -> Run:
                 "Give a recording with sound in it.",
             )
         rate = max(recording.sample_rate, RATE)
-        parts = []
         with torch.inference_mode():
-            for piece, before, after in windows(recording.waveform(rate), rate, WINDOW, OVERLAP):
-                check_cancelled()
-                first, last = round(len(piece) * before), round(len(piece) * (1 - after))
-                parts.append(cleaned(piece, rate)[first:last])
-        samples = resample(np.concatenate(parts), rate, recording.sample_rate)
-        return sound_output(
-            checkpoint.card.id, samples[: len(recording.samples)], recording.sample_rate
-        )
+            samples = np.concatenate(list(pieces(recording.waveform(rate), rate)))
+        samples = resample(samples, rate, recording.sample_rate)
+        samples = samples[: len(recording.samples)]
+        gone = 1 - np.vdot(samples, samples) / np.vdot(recording.samples, recording.samples)
+        note = f"{gone:.0%} of the sound was steady and taken for noise" if gone > SUSPECT else ""
+        return sound_output(checkpoint.card.id, samples, recording.sample_rate, note)
 
     return run
 
 
 def _check(checkpoint: Checkpoint) -> None:
     config = index(checkpoint)
-    channels = config.get("in_channels", 0), config.get("out_channels", 0)
-    if config.get("_class_name") != "UNet2DModel" or channels[0] * OUTPUTS != channels[1] * INPUTS:
+    taken, given = Denoiser.INPUTS, Denoiser.OUTPUTS
+    folded = config.get("in_channels", 0) // taken
+    fits = folded and ROWS % folded == 0 and config["out_channels"] == folded * given
+    if config.get("_class_name") != "UNet2DModel" or not fits:
         raise ModelLoadError(
             f"The model '{checkpoint.card.id}' does not take noise out of a sound here.",
-            f"Choose a UNet2DModel of {INPUTS} inputs and {OUTPUTS} outputs a row of the spectrum.",
+            f"Choose a UNet2DModel of {taken} numbers in and {given} out for a row of a spectrum.",
         )
