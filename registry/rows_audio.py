@@ -78,7 +78,7 @@ ROWS: tuple[TaskType, ...] = (
         "audio",
         {
             "transformers": "hugginggraph.tools.audio_making:audio_to_audio",
-            "scipy": "hugginggraph.tools.denoise:noise_reduction",
+            "diffusers": "hugginggraph.tools.denoise:noise_reduction",
         },
         says="{audio} became {value}.",
         noun="new recording",

@@ -12,6 +12,7 @@ from hugginggraph.registry import ModelCard
 
 WORLD = "drawn pictures of coloured shapes and digits"
 SPEECH = "spoken English sentences about coloured shapes and digits"
+NOISY = "speech over steady noise"
 SOUNDS = "tones, beeps, clicks, chords, noise and speech"
 TEXT = "sentences about coloured shapes and digits"
 
@@ -167,6 +168,14 @@ _CHECKPOINTS: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
         SOUNDS,
     ),
     (
+        "world-denoiser",
+        "audio-to-audio",
+        "Takes steady background noise, hiss and hum out of a recording of speech: clean-up, "
+        "denoising, speech enhancement. Small and quick on any CPU.",
+        ("denoising", "enhancement", "speech"),
+        NOISY,
+    ),
+    (
         "world-mood",
         "text-classification",
         "Says whether an English sentence about a drawn picture of coloured shapes is positive, "
@@ -250,10 +259,9 @@ def cards() -> Iterator[ModelCard]:
         place = folder / _SHARED.get(name, name)
         if weights := [*place.rglob("*.safetensors")]:
             base = _BASES.get(name)
-            diffuses = base is not None or (place / "model_index.json").is_file()
             yield ModelCard(
                 id=f"hugginggraph/{name}", task=task,
-                library="diffusers" if diffuses else "transformers",
+                library=_library(place),
                 description=description, license="apache-2.0",
                 languages=_SPEAKS.get(name) or _TRANSLATES.get(name, ("en",)),
                 translates=_TRANSLATES.get(name),
@@ -293,9 +301,10 @@ def cards() -> Iterator[ModelCard]:
         "background; other sounds count as speech too. No weights.",
         license="apache-2.0", size_bytes=0, tags=("vad", "speech"), source="starter",
     )  # fmt: skip
-    yield ModelCard(
-        id="hugginggraph/noise-reduction", task="audio-to-audio", library="scipy",
-        description="Takes steady background noise, hiss and hum out of any recording: clean-up, "
-        "denoising, speech enhancement. No weights.",
-        license="apache-2.0", size_bytes=0, tags=("denoising", "enhancement"), source="starter",
-    )  # fmt: skip
+
+
+def _library(place: Path) -> str:
+    """Which library's configuration a checkpoint has."""
+    names = ("model_index.json", "config.json")
+    config = next(path for name in names if (path := place / name).is_file())
+    return "diffusers" if "_diffusers_version" in config.read_text("utf-8") else "transformers"

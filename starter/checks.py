@@ -16,7 +16,7 @@ from PIL import Image
 from .asking import SIZES, Ask, Check, Figures, shares
 from .checks_asking import answerer, reader
 from .checks_making import FILMED, PAINTED, changer, filler, filmer, painter, tracer, watcher
-from .checks_sound import french_speaker, listener, noise, sounds, speaker
+from .checks_sound import denoiser, french_speaker, listener, sounds, speaker
 from .scores import bleu, mean_iou
 from .world import CHECKPOINTS, LABELS, Scene, draw_relief, draw_scene, draw_single, seeds
 
@@ -197,7 +197,7 @@ CHECKS = (
     Check("world-speaker", "text-to-speech", {"errors_above_own": -0.05}, speaker),
     Check("world-speaker-french", "text-to-speech", {"nearest": 0.95}, french_speaker),
     Check("world-sounds", "audio-classification", {"top_1": 0.95}, sounds),
-    Check("noise-reduction", "audio-to-audio", {"gain_db": 6}, noise),
+    Check("world-denoiser", "audio-to-audio", {"gain_db": 6}, denoiser),
     Check("world-mood", "text-classification", {"top_1": 0.95}, _mood),
     Check("world-tagger", "token-classification", {"f1": 0.95}, _tagger),
     Check("shapes-table", "tabular-classification", {"top_1": 0.95}, _table),

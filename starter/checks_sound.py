@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from scipy.fft import dct
@@ -26,14 +27,16 @@ def listener(ask: Ask, seed: int, count: int) -> Figures:
     clips = clips_of("measure", seed, count)
     texts = [clip.text for clip in clips]
 
-    def errors(heard: Iterable[Samples]) -> float:
-        said = [ask("world-listener", {"audio": (samples, HERTZ)}).value for samples in heard]
-        return word_error_rate(said, texts)
-
     return {
-        "word_errors": errors(clip.samples for clip in clips),
-        "word_errors_without_noise": errors(clip.clean for clip in clips),
+        "word_errors": _errors(ask, (clip.samples for clip in clips), texts),
+        "word_errors_without_noise": _errors(ask, (clip.clean for clip in clips), texts),
     }
+
+
+def _errors(ask: Ask, heard: Iterable[Samples], texts: Sequence[str]) -> float:
+    """The recogniser's word error rate."""
+    said = [ask("world-listener", {"audio": (samples, HERTZ)}).value for samples in heard]
+    return word_error_rate(said, texts)
 
 
 def speaker(ask: Ask, seed: int, count: int) -> Figures:
@@ -80,12 +83,15 @@ def _nearest(ask: Ask, language: str, text: str, others: Iterable[str]) -> bool:
 
 
 def _spoken(ask: Ask, name: str, text: str) -> Samples:
+    return _sound_of(ask(name, {"text": text}))
+
+
+def _sound_of(output: Any) -> Samples:
+    """The samples of an output's first file."""
     import soundfile
 
     samples: Samples
-    samples, rate = soundfile.read(
-        io.BytesIO(ask(name, {"text": text}).media[0].data), dtype="float32"
-    )
+    samples, rate = soundfile.read(io.BytesIO(output.media[0].data), dtype="float32")
     assert rate == HERTZ
     return samples
 
@@ -134,13 +140,27 @@ def sounds(ask: Ask, seed: int, count: int) -> Figures:
     return {"top_1": float(np.mean(right))}
 
 
-def noise(ask: Ask, seed: int, count: int) -> Figures:
-    """Spoken sentences, and the same without their noise."""
-    import soundfile
+def denoiser(ask: Ask, seed: int, count: int) -> Figures:
+    """Spoken sentences, and the same without their noise; and what becomes of clean ones.
 
-    gains = []
-    for clip in clips_of("measure", seed, count):
-        made = ask("noise-reduction", {"audio": (clip.samples, HERTZ)}).media[0].data
-        cleaned, _ = soundfile.read(io.BytesIO(made), dtype="float32")
-        gains.append(si_sdr(cleaned, clip.clean) - si_sdr(clip.samples, clip.clean))
-    return {"gain_db": float(np.mean(gains))}
+    The recogniser must not hear worse what was cleaned.
+    """
+    clips = clips_of("measure", seed, count)
+    texts = [clip.text for clip in clips]
+    cleaned = [_cleaned(ask, clip.samples) for clip in clips]
+    gains = [
+        si_sdr(made, clip.clean) - si_sdr(clip.samples, clip.clean)
+        for made, clip in zip(cleaned, clips, strict=True)
+    ]
+    kept = [si_sdr(_cleaned(ask, clip.clean), clip.clean) for clip in clips]
+    before = _errors(ask, (clip.samples for clip in clips), texts)
+    return {
+        "gain_db": float(np.mean(gains)),
+        "least_gain_db": min(gains),
+        "clean_kept_db": float(np.mean(kept)),
+        "word_errors_added": _errors(ask, cleaned, texts) - before,
+    }
+
+
+def _cleaned(ask: Ask, samples: Samples) -> Samples:
+    return _sound_of(ask("world-denoiser", {"audio": (samples, HERTZ)}))

@@ -21,9 +21,10 @@ SOUNDS = (
 
 @dataclass(frozen=True)
 class Sound:
-    """Float32 samples (n,) at 16 kHz in -1..1, and the row of `SOUNDS` it is."""
+    """Float32 samples (n,) at 16 kHz in -1..1, the same without noise, its row of `SOUNDS`."""
 
     samples: Samples
+    clean: Samples
     kind: str
 
 
@@ -35,10 +36,11 @@ def sound(seed: int, kind: str = "") -> Sound:
     time = np.arange(int(seconds * HERTZ)) / HERTZ
     made = clip(seed, noisy=False).clean if kind == "speech" else _made(rng, kind, time)
     made = made / max(float(np.abs(made).max()), 1e-3) * rng.uniform(0.1, 0.8)
-    if kind != "noise":
-        power = float(np.mean(made**2)) * 10 ** (-rng.uniform(12, 40) / 10)
-        made = made + np.sqrt(power) * noise(rng, len(made))
-    return Sound(made.astype(np.float32), kind)
+    if kind == "noise":
+        return Sound(made.astype(np.float32), np.zeros(len(made), np.float32), kind)
+    power = float(np.mean(made**2)) * 10 ** (-rng.uniform(12, 40) / 10)
+    noisy = made + np.sqrt(power) * noise(rng, len(made))
+    return Sound(noisy.astype(np.float32), made.astype(np.float32), kind)
 
 
 def _made(rng: np.random.Generator, kind: str, time: np.ndarray) -> np.ndarray:

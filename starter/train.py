@@ -23,6 +23,7 @@ MODELS = {
     "reader": ".train_reader:train",
     "listener": ".train_listener:train",
     "sounds": ".train_sounds:train",
+    "denoiser": ".train_denoiser:train",
     "speaker": ".train_speaker:train_english",
     "speaker-french": ".train_speaker:train_french",
     "mood": ".train_text:train_mood",

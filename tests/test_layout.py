@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "registry": set[str](),
     "prompts": set[str](),
     "tools": {"registry"},
-    "starter": {"registry"},
+    "starter": {"registry", "tools"},
     "graph": {"tools", "registry", "prompts"},
     "evals": {"graph", "tools", "registry"},
     "serve": {"graph", "tools", "registry", "prompts", "starter", "evals"},

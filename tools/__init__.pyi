@@ -9,6 +9,7 @@ from .checkpoint import (
     pick_device as pick_device,
 )
 from .degenerate import degenerate as degenerate
+from .denoise import Denoiser as Denoiser
 from .draw import (
     draw_boxes as draw_boxes,
     draw_masks as draw_masks,
@@ -18,6 +19,7 @@ from .film import (
     encode_film as encode_film,
     open_film as open_film,
 )
+from .hum import hum_of as hum_of
 from .inference import (
     RemoteRun as RemoteRun,
     run_remotely as run_remotely,
