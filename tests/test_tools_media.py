@@ -9,6 +9,7 @@ import time
 import wave
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ from hugginggraph.tools import (
     encode_png,
     open_image,
     read_text,
+    reading_only,
     sniff,
 )
 
@@ -278,3 +280,58 @@ def test_labels_stay_inside_and_do_not_cover_each_other(
         assert a[0] >= 0 and a[1] >= 0 and a[2] <= 500 and a[3] <= 400
         for b in placed[i + 1 :]:
             assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P", "1", "LA", "I;16"])
+def test_a_png_has_every_pixel_of_the_picture(mode: str) -> None:
+    if mode == "I;16":
+        picture = Image.fromarray(np.arange(0, 60_000, 100, dtype=np.uint16).reshape(20, 30))
+    else:
+        drawn = np.random.default_rng(0).integers(0, 256, (20, 30, 4), dtype=np.uint8)
+        picture = Image.fromarray(drawn).convert("RGB" if mode == "P" else "RGBA").convert(mode)
+    read = Image.open(io.BytesIO(encode_png(picture)))
+    assert read.size == (30, 20)
+    assert np.array_equal(np.asarray(read), np.asarray(picture))
+
+
+def test_a_png_keeps_the_colour_profile_of_the_picture() -> None:
+    from PIL import ImageCms
+
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    picture = Image.new("RGB", (4, 4), RED)
+    picture.info["icc_profile"] = profile
+    assert Image.open(io.BytesIO(encode_png(picture))).info["icc_profile"] == profile
+
+
+def test_tasks_that_look_at_a_picture_at_once_share_it_and_a_new_version_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import hugginggraph.tools.opened as module
+
+    path, opened = tmp_path / "a.png", list[Path]()
+
+    def counted(given: Path) -> Image.Image:
+        opened.append(given)
+        time.sleep(0.1)  # as long as a photo takes
+        return open_image(given)
+
+    monkeypatch.setattr(module, "open_image", counted)
+    Image.new("RGB", (30, 20), RED).save(path)
+    with ThreadPoolExecutor(4) as pool:
+        first, *others = pool.map(module.shared_image, [path] * 4)
+    assert len(opened) == 1 and all(other is first for other in others)
+    Image.new("RGB", (10, 20), RED).save(path)
+    assert module.shared_image(path).size == (10, 20) and first.size == (30, 20)
+    with reading_only(tmp_path / "elsewhere"), pytest.raises(FileMissingError):
+        module.shared_image(path)
+    del first, others
+    assert not module._images
+
+
+def test_a_picture_that_cannot_be_read_is_an_error_for_each_who_asks(tmp_path: Path) -> None:
+    from hugginggraph.tools.opened import shared_image
+
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"no picture")
+    for _ in range(2):
+        with pytest.raises(UnreadableFileError):
+            shared_image(tmp_path / "a.png")
