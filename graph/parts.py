@@ -101,7 +101,7 @@ class Parts:
     @cached_property
     def ahead(self) -> LookAhead:
         """What looks up a request's models while an LLM plans."""
-        return LookAhead(self.open_store, self.settings)
+        return LookAhead(lambda: self._store, self.settings)
 
     @cached_property
     def result_cache(self) -> ResultCache | None:
@@ -171,8 +171,8 @@ class Parts:
             LLMError: it is set and cannot be used.
         """
         name = self._named_llm(context)
-        if not name:
-            return None
+        if not name or name in self._llms:  # the lock may be held while a store opens
+            return self._llms.get(name)
         with self._lock:
             if name not in self._llms:
                 self._llms[name] = LLM(

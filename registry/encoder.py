@@ -37,8 +37,8 @@ SAMPLES = 32
 """About how many texts show what each input number spans."""
 
 CHECKED = "A model that finds people and animals in photos, and names and counts them."
-ALIKE = 0.99
-"""The least cosine of a quick form's vector of this text to the exact one; 0.998 is usual."""
+ALIKE_IN_HALVES, ALIKE_IN_BYTES = 0.999, 0.99
+"""The least cosine of a quick form's vector of this text to the exact one."""
 
 WORTH_PACKING = 64
 """Fewer texts at once are not embedded in bytes: packing takes longer than they do."""
@@ -197,14 +197,15 @@ class Encoder:
             lambda: Form(
                 self.weights,
                 {name: _between(_in_halves(*both)) for name, both in self._matrices.items()},
-            )
+            ),
+            ALIKE_IN_HALVES,
         )
 
     @cached_property
     def _bytes(self) -> Form:
-        return self._checked(self._in_bytes)
+        return self._checked(self._in_bytes, ALIKE_IN_BYTES)
 
-    def _checked(self, make: Callable[[], Form]) -> Form:
+    def _checked(self, make: Callable[[], Form], alike: float) -> Form:
         """A quick form; the exact one where PyTorch lacks its products or gets them wrong."""
         tokens = self._tokens([CHECKED])
         exact = self._vectors(tokens, self._exact)[0]
@@ -214,7 +215,7 @@ class Encoder:
         except (AttributeError, RuntimeError, TypeError) as exc:  # its operators are not public
             log.info("Texts are embedded in the exact form, as this PyTorch says: %s", exc)
             return self._exact
-        if sum(a * b for a, b in zip(exact, quick, strict=True)) < ALIKE:
+        if sum(a * b for a, b in zip(exact, quick, strict=True)) < alike:
             log.info("Texts are embedded in the exact form: the quick one is wrong here.")
             return self._exact
         return form

@@ -100,17 +100,17 @@ def _write_always() -> None:
         _called.wait()
         time.sleep(SOON_SECONDS)
         _called.clear()
-        try:
-            write_now()
-        except Exception:  # the thread goes on
-            log.exception("what was observed could not be written")
+        write_now()
 
 
 def write_now() -> None:
-    """Call what waits to be called."""
+    """Call what waits to be called; what fails is logged, and the rest goes on."""
     with _writing:
         while _waiting:
-            _waiting.popleft()()
+            try:
+                _waiting.popleft()()
+            except Exception:
+                log.exception("what was observed could not be written")
 
 
 atexit.register(write_now)

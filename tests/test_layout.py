@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "registry": set[str](),
     "prompts": set[str](),
     "tools": {"registry"},
-    "starter": {"registry", "tools"},
+    "starter": {"registry", "tools"},  # the denoiser is trained through the code that will run it
     "graph": {"tools", "registry", "prompts"},
     "evals": {"graph", "tools", "registry"},
     "serve": {"graph", "tools", "registry", "prompts", "starter", "evals"},

@@ -31,9 +31,11 @@ async def test_the_choice_after_an_llms_plan_searches_nothing_again(
     monkeypatch.setattr(CardStore, "search", counted)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
     settings = Settings(offline=True, data_dir=data_dir, artifacts_dir=tmp_path)
+    parts = Parts(settings)
+    parts.open_store()
     with llm_server(PLAN, "A scene.") as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
-        out = await build_graph(parts=Parts(settings)).ainvoke(
+        out = await build_graph(parts=parts).ainvoke(
             {"request": "Say what this is.", "files": [SCENE]},
             context={"llm": f"openai:{server.base_url}"},
         )
@@ -42,7 +44,7 @@ async def test_the_choice_after_an_llms_plan_searches_nothing_again(
 
 
 async def test_what_was_found_is_taken_once_and_an_error_is_left_to_the_choice(
-    data_dir: Path,
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = Settings(offline=True, data_dir=data_dir)
     ahead = module.LookAhead(Parts(settings).open_store, settings)
@@ -51,12 +53,24 @@ async def test_what_was_found_is_taken_once_and_an_error_is_left_to_the_choice(
     assert found is not None and "find the cats" in found
     assert await ahead.taken("find the cats") is None and await ahead.taken("other") is None
 
-    def broken() -> CardStore:
+    def broken(*_: object) -> None:
         raise RegistryError("The store is locked.", "Wait.")
 
-    failing = module.LookAhead(broken, settings)
-    failing.begin("find the cats")
-    assert await failing.taken("find the cats") is None
+    monkeypatch.setattr(CardStore, "search", broken)
+    ahead.begin("find the cats")
+    assert await ahead.taken("find the cats") is None
+
+
+async def test_no_store_is_opened_for_it_and_what_is_old_is_not_taken(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = Parts(Settings(offline=True, data_dir=data_dir))
+    parts.ahead.begin("find the cats")
+    assert await parts.ahead.taken("find the cats") is None
+    parts.open_store()
+    monkeypatch.setattr(module, "FRESH_SECONDS", -1.0)
+    parts.ahead.begin("find the cats")
+    assert await parts.ahead.taken("find the cats") is None
 
 
 async def test_of_requests_that_nobody_chose_for_the_oldest_are_forgotten(data_dir: Path) -> None:

@@ -49,7 +49,7 @@ def test_a_wish_in_words_that_no_cue_knows_is_planned_by_what_it_means(
     assert [step["task"] for step in made.tasks] == [task]
     assert "r1" in made.tasks[0]["args"].values()
     assert made.confidence < 0.9
-    assert any("Taken to mean" in note and task in note for note in made.notes)
+    assert any("aken to mean" in note and task in note for note in made.notes)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +66,32 @@ def test_a_wish_in_words_that_no_cue_knows_is_planned_by_what_it_means(
 def test_what_no_model_does_or_has_nothing_to_work_on_is_still_refused(text: str) -> None:
     with pytest.raises(NotUnderstoodError):
         draft(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "files"),
+    [
+        ("Do not transcribe this recording.", {"audio": "a.wav"}),
+        ("Please never translate this letter for me", {"text": "a.txt"}),
+        ("Do not summarize the letter.", {"text": "a.txt"}),
+        ("The hiss of the old tape must stay, leave it alone.", {"audio": "tape.wav"}),
+        ("Thank you, this picture is lovely indeed", {"image": "a.png"}),
+        ("thanks for the nice recording, good bye", {"audio": "a.wav"}),
+    ],
+)
+def test_what_is_forbidden_left_be_or_thanked_for_is_not_done(
+    text: str, files: dict[str, str]
+) -> None:
+    with pytest.raises(NotUnderstoodError):
+        draft(text, **files)
+
+
+def test_several_sentences_are_said_to_be_taken_as_one_wish() -> None:
+    made = draft("The hiss of the old tape has to go. Book a flight.", audio="tape.wav")
+    assert [step["task"] for step in made.tasks] == ["audio-to-audio"]
+    assert any(note.startswith("All of it was taken to mean") for note in made.notes)
+    polite = draft("The hiss of the old tape has to go, thanks!", audio="tape.wav")
+    assert [step["task"] for step in polite.tasks] == ["audio-to-audio"]
 
 
 def test_a_foreign_request_is_not_guessed_at() -> None:

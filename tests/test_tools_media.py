@@ -294,9 +294,12 @@ def test_a_png_has_every_pixel_of_the_picture(mode: str) -> None:
     assert np.array_equal(np.asarray(read), np.asarray(picture))
 
 
-def test_a_png_keeps_the_colour_profile_of_the_picture() -> None:
+def test_a_png_keeps_the_colour_profile_and_the_transparent_colour_of_the_picture() -> None:
     from PIL import ImageCms
 
+    clear = Image.new("L", (4, 4), 7)
+    clear.info["transparency"] = 7
+    assert Image.open(io.BytesIO(encode_png(clear))).info["transparency"] == 7
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     picture = Image.new("RGB", (4, 4), RED)
     picture.info["icc_profile"] = profile

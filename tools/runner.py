@@ -7,6 +7,8 @@ A runner is a function that loads one checkpoint and returns the function that r
 The returned function takes the arguments by slot name, already in memory (text as ``str``,
 ``many`` slots as ``list[str]``, pictures as RGB ``PIL.Image.Image``, sounds as ``Recording``
 (``sound.py``), videos as ``Clip`` (``film.py``)), and returns an ``Output``.
+Other tasks may be looking at the same picture: it is for reading only, so copy it before you draw
+on it or shrink it.
 It may be called from any thread, one call at a time. Where a model gains from it, the function is a
 ``Batched``: calls that come while it works are then answered together.
 """

@@ -42,6 +42,16 @@ SURE = 0.85
 _MOST_READ = 1000
 _FEWEST_WORDS = 3
 _WORD = re.compile(r"[^\W\d_]{2,}")
+_NOTHING = re.compile(
+    r"(?:^|[.!?;,:]\s*)(?:(?:please|kindly|and|but|so|just)\s+)*"
+    r"(?:do\s+not|don'?t|never|no\s+need|stop|thanks?\b|thank\s+you|thx|good\s*bye|bye)\b"
+    r"|\b(?:must|has\s+to|have\s+to|should|may)\s+stay\b|\bleave\s+(?:\w+\s+){1,3}(?:alone|be)\b",
+    re.IGNORECASE,
+)
+"""What forbids, leaves be or thanks: a vector hardly tells it from the wish itself."""
+_LAST_WORD = re.compile(
+    r"[\s,.!:;-]*(?:thanks?|thank\s+you|thx)(?:\s+(?:a lot|so much))?[\s.!]*$", re.IGNORECASE
+)
 
 
 def by_meaning(sketch: Sketch, own: str, wishes: Sequence[Wish]) -> Sketch | None:
@@ -58,6 +68,8 @@ def by_meaning(sketch: Sketch, own: str, wishes: Sequence[Wish]) -> Sketch | Non
     said = " ".join(MARKER.sub(" ", own)[:_MOST_READ].split())
     if len(_WORD.findall(said)) < _FEWEST_WORDS or foreign_language(said):
         return None  # the encoder knows English
+    if _NOTHING.search(_LAST_WORD.sub("", said)):
+        return None
     try:
         every = meant(said)
     except RegistryError:
@@ -79,7 +91,8 @@ def by_meaning(sketch: Sketch, own: str, wishes: Sequence[Wish]) -> Sketch | Non
     found = Sketch(sketch.rows, sketch.available, sketch.mentions, [Clause(own)], sketch.resources)
     labels = labels if "labels" in _needs(sketch.rows[best]) else None
     grant(found, Wish(best, 0, own, SURE * likely[best] / whole, labels=labels))
-    found.note(f"Taken to mean: {trait(best).name} ({best}).")
+    taken = "All of it was taken to mean" if len(sketch.clauses) > 1 else "Taken to mean"
+    found.note(f"{taken}: {trait(best).name} ({best}).")
     return found if found.tasks() else None
 
 

@@ -124,7 +124,7 @@ def _plan(request: PlanRequest, rows: Mapping[str, TaskType]) -> Draft:
     read = [_read(sketch, at, clause, table) for at, clause in enumerate(clauses)]
     missed = [clause for clause, wishes in zip(clauses, read, strict=True) if wishes is None]
     wishes = [wish for some in read for wish in some or ()]
-    if (meant := by_meaning(sketch, own, wishes)) and not (wishes and missed):
+    if not (wishes and missed) and (meant := by_meaning(sketch, own, wishes)):
         sketch, missed = meant, []
     return _draft(sketch, missed, request, rows)
 

@@ -136,6 +136,8 @@ class Handed(asyncio.Protocol):
             said, handed, *_ = socket.recv_fds(self._line, MOST, MOST)
         except BlockingIOError:
             return
+        except ConnectionError:  # the first process asks again
+            said, handed = b"", []
         for number in handed:
             connection = socket.socket(fileno=number)
             connection.setblocking(False)

@@ -62,12 +62,12 @@ class Files:
         """The folder of one owner's files, which is there from the first one on."""
         return self.folder / owner
 
-    def _folder(self, owner: str, digits: str) -> Path:
-        """The folder of one file, made if it is not there."""
+    def folder_of(self, owner: str, name: str) -> Path:
+        """A folder in the owner's own, made if it is not there; nobody else may look into it."""
         home = self.home(owner)
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder = home / digits
-        folder.mkdir(exist_ok=True)
+        folder = home / name
+        folder.mkdir(exist_ok=True, mode=0o700)
         return folder
 
     async def keep(self, owner: str, name: str, data: bytes) -> str:
@@ -95,7 +95,7 @@ class Files:
             Refusal: it is too large (413) or of a type that no task reads (415).
         """
         digits = secrets.token_hex(16)
-        folder = await asyncio.to_thread(self._folder, owner, digits)
+        folder = await asyncio.to_thread(self.folder_of, owner, digits)
         path, size = folder / safe_name(name), 0
         try:
             file = await asyncio.to_thread(path.open, "xb")
@@ -139,7 +139,7 @@ class Files:
         file_id = made.name.lower()
         if not (match := ID.fullmatch(file_id)):
             return ""
-        target = self._folder(owner, match[1]) / file_id
+        target = self.folder_of(owner, match[1]) / file_id
         if not target.exists():
             try:
                 os.link(made, target)

@@ -53,7 +53,7 @@ class LatePage:
         admit = runs.slots.take
         if owner == LOCAL:
             return {"parts": runs.parts, "admit": admit}
-        made = runs.files.home(owner) / "made"
+        made = await asyncio.to_thread(runs.files.folder_of, owner, "made")
         parts = await asyncio.to_thread(runs.parts.apart, made)
         return {
             "parts": parts, "checkpointer": runs.graph.checkpointer, "owner": owner, "admit": admit

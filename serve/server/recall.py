@@ -32,8 +32,7 @@ class Fetched:
 
     def note(self, owner: str, address: str, path: Path) -> None:
         """Keep where a fetched file is."""
-        note = self._note(owner, address)
-        note.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        note = self._files.folder_of(owner, "fetched") / self._note(owner, address).name
         fresh = note.with_suffix(f".{secrets.token_hex(4)}")
         fresh.write_text(path.parent.name, encoding="ascii")
         fresh.replace(note)

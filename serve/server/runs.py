@@ -123,6 +123,7 @@ class Runs:
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
         with self._admitted(owner, given) as thread:
             work = asyncio.create_task(self._work(owner, thread, given, before, queue.put_nowait))
+            work.add_done_callback(lambda done: done.cancelled() or done.exception())
             work.add_done_callback(lambda _: queue.put_nowait(None))
             try:
                 yield Event("started", {"thread_id": thread})
@@ -131,8 +132,9 @@ class Runs:
                 yield await work
             finally:
                 work.cancel()
-                with suppress(BaseException):
-                    await work
+                while not work.done():  # the thread is the run's until it has ended
+                    with suppress(asyncio.CancelledError):
+                        await asyncio.wait([work])
 
     @contextmanager
     def _admitted(self, owner: str, given: RunInput | ResumeInput) -> Iterator[str]:
