@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import json
 import os
 import pty
@@ -41,12 +42,17 @@ class Screen:
     """A program in tmux, as wide as a terminal of old."""
 
     def __init__(self, folder: Path) -> None:
-        self.tmux = ["tmux", "-S", str(folder / "tmux"), "-f", "/dev/null"]
+        self._sockets = (str(folder / f"tmux{number}") for number in itertools.count())
+        self._take_next()
+
+    def _take_next(self) -> None:
+        self.tmux = ["tmux", "-S", next(self._sockets), "-f", "/dev/null"]
 
     def start(self, *words: str, env: dict[str, str]) -> None:
         given = [f"-e{name}={value}" for name, value in env.items()]
         said = f"cd {ROOT}; {' '.join(words)}; echo code=$?; sleep 100"
         self("kill-server", check=False)
+        self._take_next()  # the old one may still be ending
         self("new-session", "-d", "-x80", "-y24", *given, "bash", "-c", said)
 
     def __call__(self, *words: str, check: bool = True) -> str:
