@@ -109,7 +109,7 @@ def write_now() -> None:
         while _waiting:
             try:
                 _waiting.popleft()()
-            except Exception:
+            except Exception:  # whatever one of them raises, the others are still written
                 log.exception("what was observed could not be written")
 
 

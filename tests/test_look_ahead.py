@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +93,30 @@ def test_what_another_event_loop_began_is_not_waited_for(data_dir: Path) -> None
 
     asyncio.run(begin())
     assert asyncio.run(ahead.taken("find the cats")) is None
+
+
+def test_who_plans_again_does_not_wait_for_a_store_that_opens(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
+    parts = Parts(Settings(offline=True, data_dir=data_dir, llm="openai:none"))
+    asyncio.run(parts.get_planners({}))
+    opens, planned = threading.Event(), threading.Event()
+
+    def open_slowly(*_: object, **__: object) -> None:
+        opens.set()
+        assert planned.wait(20)
+        raise RegistryError("The store cannot be reached.", "Wait.")
+
+    async def plan_again() -> list[str]:
+        return [planner.name for planner in await parts.get_planners({})]
+
+    monkeypatch.setattr(CardStore, "of", open_slowly)
+    with ThreadPoolExecutor() as pool:
+        opening = pool.submit(parts.open_store)
+        assert opens.wait(20)
+        try:
+            assert pool.submit(asyncio.run, plan_again()).result(10) == ["llm", "builtin"]
+        finally:
+            planned.set()
+        assert isinstance(opening.exception(20), RegistryError)

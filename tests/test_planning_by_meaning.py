@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from typing import cast
 
 import pytest
 
@@ -12,13 +13,13 @@ import hugginggraph.registry.prior as prior
 import hugginggraph.registry.train_prior as train_prior
 from hugginggraph.graph import Draft, PlanRequest, Resource
 from hugginggraph.graph.builtin_planner import plan, traits
-from hugginggraph.registry import MiniLM, NotUnderstoodError, RegistryError, task_types
+from hugginggraph.registry import Kind, MiniLM, NotUnderstoodError, RegistryError, task_types
 
 
 def draft(said: str, /, **files: str) -> Draft:
     """A plan for a request with files, by their kind."""
     given: dict[str, Resource] = {
-        f"r{number}": {"kind": kind, "path": f"/up/{name}", "name": name}  # type: ignore[typeddict-item]
+        f"r{number}": Resource(kind=cast(Kind, kind), path=f"/up/{name}", name=name)
         for number, (kind, name) in enumerate(files.items(), 1)
     }
     return plan(PlanRequest(said, given), task_types())

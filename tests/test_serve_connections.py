@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import socket
 import sys
 import threading
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has one
 
 
 def test_a_connection_for_a_busy_worker_waits_and_is_answered(tmp_path: Path) -> None:
-    loops: list[asyncio.AbstractEventLoop] = []
+    loops, looked = list[asyncio.AbstractEventLoop](), threading.Event()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         loops.append(asyncio.get_running_loop())
@@ -51,6 +52,14 @@ def test_a_connection_for_a_busy_worker_waits_and_is_answered(tmp_path: Path) ->
         while not door.know([os.getpid()]) and time.monotonic() < until:
             time.sleep(0.01)
         assert httpx.get(address).text == "here"
+        wrong: list[dict[str, Any]] = []
+        loops[0].set_exception_handler(lambda _, about: wrong.append(about))
+        with socket.socket(socket.AF_UNIX) as line:  # one whose answer came too late
+            line.connect(own.getsockname())
+            assert select.select([line], [], [], 10)[0]
+        assert httpx.get(address).text == "here"
+        loops[0].call_soon_threadsafe(looked.set)
+        assert looked.wait(10) and not wrong
     finally:
         door.close()
         worker.should_exit = True
