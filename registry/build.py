@@ -8,15 +8,17 @@ import shutil
 import uuid
 import weakref
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ValidationError
 
 from .cards import ModelCard, model_cards
-from .chroma import chroma_errors, chroma_files, chroma_server, count, ids
+from .chroma import chroma_errors, chroma_files, chroma_server, close_files, count, ids
 from .embedding import Embedder
 from .errors import RegistryError
 from .hub import synced_state, with_synced
@@ -28,8 +30,11 @@ if TYPE_CHECKING:
 RECORD_VERSION = 3
 """Raised when ``ModelCard.document`` or what is stored of a card changes; older stores rebuild."""
 
-BATCH = 256
+BATCH = 512
 COLLECTION = "cards"
+FILTERED = ("task", "library", "license", "gated", "base_only", "size_bytes", "source")
+"""Facts of a card that a search can filter by; counters, which change daily, are in the list."""
+
 MOST_ROWS = 5000
 LOCK_SECONDS = 600
 
@@ -148,7 +153,7 @@ class Build:
 
     def _served(self) -> Manifest | None:
         """What the server's collection says of itself; None where there is none."""
-        with chroma_errors(self.url):
+        with chroma_errors(self.url, self.folder):
             client = chroma_server(self.url)
             names = [str(getattr(one, "name", one)) for one in client.list_collections()]
             if COLLECTION not in names:
@@ -192,7 +197,7 @@ class Build:
             records.drop(lost)
         digests = {i: digest for i, digest in had.items() if i in there}
         wanted = {card.id: _hash(card) for card in self.cards.values()}
-        with chroma_errors(self.url):
+        with chroma_errors(self.url, self.folder):
             vanished = sorted(there - wanted.keys())
             for start in range(0, len(vanished), MOST_ROWS):
                 some = vanished[start : start + MOST_ROWS]
@@ -201,30 +206,76 @@ class Build:
             differ = [i for i, digest in wanted.items() if digests.get(i) != digest]
             recounted = [i for i in differ if _same_text(digests.get(i, ""), wanted[i])]
             for start in range(0, len(recounted), MOST_ROWS):
-                some = recounted[start : start + MOST_ROWS]
-                facts: Any = [_metadata(self.cards[i], wanted[i], whole=True) for i in some]
-                chroma._collection.update(ids=some, metadatas=facts)
-                self._list(records, some, wanted)
+                self._recount(chroma, records, recounted[start : start + MOST_ROWS], wanted)
         again = set(recounted)
         changed = [i for i in differ if i not in again]
-        for start in range(0, len(changed), BATCH):
-            if self.progress:
-                self.progress(start, len(changed))
-            some = changed[start : start + BATCH]
-            vectors = self.embedder.embed_documents([self.cards[i].document for i in some])
-            facts = [_metadata(self.cards[i], wanted[i]) for i in some]
-            with chroma_errors(self.url):
-                chroma._collection.upsert(ids=some, embeddings=vectors, metadatas=facts)  # type: ignore[arg-type]  # lists will do
-            self._list(records, some, wanted)
-        if self.progress and changed:
-            self.progress(len(changed), len(changed))
+        self._embed(chroma, records, changed, wanted)
         if self.url:
             said = manifest.model_dump() | {"stamp": uuid.uuid4().hex}
-            with chroma_errors(self.url):
+            with chroma_errors(self.url, self.folder):
                 chroma._collection.modify(metadata=said)
             records.set_fact("copied", said["stamp"])
         records.set_fact("stamp", self.stamp)
         return chroma, records
+
+    def _embed(
+        self, chroma: Chroma, records: Records, changed: list[str], digests: Mapping[str, str]
+    ) -> None:
+        """Embed and keep these cards; while a batch is written the next one is embedded.
+
+        Where embedding fails or is interrupted, what was embedded before is written.
+        """
+        with ThreadPoolExecutor(1, "registry") as writer:
+            written: Future[None] | None = None
+            for start in range(0, len(changed), BATCH):
+                if self.progress:
+                    self.progress(start, len(changed))
+                some = changed[start : start + BATCH]
+                vectors = self.embedder.embed_documents([self.cards[i].document for i in some])
+                if written:
+                    written.result()
+                written = writer.submit(self._keep, chroma, records, some, vectors, digests)
+            if written:
+                written.result()
+        if self.progress and changed:
+            self.progress(len(changed), len(changed))
+
+    def _keep(
+        self,
+        chroma: Chroma,
+        records: Records,
+        ids: list[str],
+        vectors: list[list[float]],
+        digests: Mapping[str, str],
+    ) -> None:
+        facts: Any = [self._metadata(self.cards[i], digests[i]) for i in ids]
+        with chroma_errors(self.url, self.folder):
+            chroma._collection.upsert(
+                ids=ids, embeddings=np.asarray(vectors, dtype=np.float32), metadatas=facts
+            )
+        self._list(records, ids, digests)
+
+    def _recount(
+        self, chroma: Chroma, records: Records, ids: list[str], digests: Mapping[str, str]
+    ) -> None:
+        """Keep other facts of cards whose texts are as they were; Chroma has few of them."""
+        known = records.cards(ids)
+        now = {i: self._metadata(self.cards[i], digests[i]) for i in ids}
+        new = [i for i in ids if i not in known or now[i] != self._metadata(known[i], "")]
+        if new:
+            unknown = dict.fromkeys(FILTERED)  # names what is not known any more, to remove it
+            facts: Any = [unknown | now[i] for i in new]
+            chroma._collection.update(ids=new, metadatas=facts)
+        self._list(records, ids, digests)
+
+    def _metadata(self, card: ModelCard, digest: str) -> dict[str, str | int | bool]:
+        """What Chroma keeps of a card: what is known of the facts that a filter may name.
+
+        A server also keeps what goes into the lists of those who share it.
+        """
+        values = {name: getattr(card, name) for name in FILTERED}
+        known = {name: value for name, value in values.items() if value is not None}
+        return known | ({"card": _facts(card), "digest": digest} if self.url else {})
 
     def _list(self, records: Records, ids: list[str], digests: Mapping[str, str]) -> None:
         listed = ((i, self.cards[i]) for i in ids)
@@ -239,7 +290,7 @@ class Build:
             chroma="" if self.url else f"chroma-{uuid.uuid4().hex[:12]}",
         )
         if self.url:
-            with chroma_errors(self.url):
+            with chroma_errors(self.url, self.folder):
                 client = chroma_server(self.url)
                 if COLLECTION in [str(getattr(c, "name", c)) for c in client.list_collections()]:
                     client.delete_collection(COLLECTION)
@@ -262,7 +313,7 @@ class Build:
         draft.replace(path)
 
     def _connect(self, manifest: Manifest) -> tuple[Chroma, Records]:
-        with chroma_errors(self.url):
+        with chroma_errors(self.url, self.folder):
             from langchain_chroma import Chroma
 
             client = (
@@ -277,7 +328,7 @@ class Build:
                 **said,  # type: ignore[arg-type]  # keywords of two types
             )
             if not self.url:  # it holds a dozen files until it is closed
-                weakref.finalize(chroma, client.close).atexit = False
+                weakref.finalize(chroma, close_files, client).atexit = False
         return chroma, Records(self._list_folder(manifest.chroma))
 
 
@@ -295,13 +346,3 @@ def _hash(card: ModelCard) -> str:
 
 def _same_text(one: str, other: str) -> bool:
     return bool(one) and one.partition("-")[0] == other.partition("-")[0]
-
-
-def _metadata(
-    card: ModelCard, digest: str, *, whole: bool = False
-) -> dict[str, str | int | bool | None]:
-    """What Chroma keeps of a card; ``whole`` names what is not known too, so that it is removed."""
-    names = ("task", "library", "license", "gated", "base_only", "size_bytes", "downloads")
-    values = {name: getattr(card, name) for name in (*names, "source")}
-    known = {k: v for k, v in values.items() if whole or v is not None}
-    return known | {"card": _facts(card), "digest": digest}

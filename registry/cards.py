@@ -75,9 +75,9 @@ def model_cards() -> list[ModelCard]:
         try:
             source: Callable[[], Iterable[ModelCard]] = entry.load()
             cards.update((card.id, card) for card in source())
-        except (ImportError, AttributeError, OSError, ValueError) as exc:
+        except Exception as exc:  # a package's own code may raise anything
             raise RegistryError(
-                f"The model cards of '{entry.name}' ({entry.value}) could not be read: {exc}.",
+                f"The model cards of '{entry.name}' ({entry.value}) could not be read: {exc!r}.",
                 "Mend or uninstall the package that brings them.",
             ) from exc
     return list(cards.values())

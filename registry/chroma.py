@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from .errors import RegistryError
-from .records import REBUILD
+from .records import store_error
 
 if TYPE_CHECKING:
     from langchain_chroma import Chroma
+
+
+_turn = Lock()
+"""Clients of one folder share what holds its files, and Chroma counts them without a lock."""
+
+_left: deque[Any] = deque()
 
 
 def chroma_files(folder: Path) -> Any:
@@ -22,7 +30,25 @@ def chroma_files(folder: Path) -> Any:
     from chromadb.config import Settings as ChromaSettings
 
     quiet = ChromaSettings(anonymized_telemetry=False)
-    return chromadb.PersistentClient(str(folder.resolve()), quiet)
+    with _turn:
+        client = chromadb.PersistentClient(str(folder.resolve()), quiet)
+    _close_left()
+    return client
+
+
+def close_files(client: Any) -> None:
+    """Close such a client, now or, where one is being made, right after; it never waits."""
+    _left.append(client)
+    _close_left()
+
+
+def _close_left() -> None:
+    while _left and _turn.acquire(blocking=False):
+        try:
+            while _left:
+                _left.popleft().close()
+        finally:
+            _turn.release()
 
 
 @cache
@@ -59,8 +85,8 @@ def is_chromas(exc: BaseException) -> bool:
 
 
 @contextmanager
-def chroma_errors(url: str = "") -> Iterator[None]:
-    """Chroma's errors as ours; it raises many kinds."""
+def chroma_errors(url: str = "", folder: Path | None = None) -> Iterator[None]:
+    """Chroma's errors as ours, of a server or of a folder; it raises many kinds."""
     try:
         yield
     except (RegistryError, OSError):
@@ -74,4 +100,4 @@ def chroma_errors(url: str = "") -> Iterator[None]:
                 "Start it (`chroma run`), or unset HUGGINGGRAPH_CHROMA_URL to use files instead.",
             ) from exc
         reason = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
-        raise RegistryError(f"The registry's store is damaged: {reason}", REBUILD) from exc
+        raise store_error("The registry's store", reason.rstrip("."), folder=folder) from exc

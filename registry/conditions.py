@@ -249,7 +249,7 @@ def no_model(task: str, rejected: Sequence[Rejected], settings: Settings) -> NoM
     if not groups:
         return NoModelError(
             f"The registry has no model for {task}.",
-            "`hugginggraph models search QUERY` shows what it has.",
+            " ".join([*_llm_way(task), "`hugginggraph models search QUERY` shows what it has."]),
         )
     total = sum(groups.values())
     ranked = sorted(groups, key=lambda group: (-groups[group], group))
@@ -258,8 +258,14 @@ def no_model(task: str, rejected: Sequence[Rejected], settings: Settings) -> NoM
     ways = [WAYS_OUT[group] for group in ranked if group in WAYS_OUT]
     return NoModelError(
         f"No model can run {task} here: {known} known ({counts}).",
-        " ".join([*ways[:2], *way]) or f"`hugginggraph models search {task}` lists them.",
+        " ".join([*_llm_way(task), *ways[:2], *way])
+        or f"`hugginggraph models search {task}` lists them.",
     )
+
+
+def _llm_way(task: str) -> list[str]:
+    """The LLM as a way out, where one that is named can do the task itself."""
+    return ["Name an LLM with --llm: it does this itself."] if task_type(task).by_llm else []
 
 
 def _remote_way(task: str, settings: Settings) -> list[str]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .embedding import Embedder, MiniLM
 from .errors import RegistryError
+from .machine import loaded_from
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -34,7 +35,7 @@ def embedder_of(settings: Settings) -> Embedder:
         )
     if settings.embedder in ("", MiniLM.name):
         return MiniLM()
-    return SentenceModel(settings.embedder)
+    return SentenceModel(settings.embedder, offline=settings.offline)
 
 
 class SentenceModel(Embedder):
@@ -42,9 +43,9 @@ class SentenceModel(Embedder):
 
     batch = 32
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, *, offline: bool = False) -> None:
         folder = Path(source).expanduser()
-        self._source = str(folder) if folder.is_dir() else source
+        self._source, self._offline = source, offline
         self.name = folder.name if folder.is_dir() else source
         self._lock = Lock()
 
@@ -59,12 +60,16 @@ class SentenceModel(Embedder):
             from transformers import AutoModel, AutoTokenizer
             from transformers.utils import cached_file
 
+            source, only_here = loaded_from(self._source, self._offline)
             found = cached_file(
-                self._source, "1_Pooling/config.json", _raise_exceptions_for_missing_entries=False
+                source,
+                "1_Pooling/config.json",
+                local_files_only=only_here,
+                _raise_exceptions_for_missing_entries=False,
             )
             pooling = json.loads(Path(found).read_text(encoding="utf-8")) if found else {}
-            tokenizer = AutoTokenizer.from_pretrained(self._source)
-            model = AutoModel.from_pretrained(self._source).eval()
+            tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=only_here)
+            model = AutoModel.from_pretrained(source, local_files_only=only_here).eval()
             return tokenizer, model, bool(pooling.get("pooling_mode_cls_token"))
 
         with self._lock:

@@ -23,7 +23,7 @@ class MiniLM(Embedder):
     """all-MiniLM-L6-v2: mean-pooled, of length 1, so that a dot product is the cosine.
 
     Many documents at once are embedded with eight-bit and bfloat16 products where the CPU has them
-    (cosine to float32 above 0.995), a query with bfloat16 products (0.9999). A text is cut to 256
+    (cosine to float32 above 0.995), a query in bfloat16 (0.9999). A text is cut to 256
     tokens, as the model was trained. Weights load on first use, once per process, whichever thread
     comes first.
     """

@@ -1,37 +1,40 @@
 """all-MiniLM-L6-v2's forward pass in PyTorch functions, exact or quick.
 
 Importing Transformers for it would cost every command that searches three seconds more. A test
-holds it to Transformers' ``BertModel``. The quick forms take the CPU's bfloat16 and eight-bit
-products: weights packed once, GELU inside the product. Few texts (a request's) take bfloat16 only,
-as half the weights' bytes have to be read. Many take bytes: inputs in 255 steps of what they span
-in texts of the catalogue. The second product of each feed-forward part stays in bfloat16: what
-goes into it spans too much for eight bits.
+holds it to Transformers' ``BertModel``. Few texts (a request's) go through in bfloat16, as half the
+weights' bytes have to be read; many take those of bytes, in as many threads as torch has.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
-from threading import RLock
-from typing import Any, TypeAlias
+from threading import Barrier, RLock
+from typing import Any, TypeVar
+
+from .products import (
+    Product,
+    Span,
+    exact,
+    feed_forward_in_bytes,
+    has_quick_products,
+    in_bytes,
+    in_halves,
+)
 
 log = logging.getLogger("hugginggraph")
 
-Product: TypeAlias = Callable[[Any, str], Any]
-"""Rows times a matrix plus a bias, then "gelu" or "none"."""
+Part = TypeVar("Part")
+Made = TypeVar("Made")
 
 MOST_SCORE = 80.0
 """Attention scores beyond it are taken for it, so that no exponential overflows. From the second
 layer on they stay below 30; the first, where they reach 110, takes the slower softmax."""
-
-SHARE = 0.65
-"""How much of the difference between input numbers goes into the weights, as in SmoothQuant."""
-
-ROOM = 1.15
-"""How much wider spans are taken than they were seen, for texts unlike those of the catalogue."""
 
 SAMPLES = 32
 """About how many texts show what each input number spans."""
@@ -42,15 +45,6 @@ ALIKE_IN_HALVES, ALIKE_IN_BYTES = 0.999, 0.99
 
 WORTH_PACKING = 64
 """Fewer texts at once are not embedded in bytes: packing takes longer than they do."""
-
-
-@dataclass(frozen=True)
-class Span:
-    """The least, the most and the mean of each number that goes into a product."""
-
-    low: Any
-    high: Any
-    mean: Any
 
 
 @dataclass(frozen=True)
@@ -81,19 +75,17 @@ class Encoder:
         """A vector per text, in the order given.
 
         ``quick`` takes a quick form, where the CPU has what it needs: bytes for many texts, halves
-        for few.
-        Texts of about as many tokens go through together, so that hardly any padding does.
+        for few. Texts of about as many tokens go through together, so that hardly any padding
+        does, the longest first, so that threads end together.
         """
         form = self._quick(len(texts)) if quick and has_quick_products() else self._exact
         tokens = self._tokens(texts)
         order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
-        vectors: list[list[float]] = [[]] * len(tokens)
-        for start in range(0, len(order), self.batch):
-            some = order[start : start + self.batch]
-            found = self._vectors([tokens[i] for i in some], form)
-            for i, vector in zip(some, found, strict=True):
-                vectors[i] = vector
-        return vectors
+        starts = reversed(range(0, len(order), self.batch))
+        batches = [order[start : start + self.batch] for start in starts]
+        found = _in_threads(lambda some: self._vectors([tokens[i] for i in some], form), batches)
+        by_place: dict[int, list[float]] = dict(zip(chain(*batches), chain(*found), strict=True))
+        return [by_place[i] for i in range(len(tokens))]
 
     def _tokens(self, texts: Iterable[str]) -> list[list[int]]:
         return [encoded.ids for encoded in self.tokenizer.encode_batch(list(texts))]
@@ -142,6 +134,10 @@ class Encoder:
         batch, length = mask.shape
         each = self.width // self.heads
         asked = asked.view(batch, length, 3, self.heads, each)
+        if batch == 1:  # nothing is padded, and PyTorch's own does it in one step
+            query, key, value = asked.permute(2, 0, 3, 1, 4)
+            seen = torch.nn.functional.scaled_dot_product_attention(query, key, value, scale=1.0)
+            return seen.transpose(1, 2).flatten(2)
         query, key = asked[:, :, :2].permute(2, 0, 3, 1, 4).reshape(2, -1, length, each)
         value = asked.new_ones(batch, self.heads, length, each + 1)
         value[..., :each] = asked[:, :, 2].transpose(1, 2)
@@ -183,7 +179,7 @@ class Encoder:
 
     @cached_property
     def _exact(self) -> Form:
-        return Form(self.weights, {name: _exact(*both) for name, both in self._matrices.items()})
+        return Form(self.weights, {name: exact(*both) for name, both in self._matrices.items()})
 
     def _quick(self, texts: int) -> Form:
         """The quick form for so many texts, made once, whichever thread comes first."""
@@ -192,14 +188,20 @@ class Encoder:
 
     @cached_property
     def _halves(self) -> Form:
-        """Products in bfloat16, all else exact: a cosine of 0.9999 to the exact vector."""
+        """All in bfloat16: a cosine of 0.9999 to the exact vector."""
         return self._checked(
             lambda: Form(
-                self.weights,
-                {name: _between(_in_halves(*both)) for name, both in self._matrices.items()},
+                self._halved,
+                {name: in_halves(*both) for name, both in self._matrices.items()},
             ),
             ALIKE_IN_HALVES,
         )
+
+    @cached_property
+    def _halved(self) -> dict[str, Any]:
+        import torch
+
+        return {name: weight.to(torch.bfloat16) for name, weight in self.weights.items()}
 
     @cached_property
     def _bytes(self) -> Form:
@@ -221,15 +223,18 @@ class Encoder:
         return form
 
     def _in_bytes(self) -> Form:
-        import torch
 
         spans = self._spans()
-        halves = {name: w.to(torch.bfloat16) for name, w in self.weights.items()}
-        products = {
-            name: _in_halves(*both) if _too_wide(name) else _in_bytes(*both, spans[name])
-            for name, both in self._matrices.items()
-        }
-        return Form(halves, products)
+        products: dict[str, Product] = {}
+        for number in range(self.layers):
+            layer = f"encoder.layer.{number}"
+            first, second = f"{layer}.intermediate.dense", f"{layer}.output.dense"
+            for name in (f"{layer}.attention.self", f"{layer}.attention.output.dense"):
+                products[name] = in_bytes(*self._matrices[name], spans[name])
+            products[first], products[second] = feed_forward_in_bytes(
+                self._matrices[first], self._matrices[second], spans[first], spans[second]
+            )
+        return Form(self._halved, products)
 
     def _spans(self) -> dict[str, Span]:
         """What goes into each product for texts of the catalogue."""
@@ -262,78 +267,33 @@ class Encoder:
         }
 
 
-def _too_wide(name: str) -> bool:
-    return name.endswith(".output.dense") and "attention" not in name
+def _in_threads(work: Callable[[Part], Made], parts: Sequence[Part]) -> list[Made]:
+    """What the work makes of each part, in as many threads as torch has, with one of its own each.
 
-
-def _exact(weight: Any, bias: Any) -> Product:
-    def product(x: Any, then: str) -> Any:
-        from torch.nn.functional import gelu, linear
-
-        found = linear(x, weight, bias)
-        return gelu(found) if then == "gelu" else found
-
-    return product
-
-
-ROWS = 2048
-"""About how many rows a product has; packing is best for so many, and right for any."""
-
-
-def _in_halves(weight: Any, bias: Any) -> Product:
-    import torch
-
-    half = torch.bfloat16
-    packed = torch.ops.mkldnn._reorder_linear_weight(weight.to(half), ROWS)
-    bias = bias.to(half)
-    run = torch.ops.mkldnn._linear_pointwise
-    return lambda x, then: run(x, packed, bias, then, [], "none")
-
-
-def _between(product: Product) -> Product:
-    """A product in bfloat16 between numbers that are not."""
-    import torch
-
-    return lambda x, then: product(x.to(torch.bfloat16), then).float()
-
-
-def _in_bytes(weight: Any, bias: Any, span: Span) -> Product:
-    """A product of unsigned eight-bit inputs and signed eight-bit weights; bfloat16 in and out.
-
-    Inputs are divided and weights multiplied by a factor for each input number, so that one step
-    does for all inputs (Xiao et al. 2023); weights have a step for each output, and what their
-    rounding moves an output by on average is taken off its bias (Nagel et al. 2019).
+    Threads that share each product wait for each other: on two cores that takes an eighth longer.
     """
     import torch
 
-    factor = torch.maximum(span.high, -span.low).clamp(min=1e-3) ** SHARE
-    factor /= weight.abs().amax(0).clamp(min=1e-5) ** (1 - SHARE)
-    least, most = (span.low / factor).min(), (span.high / factor).max()
-    step = ROOM * float(most - least) / 255
-    zero = round(-ROOM * float(least) / step)
-    wide = weight * factor
-    steps = wide.abs().amax(1) / 127
-    rounded = (wide / steps[:, None]).round().to(torch.int8)
-    bias = bias + (wide - rounded * steps[:, None]) @ (span.mean / factor)
-    packed = torch.ops.onednn.qlinear_prepack(rounded, [ROWS, weight.shape[1]])
-    zeros = torch.zeros(len(steps), dtype=torch.int64)
-    to_steps = 1 / (factor * step)
-    run = torch.ops.onednn.qlinear_pointwise
+    threads = torch.get_num_threads()
+    among = min(threads, len(parts))
+    if among < 2:
+        return [work(part) for part in parts]
+    alone = Barrier(among + 1)
 
-    def product(x: Any, then: str) -> Any:
-        given = x.float().mul_(to_steps).add_(zero + 0.5).clamp_(0, 255).to(torch.uint8)
-        return run(
-            given, step, zero, packed, steps, zeros, bias,
-            1.0, 0, torch.bfloat16, then, [], "none",
-        )  # fmt: skip
+    def begin() -> None:
+        torch.get_num_threads()  # a thread's first look sets it to what is set for all
+        torch.set_num_threads(1)
+        alone.wait()
 
-    return product
-
-
-@cache
-def has_quick_products() -> bool:
-    """Whether this CPU multiplies bfloat16 and bytes in hardware; elsewhere it saves nothing."""
-    import torch
-
-    found = torch.cpu.get_capabilities()
-    return bool(found.get("avx512_vnni") and (found.get("avx512_bf16") or found.get("amx_bf16")))
+    pool = ThreadPoolExecutor(among, "embedding", begin)
+    try:
+        found = pool.map(work, parts)
+        alone.wait()
+        torch.set_num_threads(threads)  # with 1 set, it is what threads that start later begin with
+        return list(found)
+    except BaseException:
+        alone.abort()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads)

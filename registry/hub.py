@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -31,6 +31,7 @@ from .cards import ModelCard
 from .distill import MOST_READ
 from .errors import RegistryError
 from .hub_rows import card_of
+from .records import store_error
 
 FILE = "hub.sqlite"
 PAGE = 100
@@ -52,6 +53,9 @@ create table if not exists cards (
 create table if not exists syncs (key text primary key, round integer, next text, done integer)
 """
 
+NAMED_LINES = 5
+"""How many lines of a file that could not be read are told by number."""
+
 SyncProgress = Callable[["SyncReport"], None]
 
 
@@ -61,7 +65,8 @@ class SyncReport:
 
     ``listed`` were named by the Hub, ``changed`` are new or have a new revision, ``unchanged`` only
     had their counters brought up to date, ``without_task`` have no task and were left out,
-    ``failed`` could not be read and are asked for again next time, ``gone`` have vanished.
+    ``failed`` could not be read and are asked for again next time, ``gone`` have vanished. Of a
+    file ``unread`` are the first lines that could not be read, counted from 1.
     """
 
     listed: int = 0
@@ -70,6 +75,7 @@ class SyncReport:
     without_task: int = 0
     failed: int = 0
     gone: int = 0
+    unread: list[int] = field(default_factory=list)
     resumed: bool = False
     expected: int | None = None
     seconds: float = 0.0
@@ -154,11 +160,13 @@ def import_file(folder: Path, path: Path, *, progress: SyncProgress | None = Non
     with _locked(folder), _database(folder / FILE) as db:
         try:
             with path.open("rb") as lines:
-                for line in lines:
+                for number, line in enumerate(lines, 1):
                     if not line.strip():
                         continue
                     report.listed += 1
-                    _import_row(db, line, report)
+                    if not _import_row(db, line, report):
+                        report.failed += 1
+                        report.unread += [number] if len(report.unread) < NAMED_LINES else []
                     report.seconds = time.monotonic() - start
                     if report.listed % PAGE == 0:
                         db.commit()
@@ -175,7 +183,8 @@ def import_file(folder: Path, path: Path, *, progress: SyncProgress | None = Non
     return report
 
 
-def _import_row(db: sqlite3.Connection, line: bytes, report: SyncReport) -> None:
+def _import_row(db: sqlite3.Connection, line: bytes, report: SyncReport) -> bool:
+    """Whether a line could be read."""
     try:
         row = json.loads(line)
         if not isinstance(row, dict):
@@ -183,17 +192,17 @@ def _import_row(db: sqlite3.Connection, line: bytes, report: SyncReport) -> None
         texts = (row.get(name) for name in ("description", "card", "readme"))
         card = card_of(row, next((text for text in texts if isinstance(text, str)), ""))
     except (ValueError, RecursionError, ValidationError):
-        report.failed += 1
-        return
+        return False
     if card is None:
         report.without_task += 1
-        return
+        return True
     before = db.execute("select card from cards where id = ? and gone = 0", [card.id]).fetchone()
     if before and before[0] == _record(card):
         report.unchanged += 1
     else:
         report.changed += 1
         _store(db, card, "", 0)
+    return True
 
 
 class _Sync:
@@ -450,7 +459,5 @@ def _database(path: Path) -> Iterator[sqlite3.Connection]:
             db.executescript(_TABLES)
             yield db
     except (sqlite3.Error, ValidationError) as exc:
-        raise RegistryError(
-            f"The cards from the Hub in {path} are damaged: {exc}",
-            f"Delete {path.name} there and run `hugginggraph models sync` again.",
-        ) from exc
+        remedy = f"Delete {path.name} there and run `hugginggraph models sync` again."
+        raise store_error(f"The list of the Hub's cards, {path},", str(exc), remedy) from exc

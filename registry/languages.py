@@ -81,12 +81,10 @@ def seen(text: str) -> str | None:
         if (hits := len(re.findall(f"[{span}]", text))) >= 2 and hits > 0.02 * letters:
             return code
     present = set(re.findall(r"[^\W\d_]+", text.lower()))
-    code, hits = max(((c, len(present & w)) for c, w in _function_words().items()), key=_second)
-    return code if hits >= 3 and code != "en" else None
-
-
-def _second(pair: tuple[str, int]) -> int:
-    return pair[1]
+    counts = {code: len(present & own) for code, own in _function_words().items()}
+    *_, rival, best = sorted(counts, key=lambda code: counts[code])
+    alone = counts[best] == 2 and counts[rival] < 2 and not counts["en"]
+    return best if best != "en" and (counts[best] >= 3 or alone) else None
 
 
 @cache

@@ -14,10 +14,11 @@ import re
 import zlib
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-from typing import Any
+from functools import lru_cache
+from itertools import accumulate, chain
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,16 @@ OF_POSSIBLE = 0.7
 
 MOST_POSTINGS = 400_000
 """Entries of an index that one query reads; more are only met in stores of many thousand cards."""
+
+SAMPLED = 16
+"""One score in so many says below which the others need not be ordered."""
+
+PIECE = 5
+"""Characters of a piece of a word."""
+
+KNOWN_WORDS = 50_000
+KNOWN_LENGTH = 24
+"""So many words whose terms are remembered, and how long one is at most: texts repeat theirs."""
 
 _WORD = re.compile(r"[^\W_]+")
 _STOP_WORDS = """
@@ -38,26 +49,48 @@ what when where which who will with would you your model models
 _STOP = frozenset(_STOP_WORDS.split())
 
 
-def words(text: str) -> list[str]:
-    """The words that carry meaning, in lower case, without plural and verb endings."""
-    found = (word for word in _WORD.findall(text.lower()) if word not in _STOP)
-    return [_stem(word) for word in found]
+def words(text: str) -> list[int]:
+    """The words that carry meaning, in lower case, without plural and verb endings, hashed."""
+    return _terms(text, _stem_of, _known_stem)
 
 
-def _stem(word: str) -> str:
+def pieces(text: str) -> list[int]:
+    """Every run of `PIECE` characters of each word, blanks at its ends, hashed.
+
+    It finds ids and compounds.
+    """
+    return _terms(text, _pieces_of, _known_pieces)
+
+
+Terms: TypeAlias = Callable[[str], tuple[int, ...]]
+
+
+def _terms(text: str, of: Terms, known: Terms) -> list[int]:
+    found = _WORD.findall(text.lower())
+    return [*chain.from_iterable((known if len(w) <= KNOWN_LENGTH else of)(w) for w in found)]
+
+
+def _stem_of(word: str) -> tuple[int, ...]:
+    """The word's stem; nothing of a word that carries no meaning."""
+    if word in _STOP:
+        return ()
     for ending in ("ations", "ation", "ings", "ing", "ers", "er", "ies", "ed", "es", "s"):
         if word.endswith(ending) and len(word) - len(ending) >= 4:
-            return word[: -len(ending)]
-    return word
+            return (_hash(word[: -len(ending)]),)
+    return (_hash(word),)
 
 
-def pieces(text: str, size: int = 5) -> list[str]:
-    """Every run of five characters of each word, blanks at its ends: finds ids and compounds."""
-    found: list[str] = []
-    for word in _WORD.findall(text.lower()):
-        padded = f" {word} "
-        found += (padded[i : i + size] for i in range(max(1, len(padded) - size + 1)))
-    return found
+def _pieces_of(word: str) -> tuple[int, ...]:
+    padded = f" {word} "
+    return tuple(_hash(padded[i : i + PIECE]) for i in range(max(1, len(padded) - PIECE + 1)))
+
+
+_known_stem = lru_cache(KNOWN_WORDS)(_stem_of)
+_known_pieces = lru_cache(KNOWN_WORDS)(_pieces_of)
+
+
+def _hash(term: str) -> int:
+    return zlib.crc32(term.encode())
 
 
 class Postings:
@@ -79,7 +112,7 @@ class Postings:
     @classmethod
     def of(
         cls,
-        texts: Iterable[list[str]],
+        texts: Iterable[list[int]],
         before: Sequence[Postings] = (),
         *,
         k1: float = 1.2,
@@ -91,7 +124,7 @@ class Postings:
             count = Counter(terms)
             lengths.append(len(terms))
             widths.append(len(count))
-            hashes.extend(_hash(term) for term in count)
+            hashes.extend(count)
             often.extend(min(times, 65_535) for times in count.values())
         length = np.array(lengths, dtype=np.float32)
         keys, times = np.array(hashes, dtype=np.uint32), np.array(often, dtype=np.float32)
@@ -145,14 +178,13 @@ class Postings:
         return spans
 
 
-def scores(parts: Sequence[Postings], terms: list[str]) -> NDArray[np.float32]:
+def scores(parts: Sequence[Postings], terms: list[int]) -> NDArray[np.float32]:
     """A score per text of all segments, at most 1 (all 0 where nothing matches).
 
     The rarest terms come first; those beyond `MOST_POSTINGS`, which part little, are left out.
     """
     size = sum(map(len, parts))
-    total = np.zeros(size, dtype=np.float32)
-    wanted = np.array(sorted({_hash(term) for term in terms}), dtype=np.uint32)
+    wanted = np.array(sorted(set(terms)), dtype=np.uint32)
     spans = [part.spans(wanted) for part in parts]
     many = sum((end - start for start, end, _ in spans), np.zeros(len(wanted), dtype=np.int64))
     rarity = np.log(1 + (size - many + 0.5) / (many + 0.5)).astype(np.float32)
@@ -161,26 +193,28 @@ def scores(parts: Sequence[Postings], terms: list[str]) -> NDArray[np.float32]:
     kept = np.cumsum(many[order]) <= MOST_POSTINGS
     kept[:1] = True
     offsets = [0, *accumulate(map(len, parts))]
-    possible = 0.0
-    for term in order[kept]:
-        most = 0.0
-        for part, offset, (starts, ends, places) in zip(parts, offsets, spans, strict=False):
-            if starts[term] == ends[term]:
+    rows, weights = [], []
+    most = np.zeros(len(wanted), dtype=np.float32)
+    for part, offset, (starts, ends, places) in zip(parts, offsets, spans, strict=False):
+        in_rows, in_weights, in_most = (
+            np.asarray(part.arrays[name]) for name in ("rows", "weights", "most")
+        )
+        for term in order[kept].tolist():
+            start, end = int(starts[term]), int(ends[term])
+            if start == end:
                 continue
-            some = slice(int(starts[term]), int(ends[term]))
-            rows = part.arrays["rows"][some]
-            total[rows + offset] += rarity[term] * part.arrays["weights"][some]
-            most = max(most, float(part.arrays["most"][places[term]]))
-        possible += float(rarity[term]) * most
+            rows.append(in_rows[start:end] + offset)
+            weights.append(rarity[term] * in_weights[start:end])
+            most[term] = max(most[term], in_most[places[term]])
+    if not rows:
+        return np.zeros(size, dtype=np.float32)
+    total = np.bincount(np.concatenate(rows), np.concatenate(weights), size).astype(np.float32)
+    possible = float((rarity * most).sum())
     best = float(total.max(initial=0.0))
     if not best:
         return total
     shared: NDArray[np.float32] = total / (best ** (1 - OF_POSSIBLE) * possible**OF_POSSIBLE)
     return shared
-
-
-def _hash(term: str) -> int:
-    return zlib.crc32(term.encode())
 
 
 @dataclass(frozen=True)
@@ -249,7 +283,7 @@ class Lexical:
         self, scores: NDArray[np.float32], k: int, tasks: Iterable[str] | None = None
     ) -> list[str]:
         """At most k ids with the highest scores above 0, of these tasks where some are named."""
-        rows = np.flatnonzero(scores) if tasks is None else self._rows_of(tasks)
+        rows = np.arange(len(scores)) if tasks is None else self._rows_of(tasks)
         rows = self._first(rows, scores, k)
         return [self.ids[int(row)] for row in rows[scores[rows] > 0]]
 
@@ -266,5 +300,9 @@ class Lexical:
     ) -> NDArray[np.intp]:
         if len(rows) <= k:
             return rows
-        first: NDArray[np.intp] = rows[np.argpartition(-scores[rows], k - 1)[:k]]
+        found = scores[rows]
+        if len(some := found[::SAMPLED]) >= k:  # the k best of some are no better than those of all
+            high = found >= np.partition(some, -k)[-k]
+            rows, found = rows[high], found[high]
+        first: NDArray[np.intp] = rows[np.argpartition(-found, k - 1)[:k]]
         return first

@@ -111,6 +111,20 @@ def hub_reachable(offline: bool = False) -> bool:
     return _status(constants.ENDPOINT) < 500
 
 
+def loaded_from(source: str, offline: bool) -> tuple[str, bool]:
+    """A folder, or an id of the Hub, as Transformers takes it; and whether to look here only.
+
+    Raises:
+        FileNotFoundError: it is written as a folder, and there is none.
+    """
+    folder = Path(source).expanduser()
+    if folder.is_dir():
+        return str(folder), True
+    if source.startswith(("/", ".", "~")) or source.count("/") > 1:
+        raise FileNotFoundError(f"There is no folder '{folder}'.")
+    return source, not hub_reachable(offline)
+
+
 def hub_lost() -> None:
     """The Hub did not answer someone just now: nobody else need try for a while."""
     from huggingface_hub import constants

@@ -8,6 +8,7 @@ Every addend is kept by its name, so that a choice can be explained.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import log10
 from pathlib import Path
@@ -63,6 +64,9 @@ Of a task that is so rare, the cards that are best by words are compared with th
 COMPARED = 400
 """The most of such cards."""
 
+_beside = ThreadPoolExecutor(4, "hugginggraph-search")
+"""Searches of large stores, at which Chroma leaves Python to other threads."""
+
 
 @dataclass(frozen=True)
 class Query:
@@ -75,15 +79,24 @@ class Query:
 
     @classmethod
     def of(cls, request: str, task: str | None, args: Mapping[str, Any]) -> Query:
-        """What a request, the clause of a task and its arguments are looking for."""
+        """What a request, the clause of a task and its arguments are looking for.
+
+        Among the arguments ``language`` is that of the text which the task reads, where it is
+        known for sure.
+        """
         given = list(_texts(args))
         row = task_types().get(task or "")
         text = request.strip() or " ".join([row.description if row else "", *given]).strip()
         written = {languages.seen(part) for part in (request, *given)} - {None}
         source, target = languages.direction(" ".join([request, *given]))
+        source = languages.code(str(args.get("source_language") or "")) or source
         one = next(iter(written)) if len(written) == 1 else None
-        named = languages.named(request).keys() | {languages.code(part) for part in given}
-        spoken = frozenset(str(code) for code in named | written if code) - {"en"}
+        asked = {languages.code(part) for part in given}
+        if read := languages.code(str(args.get("language") or "")):
+            source = source or read  # and what else the request names is of other tasks
+        else:
+            asked |= languages.named(request).keys() | written
+        spoken = frozenset(str(code) for code in asked if code) - {"en"}
         return cls(text, spoken, source or (one if one != target else None), target)
 
     def language(self, card: ModelCard) -> float:
@@ -105,9 +118,9 @@ class Query:
 
     def unwanted(self, card: ModelCard) -> bool:
         """Whether a person would reject the card in a list, whatever its text says."""
-        if card.id.rpartition("/")[2].lower() in self.text.lower():
+        if not (card.base_only or is_stub(card.id, card.description) or self.foreign(card)):
             return False
-        return card.base_only or self.foreign(card) or is_stub(card.id, card.description)
+        return card.id.rpartition("/")[2].lower() not in self.text.lower()
 
 
 def is_foreign(card: ModelCard) -> bool:
@@ -157,10 +170,15 @@ class Found:
 
     def __init__(self, store: CardStore, text: str) -> None:
         self.vector = store.embedder.embed_query(text)
-        self.words, self.pieces = store.lexical.scores(text)
+        if len(store) <= SMALL_STORE:
+            self.words, self.pieces = store.lexical.scores(text)
+            whole = len(store) <= LOOKED_AT_WHOLE
+            self.near = store.search(self.vector, len(store) if whole else NEAREST)
+        else:
+            near = _beside.submit(store.search, self.vector, NEAREST)
+            self.words, self.pieces = store.lexical.scores(text)
+            self.near = near.result()
         self.by_word: NDArray[np.float32] = WORDS * self.words + PIECES * self.pieces
-        whole = len(store) <= LOOKED_AT_WHOLE
-        self.near = store.search(self.vector, len(store) if whole else NEAREST)
         self.likely = likely_tasks(self.vector, store.embedder.name)
         self._local: dict[str, bool] = {}
 
@@ -220,7 +238,7 @@ def ranked(
     named = {name for name in (task, *planned) if name is not None}
     wanted = {served for name in named for served in served_by(name)}
     store, found = lookups.store, lookups[query.text]
-    hits = {card.id: (card, near) for card, near in _near(store, found, wanted)}
+    hits = {card.id: (card, near) for card, near in _near(store, found, wanted, others)}
     by_meaning = _places({i: similarity for i, (_, similarity) in hits.items()})
     rows = {i: store.lexical.rows[i] for i in hits}
     by_words = _places({i: float(found.by_word[row]) for i, row in rows.items()})
@@ -248,12 +266,13 @@ def ranked(
 
 
 def _near(
-    store: CardStore, found: Found, tasks: Collection[str]
+    store: CardStore, found: Found, tasks: Collection[str], others: bool
 ) -> Iterator[tuple[ModelCard, float]]:
     """Cards and their similarity: the nearest by meaning and by words, and those of the tasks.
 
     In a small store these are all of the tasks. In a large one, where a filter makes Chroma slow,
-    they are the nearest by words, and the nearest of the task's ids where that finds few.
+    they are the nearest by words, and the nearest of the task's ids where that finds few; without
+    ``others`` nothing else is looked for.
     """
     near, vector = found.near, found.vector
     yield from near[:NEAREST]
@@ -264,19 +283,22 @@ def _near(
         for task in sorted(tasks):
             yield from store.search(vector, len(store), {"task": task})
         return
-    more = [*store.lexical.best(found.by_word, NEAREST_WORDS)]
+    more = store.lexical.best(found.by_word, NEAREST_WORDS) if others else []
+    searches = []
     if tasks:
         more += store.lexical.best(found.by_word, NEAREST_WORDS, tasks)
         for task in sorted(tasks):
             if sum(card.task == task for card, _ in near) < ENOUGH:
                 among = store.lexical.of_task(task, found.by_word, MOST_OF_TASK)
                 if len(among) * FAR_BETWEEN >= len(store):
-                    yield from store.search(vector, ENOUGH, among=among)
+                    searches.append(_beside.submit(store.search, vector, ENOUGH, None, among))
                 else:
                     more += store.lexical.of_task(task, found.by_word, COMPARED)
     known = {card.id for card, _ in near}
     close = store.similarities(vector, [i for i in dict.fromkeys(more) if i not in known])
     yield from ((card, close[i]) for i, card in store.cards(close).items())
+    for search in searches:
+        yield from search.result()
 
 
 def _places(scores: Mapping[str, float]) -> dict[str, int]:
@@ -313,7 +335,7 @@ def rank_cards(
         RegistryError: the store cannot be read.
     """
     wanted = Query.of(query, None, {})
-    found = ranked(Lookups(store), wanted, None, planned=tasks, installed=False)
+    found = ranked(Lookups(store), wanted, None, planned=tasks, installed=False, others=not only)
     return [(i.card, i.score) for i in found if not only or i.card.task in tasks]
 
 

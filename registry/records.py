@@ -7,11 +7,13 @@ a batch, so what it names is there.
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
 from functools import partial
 from pathlib import Path
+from threading import RLock
 from typing import TypeVar
 
 from .cards import ModelCard
@@ -24,8 +26,33 @@ _TABLES = """
 create table if not exists cards (id text primary key, task text, digest text, card text);
 create table if not exists facts (name text primary key, value text)
 """
+FULL = ("is full", "no space left")
+LITTLE = 8_000_000
+"""Bytes; with less room a database may fail in any of its steps."""
+FORBIDDEN = ("readonly", "read-only", "unable to open", "permission denied")
 MOST_NAMES = 500
 """Ids in one question to SQLite."""
+
+
+def store_error(
+    what: str, reason: str, remedy: str = REBUILD, folder: Path | None = None
+) -> RegistryError:
+    """The error of a store whose database refuses.
+
+    A disk that is full, or not to be written on, is no damage, and what is kept there must not be
+    thrown away for it. Chroma does not always say so: where ``folder`` is given, the disk is asked.
+    """
+    said = reason.lower()
+    left = shutil.disk_usage(folder).free if folder and folder.is_dir() else LITTLE
+    if left < LITTLE or any(words in said for words in FULL):
+        message = f"{what} cannot be written: the disk is full."
+        return RegistryError(message, "Free some space and try again; nothing kept is lost.")
+    if any(words in said for words in FORBIDDEN):
+        return RegistryError(
+            f"{what} cannot be written: {reason}.",
+            "Make its folder and files writable, or give another one in HUGGINGGRAPH_DATA_DIR.",
+        )
+    return RegistryError(f"{what} is damaged: {reason}.", remedy)
 
 
 class Records:
@@ -34,6 +61,10 @@ class Records:
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE
         self._known: dict[str, ModelCard] = {}
+        self._open: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        self._closed: Callable[[], object] = lambda: None
+        self._turn = RLock()
 
     def __len__(self) -> int:
         return int(self._do(lambda db: db.execute("select count(*) from cards").fetchone()[0]))
@@ -86,6 +117,7 @@ class Records:
             _count_up(db)
 
         self._do(write)
+        self._forget(cards)
 
     def drop(self, ids: Iterable[str]) -> None:
         """Take cards out."""
@@ -96,6 +128,11 @@ class Records:
             _count_up(db)
 
         self._do(write)
+        self._forget(i for (i,) in gone)
+
+    def _forget(self, ids: Iterable[str]) -> None:
+        for i in ids:
+            self._known.pop(i, None)
 
     def fact(self, name: str) -> str:
         """A fact of the whole list, empty where it was never set. ``version`` counts changes."""
@@ -109,15 +146,46 @@ class Records:
 
     def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self.path, timeout=60)) as db:
-                db.execute("pragma journal_mode=wal")
-                db.execute("pragma synchronous=normal")
-                db.executescript(_TABLES)
+            with self._turn:
+                db = self._connection()
                 with db:
                     return work(db)
         except sqlite3.Error as exc:
-            raise RegistryError(f"The registry's {self.path} is damaged: {exc}.", REBUILD) from exc
+            with self._turn:
+                self._close()  # what is wrong with it may be mended before the next question
+            raise store_error(f"The registry's {self.path}", str(exc)) from exc
+
+    def _connection(self) -> sqlite3.Connection:
+        """The one connection, kept: to open one and to close it takes longer than most questions.
+
+        A file that is gone is made anew, and one that was put in its place is opened.
+        """
+        try:
+            now = self.path.stat()
+            found: tuple[int, int] | None = (now.st_dev, now.st_ino)
+        except FileNotFoundError:
+            found = None
+        if self._open is not None and found == self._file:
+            return self._open
+        self._close()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        db = sqlite3.connect(self.path, timeout=60, check_same_thread=False)
+        try:
+            db.execute("pragma journal_mode=wal")
+            db.execute("pragma synchronous=normal")
+            db.executescript(_TABLES)
+        except BaseException:
+            db.close()
+            raise
+        now = self.path.stat()
+        self._open, self._file = db, (now.st_dev, now.st_ino)
+        self._closed = weakref.finalize(self, db.close)
+        return db
+
+    def _close(self) -> None:
+        if self._open is not None:
+            self._closed()
+            self._open = None
 
 
 CARDS_OF = "select card from cards where id in ({})"

@@ -12,12 +12,15 @@ from functools import cache
 from typing import Any
 
 from .errors import RegistryError
+from .machine import loaded_from
 
 READ = 20
 """Candidates that are read."""
 
 
-def relevance(source: str, request: str, documents: Sequence[str]) -> list[float]:
+def relevance(
+    source: str, request: str, documents: Sequence[str], *, offline: bool = False
+) -> list[float]:
     """How well each document fits the request, 0 to 1.
 
     Raises:
@@ -25,7 +28,7 @@ def relevance(source: str, request: str, documents: Sequence[str]) -> list[float
     """
     import torch
 
-    tokenizer, model = _loaded(source)
+    tokenizer, model = _loaded(source, offline)
     found: list[float] = []
     if documents:
         inputs = tokenizer(
@@ -39,17 +42,18 @@ def relevance(source: str, request: str, documents: Sequence[str]) -> list[float
 
 
 @cache
-def _loaded(source: str) -> tuple[Any, Any]:
+def _loaded(source: str, offline: bool) -> tuple[Any, Any]:
     remedy = "Correct HUGGINGGRAPH_RERANKER, or unset it."
     try:
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-        tokenizer = AutoTokenizer.from_pretrained(source)
-        model = AutoModelForSequenceClassification.from_pretrained(source).eval()
+        found, here = loaded_from(source, offline)
+        tokenizer = AutoTokenizer.from_pretrained(found, local_files_only=here)
+        model = AutoModelForSequenceClassification.from_pretrained(found, local_files_only=here)
     except Exception as exc:  # Transformers raises many kinds
         why = " ".join(str(exc).split())[:200]
         raise RegistryError(f"The re-ranker '{source}' cannot be used: {why}", remedy) from exc
     if model.config.num_labels != 1:
         outputs = model.config.num_labels
         raise RegistryError(f"The re-ranker '{source}' has {outputs} outputs, not one.", remedy)
-    return tokenizer, model
+    return tokenizer, model.eval()

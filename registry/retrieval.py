@@ -101,7 +101,7 @@ def explain(
         if route == "local":
             here.append(item)
     if settings.reranker:
-        here, there = (_read_again(items, query, settings.reranker) for items in (here, there))
+        here, there = (_read_again(items, query, settings) for items in (here, there))
     if any(not query.foreign(item.card) for item in (*here, *there)):
         foreign = {i.card.id: i.card for i in (*here, *there) if query.foreign(i.card)}
         here = [item for item in here if item.card.id not in foreign]
@@ -151,10 +151,11 @@ def retrieve(
     return found
 
 
-def _read_again(items: list[Scored], query: Query, reranker: str) -> list[Scored]:
+def _read_again(items: list[Scored], query: Query, settings: Settings) -> list[Scored]:
     """The first items in the order in which a cross-encoder's opinion leaves them."""
     first, rest = items[:READ], items[READ:]
-    fits = relevance(reranker, query.text, [item.card.document for item in first])
+    documents = [item.card.document for item in first]
+    fits = relevance(settings.reranker, query.text, documents, offline=settings.offline)
     read = [
         replace(item, parts={**item.parts, "re-ranker": RERANKED * fit})
         for item, fit in zip(first, fits, strict=True)
@@ -239,7 +240,8 @@ def search(
         raise unknown_task(task, known)
     wanted = Query.of(query, task, {})
     conditions = Conditions(settings or load_settings(), wanted)
-    found = [i for i in ranked(Lookups(store), wanted, task) if task is None or i.card.task == task]
+    order = ranked(Lookups(store), wanted, task, others=task is None)
+    found = [i for i in order if task is None or i.card.task == task]
     out = []
     for rank, item in enumerate(found[:k], 1):
         route = conditions.route(item.card, item.card.task, item.local)

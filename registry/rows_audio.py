@@ -69,6 +69,7 @@ ROWS: tuple[TaskType, ...] = (
             "scipy": "hugginggraph.tools.voice_activity:by_loudness",
         },
         says="Speech in {audio}: {value}.",
+        says_of={0: "Nobody speaks in {audio}."},
         noun="speech segments",
     ),
     TaskType(

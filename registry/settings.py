@@ -6,6 +6,11 @@ Each field can be set as an environment variable with the prefix ``HUGGINGGRAPH_
 
 from __future__ import annotations
 
+import difflib
+import logging
+import re
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -13,18 +18,26 @@ import platformdirs
 from pydantic import AliasChoices, ByteSize, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError as UnreadableSettings,
 )
 
 from .errors import SettingsError
 
+log = logging.getLogger("hugginggraph")
+PREFIX = "HUGGINGGRAPH_"
+_OF_KUBERNETES = re.compile(rf"{PREFIX}(SERVICE_HOST|SERVICE_PORT|PORT)(_|$)")
+"""What Kubernetes sets in every container where a service is called hugginggraph."""
+
 
 class Settings(BaseSettings):
     """What a person can set. The defaults need no key, no GPU and no network."""
 
     model_config = SettingsConfigDict(
-        env_prefix="HUGGINGGRAPH_", env_file=".env", extra="ignore", frozen=True
+        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True
     )
 
     llm: str = Field(
@@ -83,10 +96,13 @@ class Settings(BaseSettings):
     )
     device: str = Field("auto", description="`auto`, `cpu`, `cuda`, `cuda:1`, `mps`.")
     licenses: tuple[str, ...] = Field(
-        (), description="Licences that may be used, as Hub slugs. Empty: all."
+        (),
+        description="Licences that may be used, as a JSON list of Hub slugs. Empty: all.",
     )
     denied: tuple[str, ...] = Field(
-        (), description="Models (`owner/name`) and authors (`owner`) that are never chosen."
+        (),
+        description="Models (`owner/name`) and authors (`owner`) that are never chosen, as a JSON "
+        "list.",
     )
     pinned_models: dict[str, str] = Field(
         {},
@@ -215,6 +231,40 @@ class Settings(BaseSettings):
         gt=0,
         description="The largest file that the server and the web page take, in bytes.",
     )
+    server_keep_days: float | None = Field(
+        None,
+        gt=0,
+        description="Days after which the server removes a file that nobody has used, uploaded or "
+        "made, and a thread without a new step. Empty: all are kept.",
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then ``.env``.
+
+        A variable that is empty is not set, and one of the environment empties that of ``.env``.
+
+        Raises:
+            SettingsError: an argument is no setting. A variable that is none is logged.
+        """
+        if isinstance(init_settings, InitSettingsSource):
+            _refuse_unknown(init_settings.init_kwargs)
+        empty = set[str]()
+        for source in (env_settings, dotenv_settings):
+            if isinstance(source, EnvSettingsSource):
+                ours = [n for n in source.env_vars if n.upper().startswith(PREFIX)]
+                for name in ours:
+                    _warn_unless_known(name.upper())
+                empty |= {name for name in ours if not source.env_vars[name]}
+                source.env_vars = {n: v for n, v in source.env_vars.items() if n not in empty}
+        return init_settings, env_settings, dotenv_settings
 
     @property
     def registry_dir(self) -> Path:
@@ -225,6 +275,29 @@ class Settings(BaseSettings):
     def observed_path(self) -> Path:
         """The file of what was observed of models on this machine."""
         return self.data_dir / "observed.sqlite"
+
+
+def _nearest(name: str) -> str:
+    return next(iter(difflib.get_close_matches(name, Settings.model_fields, 1)), "")
+
+
+def _refuse_unknown(arguments: Iterable[str]) -> None:
+    for name in arguments:
+        if name.removeprefix(PREFIX).lower() not in Settings.model_fields:
+            near = _nearest(name)
+            guess = f" Did you mean '{near}'?" if near else ""
+            raise SettingsError(
+                f"There is no setting '{name}'.{guess}", "docs/settings.md lists them all."
+            )
+
+
+@cache
+def _warn_unless_known(variable: str) -> None:
+    name = variable.removeprefix(PREFIX).lower()
+    if name not in Settings.model_fields and not _OF_KUBERNETES.match(variable):
+        near = _nearest(name)
+        guess = f" Did you mean {PREFIX}{near.upper()}?" if near else ""
+        log.warning("%s is no setting, so it changes nothing.%s", variable, guess)
 
 
 def load_settings(**overrides: object) -> Settings:
@@ -242,9 +315,11 @@ def load_settings(**overrides: object) -> Settings:
             f"The setting HUGGINGGRAPH_{name.upper()} has a value that is not JSON.",
             """Give a list as ["a", "b"] and a mapping as {"a": "b"}.""",
         ) from exc
+    except UnicodeDecodeError as exc:
+        raise SettingsError("The file .env is not text in UTF-8.", "Save it as such.") from exc
     except ValidationError as exc:
         first = exc.errors()[0]
-        name = "_".join(str(part) for part in first["loc"][:1]).upper()
+        name = "_".join(str(part) for part in first["loc"][:1]).upper().removeprefix(PREFIX)
         raise SettingsError(
             f"The setting HUGGINGGRAPH_{name} has a value that cannot be used: {first['msg']}.",
             "Correct it in the environment or in .env.",

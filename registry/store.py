@@ -162,9 +162,9 @@ class CardStore:
     ) -> list[tuple[ModelCard, float]]:
         """The cards nearest to a vector with their cosine similarity, nearest first.
 
-        ``where`` is a Chroma filter over task, library, license, gated, base_only, size_bytes,
-        downloads and source. ``among`` are the only ids to look at; a list of them is many times
-        faster than a filter.
+        ``where`` is a Chroma filter over task, library, license, gated, base_only, size_bytes and
+        source. ``among`` are the only ids to look at; a list of them is many times faster than a
+        filter.
         """
         if not len(self) or among == []:
             return []

@@ -60,7 +60,9 @@ class TaskType:
     ``runners`` maps a checkpoint's library (``"transformers"``) to ``"module:function"``, a
     function that loads a checkpoint and returns the function that runs it (``tools/runner.py``).
     ``says`` is the sentence of an answer: it may name the inputs, ``{value}`` (the result as text),
-    ``{best}`` and ``{rest}`` (of labels). ``noun`` is what a later sentence calls the result.
+    ``{best}``, ``{rest}`` and ``{score}`` (of labels). ``says_of`` has another sentence for a list
+    of so many: where it has one for 0, an empty list is a sound result (nobody speaks). ``noun`` is
+    what a later sentence calls the result.
     ``remote`` is ``"module:function"`` of what runs the task over the Inference API, empty where
     that has no such task. ``by_llm`` marks a text task that the controller LLM can do itself.
     ``models_of`` names another task whose models run this one too (a depth model makes the depth
@@ -74,6 +76,7 @@ class TaskType:
     output: Kind
     runners: Mapping[str, str] = field(default_factory=dict)
     says: str = "{value}"
+    says_of: Mapping[int, str] = field(default_factory=dict)
     noun: str = "result"
     converts: bool = True
     remote: str = ""
@@ -126,19 +129,19 @@ def task_types() -> Mapping[str, TaskType]:
     found = sorted(entry_points(group="hugginggraph.task_types"), key=lambda e: e.name != "builtin")
     for entry in found:
         try:
-            table: Iterable[TaskType] = entry.load()
-        except (ImportError, AttributeError) as exc:
+            table: list[tuple[str, TaskType]] = [(row.id, row) for row in entry.load()]
+        except Exception as exc:  # a package's own code may raise anything
             raise SettingsError(
-                f"The task types '{entry.name}' ({entry.value}) could not be loaded: {exc}.",
+                f"The task types '{entry.name}' ({entry.value}) could not be loaded: {exc!r}.",
                 "Mend or uninstall the package that brings them.",
             ) from exc
-        for row in table:
-            if row.id in rows:
+        for name, row in table:
+            if name in rows:
                 raise SettingsError(
-                    f"Two packages bring a task type '{row.id}'; the second is '{entry.value}'.",
+                    f"Two packages bring a task type '{name}'; the second is '{entry.value}'.",
                     "Give one of them another id.",
                 )
-            rows[row.id] = row
+            rows[name] = row
     return rows
 
 

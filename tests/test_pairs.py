@@ -131,7 +131,7 @@ class Bench(Parts):
     def __init__(self, pool: ModelPool, artifacts: Path) -> None:
         super().__init__(Settings(offline=True, max_parallel=2))
         runner = TaskRunner(pool, Artifacts(artifacts), self.settings)
-        tools = hugginggraph_tools(runner=runner, find_card=self.find_card)
+        tools = hugginggraph_tools(runner=runner, find_card=self.find_card, handle_tool_error=False)
         self._by_name = {tool.name: tool for tool in tools}
 
     @property

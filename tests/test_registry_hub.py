@@ -28,6 +28,7 @@ from hugginggraph.registry import (
     synced_cards,
 )
 from hugginggraph.serve import app
+from hugginggraph.serve.terminal import sync_summary
 
 BIRDS = "---\nlicense: mit\n---\n# Birds\nThis model names four hundred birds in photos."
 
@@ -289,6 +290,7 @@ def test_a_file_of_cards_is_imported_in_either_shape_and_bad_lines_are_counted(
     )  # fmt: skip
     report = import_file(tmp_path, file)
     assert (report.listed, report.changed, report.failed, report.without_task) == (12, 7, 2, 3)
+    assert "2 not readable (line 5, 6)" in sync_summary(report, 7)
     cards = by_id(tmp_path)
     assert cards["acme/old"].languages == ("de", "fr")
     assert (cards["acme/new"].library, cards["acme/new"].base_model) == ("diffusers", "acme/base")

@@ -178,3 +178,26 @@ def test_why_says_where_an_llm_would_choose(
     assert task["clear_winner"] is False
     monkeypatch.setattr("hugginggraph.registry.retrieval.MARGIN", 0.0)
     assert told not in command.invoke(app, request).stdout
+
+
+@pytest.mark.parametrize(
+    ("request_", "task", "kind"),
+    [
+        ("Summarize this German article", "summarization", "text"),
+        ("Describe the picture", "image-to-text", "image"),
+        ("Transcribe the recording", "automatic-speech-recognition", "audio"),
+    ],
+)
+def test_why_plans_for_any_file_where_a_request_names_none(
+    command: CliRunner, request_: str, task: str, kind: str
+) -> None:
+    out = command.invoke(app, ["models", "why", request_]).stdout
+    assert f"planned for any {kind} file" in out and f"\n{task}: " in out
+    told = json.loads(command.invoke(app, ["models", "why", request_, "--json"]).stdout)
+    assert [each["task"] for each in told["tasks"]] == [task] and told["stand_in"] == kind
+
+
+def test_why_does_not_make_up_what_cannot_be_planned(command: CliRunner) -> None:
+    result = command.invoke(app, ["models", "why", "Blorf the gnarl"])
+    assert result.exit_code and not result.stdout
+    assert "Not understood" in str(result.exception)

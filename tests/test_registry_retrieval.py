@@ -194,8 +194,12 @@ def test_with_nothing_to_run_the_error_counts_the_reasons_and_says_what_to_do(
         "larger than allowed: 1; no runner for its library: 1; only pretrained: 1)."
     )
     assert "hf download" in caught.value.hint
-    with pytest.raises(NoModelError, match=r"has no model for summarization\..*models search"):
+    with pytest.raises(
+        NoModelError, match=r"has no model for summarization\..*models search"
+    ) as none:
         retrieve(store, "shorten this", "summarization", {}, settings=settings)
+    assert none.value.hint.startswith("Name an LLM with --llm")
+    assert "--llm" not in caught.value.hint  # an LLM is no model of classes
 
 
 def test_what_is_on_this_machine_is_preferred(

@@ -112,6 +112,16 @@ def test_what_is_gone_scores_nothing_and_is_of_no_task(tmp_path: Path) -> None:
     assert "acme/7" in index.best(index.scores("photo")[0], 50)
 
 
+@pytest.mark.parametrize("k", [1, 50, 900, 2_000])
+def test_the_best_of_many_are_those_of_an_order_of_all(tmp_path: Path, k: int) -> None:
+    index = Texts(1_000).index(tmp_path, 0)
+    scores = np.random.default_rng(k).random(1_000, np.float32).round(2)  # many are equal
+    scores[scores < 0.3] = 0
+    found = [float(scores[index.rows[i]]) for i in index.best(scores, k)]
+    in_order = np.sort(scores[scores > 0])[::-1]
+    assert sorted(found, reverse=True) == in_order[:k].tolist()
+
+
 def test_a_lost_segment_is_made_again(tmp_path: Path) -> None:
     texts = Texts(30)
     texts.index(tmp_path, 0)

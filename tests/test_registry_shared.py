@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -65,6 +66,42 @@ def test_an_embedder_that_is_not_there_is_a_registry_error(tmp_path: Path) -> No
     settings = load_settings(embedder="acme/none", data_dir=tmp_path)
     with pytest.raises(RegistryError, match=r"'acme/none' cannot be used.*HUGGINGGRAPH_EMBEDDER"):
         CardStore.of(settings)
+
+
+def test_offline_neither_embedder_nor_re_ranker_asks_the_hub_and_a_lost_folder_is_named() -> None:
+    """In a process of its own, whose Hub is a listener that counts who comes."""
+    asked: list[str] = []
+
+    class Hub(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            asked.append(self.path)
+            self.send_error(503)
+
+        do_GET = do_HEAD
+
+    hub = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    threading.Thread(target=hub.serve_forever, daemon=True).start()
+    script = (
+        "from hugginggraph.registry import RegistryError, embedder_of, load_settings\n"
+        "from hugginggraph.registry.rerank import relevance\n"
+        "for source in ('acme/none', '/no/such/folder'):\n"
+        "    embedder = embedder_of(load_settings(embedder=source, offline=True))\n"
+        "    for ask in (lambda: embedder.embed_query('x'),\n"
+        "                lambda: relevance(source, 'x', ['y'], offline=True)):\n"
+        "        try: print(ask())\n"
+        "        except RegistryError as exc: print(exc)\n"
+    )
+    environment = os.environ | {"HF_ENDPOINT": f"http://127.0.0.1:{hub.server_port}"}
+    environment.pop("HF_HUB_OFFLINE", None)
+    ran = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=240
+    )
+    hub.shutdown()
+    hub.server_close()
+    told = ran.stdout.splitlines()
+    assert (asked, len(told)) == ([], 4), (asked, ran.stderr[-2000:])
+    assert all("'acme/none' cannot be used" in line for line in told[:2])
+    assert all("There is no folder '/no/such/folder'" in line for line in told[2:])
 
 
 class Embeddings(BaseHTTPRequestHandler):

@@ -9,9 +9,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from chromadb.api.models.Collection import Collection
 
 from hugginggraph.registry import CardStore, MiniLM, ModelCard, RegistryError, UnknownModelError
 
@@ -63,6 +67,22 @@ def test_a_filter_keeps_the_cards_of_one_task(tmp_path: Path) -> None:
     assert [c.id for c, _ in found] == ["acme/captioner"]
 
 
+def test_new_counters_go_into_the_list_alone_and_new_facts_into_the_filters_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = card("acme/birds", "image-classification", "Names birds.", license="mit", downloads=1)
+    CardStore.open(tmp_path, [*CARDS, one])
+    counted = one.model_copy(update={"downloads": 2})
+    with monkeypatch.context() as patched:
+        patched.setattr(Collection, "update", lambda *_, **__: pytest.fail("Chroma was written"))
+        assert CardStore.open(tmp_path, [*CARDS, counted]).card("acme/birds").downloads == 2
+    freed = counted.model_copy(update={"license": None, "gated": True})
+    store = CardStore.open(tmp_path, [*CARDS, freed])
+    vector = MiniLM().embed_query("birds")
+    assert store.search(vector, 9, {"license": "mit"}) == []
+    assert [c for c, _ in store.search(vector, 9, {"gated": True})] == [freed]
+
+
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are counted by /proc")
 def test_a_store_that_is_no_longer_used_closes_its_files(tmp_path: Path) -> None:
     def opened(name: str) -> int:
@@ -72,6 +92,19 @@ def test_a_store_that_is_no_longer_used_closes_its_files(tmp_path: Path) -> None
 
     first = opened("first")
     assert max(opened(name) for name in "abc") <= first + 3  # an open one has about a dozen
+
+
+def test_threads_may_open_one_folder_at_once_while_others_leave_it(tmp_path: Path) -> None:
+    CardStore.open(tmp_path, CARDS)
+    gc.collect()  # nothing holds the folder any more, so each of the rounds opens it anew
+
+    def open_and_ask(_: int) -> list[tuple[ModelCard, float]]:
+        store = CardStore.open(tmp_path, CARDS)
+        return store.search(store.embedder.embed_query("spoken words"), k=1)
+
+    with ThreadPoolExecutor(8) as threads:
+        found = [hits for _ in range(5) for hits in threads.map(open_and_ask, range(8))]
+    assert {hit[0].id for [hit] in found} == {"acme/whisper-tiny"}
 
 
 def test_what_is_built_is_not_built_again(tmp_path: Path) -> None:
@@ -180,6 +213,56 @@ def test_a_killed_build_goes_on_where_it_was(tmp_path: Path) -> None:
     assert 0 < len(embedder.texts) <= 20
     assert {c.id for c in store.all_cards()} == {c.id for c in cards}
     assert len(store.search(MiniLM().embed_query("number"), 30)) == 30
+
+
+def test_while_a_batch_is_written_the_next_one_is_embedded_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hugginggraph.registry.records import Records
+
+    begun = [threading.Event() for _ in range(6)]
+    kept: list[str] = []
+    ahead: list[int] = []
+    put = Records.put
+
+    def slow(records: Records, cards: Mapping[str, tuple[str, str, str]]) -> None:
+        if len(kept) < 5:
+            assert begun[len(kept) + 1].wait(60)  # the next one's embedding
+        put(records, cards)
+        kept.extend(cards)
+
+    class Telling(MiniLM):
+        def embed_documents(self, texts: list[str]) -> list[list[float]]:
+            number = [event.is_set() for event in begun].index(False)
+            ahead.append(number - len(kept))
+            begun[number].set()
+            return super().embed_documents(texts)
+
+    monkeypatch.setattr(Records, "put", slow)
+    monkeypatch.setattr("hugginggraph.registry.build.BATCH", 1)
+    assert len(CardStore.open(tmp_path, many(6), Telling())) == 6
+    assert kept == [c.id for c in many(6)]
+    assert set(ahead) <= {0, 1}
+
+
+@pytest.mark.parametrize("kind", [RegistryError, KeyboardInterrupt])
+def test_where_embedding_ends_early_what_was_embedded_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[BaseException]
+) -> None:
+    class Failing(Counting):
+        def embed_documents(self, texts: list[str]) -> list[list[float]]:
+            if len(self.texts) >= 4:
+                raise kind("No answer.")
+            return super().embed_documents(texts)
+
+    monkeypatch.setattr("hugginggraph.registry.build.BATCH", 2)
+    told: list[tuple[int, int]] = []
+    with pytest.raises(kind, match="No answer"):
+        CardStore.open(tmp_path, many(9), Failing(), progress=lambda *now: told.append(now))
+    assert told == [(0, 9), (2, 9), (4, 9)]
+    embedder = Counting()
+    assert len(CardStore.open(tmp_path, many(9), embedder)) == 9
+    assert embedder.texts == [c.document for c in many(9)[4:]]
 
 
 def test_two_processes_that_open_at_once_build_once(tmp_path: Path) -> None:
