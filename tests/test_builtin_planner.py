@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -20,6 +20,7 @@ from hugginggraph.registry import (
     NotUnderstoodError,
     Slot,
     TaskType,
+    UnsupportedFileError,
     task_types,
 )
 
@@ -131,15 +132,22 @@ PICTURES: list[tuple[str, tuple[str, ...], list[str]]] = [
     ("What does the sign in scene.png say?", SCENE, [SEE]),
     ("Detect objects in missing.png", (), ["object-detection(image=missing.png)"]),
     ("Describe 'my holiday.png'", (), ["image-to-text(image=my holiday.png)"]),
-    (
-        "describe https://example.org/cat.jpg",
-        (),
-        ["image-to-text(image=https://example.org/cat.jpg)"],
-    ),
     ("Describe the scene and save it as out.png", SCENE, [SEE]),
 ]
 
 SEVERAL: list[tuple[str, tuple[str, ...], list[str]]] = [
+    ("Describe these", THREE, [f"image-to-text(image=r{n})" for n in (1, 2, 3)]),
+    (
+        "Count the objects in all those files",
+        THREE,
+        [f"object-detection(image=r{n})" for n in (1, 2, 3)],
+    ),
+    (
+        "Describe all of these in a few words",
+        THREE,
+        [f"image-to-text(image=r{n})" for n in (1, 2, 3)],
+    ),
+    ("Find these objects in it", THREE, ["object-detection(image=r3)"]),
     (
         "Describe picture A, count the animals in all three",
         THREE,
@@ -358,6 +366,89 @@ TEXTS: list[tuple[str, tuple[str, ...], list[str]]] = [
     ),
 ]
 
+TO_FRENCH = "translation(text={}, target_language=French)"
+ALOUD: Sequence[tuple[str, tuple[str, ...], list[str]]] = [
+    (
+        f"Translate 'two stars' to French{joined} read it aloud in French.",
+        (),
+        [TO_FRENCH.format("two stars"), "text-to-speech(text=<resource>-0)"],
+    )
+    for joined in (", then", " and", ". Then")
+] + [
+    (
+        text,
+        SCENE,
+        [SEE, TO_FRENCH.format("<resource>-0"), "text-to-speech(text=<resource>-1)"],
+    )
+    for text in (
+        "Read the caption of scene.png aloud in French.",
+        "Read scene.png's description in French aloud",
+    )
+] + [
+    (
+        "Read aloud in French: 'a red circle'",
+        (),
+        [TO_FRENCH.format("a red circle"), "text-to-speech(text=<resource>-0)"],
+    ),
+    ("Read 'a red circle' aloud in English", (), ["text-to-speech(text=a red circle)"]),
+    ("Say 'Bonjour tout le monde' in French", (), ["text-to-speech(text=Bonjour tout le monde)"]),
+    (
+        "Translate 'La La Land' to German",
+        (),
+        ["translation(text=La La Land, target_language=German)"],
+    ),
+]  # fmt: skip
+SAID_MORE: Sequence[tuple[str, tuple[str, ...], list[str]]] = [
+    (
+        f"Which of 'apple pie', 'diesel engine' is {nearest} 'cherry cake'?",
+        (),
+        ["sentence-similarity(text=cherry cake, sentences=['apple pie', 'diesel engine'])"],
+    )
+    for nearest in ("most like", "most similar to", "closest in meaning to", "nearest to")
+] + [
+    ("Is 'I hate mud' positive?", (), ["text-classification(text=I hate mud)"]),
+    (
+        "Who are the people in 'Anna met Bob in Paris'?",
+        (),
+        ["token-classification(text=Anna met Bob in Paris)"],
+    ),
+    ("Who are the people in scene.png?", SCENE, [COUNT]),
+    ("Does 'I won' sound happy, sad or angry?", (), [about("I won", "happy", "sad", "angry")]),
+    (
+        "Translate 'a red circle' to French and German",
+        (),
+        [f"translation(text=a red circle, target_language={to})" for to in ("French", "German")],
+    ),
+    (
+        "Translate 'a cup' into Dutch, Polish and to Czech",
+        (),
+        [f"translation(text=a cup, target_language={to})" for to in ("Dutch", "Polish", "Czech")],
+    ),
+    (
+        "Draw two pictures: a red circle, a blue square",
+        (),
+        ["text-to-image(text=a red circle)", "text-to-image(text=a blue square)"],
+    ),
+    ("Before you describe scene.png, detect the objects in it.", SCENE, [COUNT, SEE]),
+    ("Describe scene.png. Before we met, it rained.", SCENE, [SEE]),
+]  # fmt: skip
+FROM: Sequence[tuple[str, tuple[str, ...], list[str]]] = [
+    (
+        text,
+        (),
+        [f"translation(text={said}, target_language={target}, source_language={source})"],
+    )
+    for text, said, target, source in (
+        ("Translate the German text 'Apfel' to English", "Apfel", "English", "German"),
+        ("Translate 'Apfel' from German to French", "Apfel", "French", "German"),
+        ("Translate 'Guten Morgen' to English", "Guten Morgen", "English", "German"),
+        ("Übersetze 'Roter Kreis' ins Englische", "Roter Kreis", "English", "German"),
+        ("Translate 'где мой дом' to English", "где мой дом", "English", "Russian"),
+        ('将 "two blue stars" 翻译成法文', "two blue stars", "French", "English"),
+        ("把 'a red circle' 翻译成法语", "a red circle", "French", "English"),
+    )
+]  # fmt: skip
+
 MIXED: list[tuple[str, tuple[str, ...], list[str]]] = [
     (
         "Describe scene.png and write a story about it",
@@ -426,7 +517,7 @@ WITH_EVERY_TASK: list[tuple[str, tuple[str, ...], list[str]]] = [
         "What is the total of this receipt, and what did the tea cost?",
         ("a.png",),
         [
-            "document-question-answering(image=r1, question=What is the total of this receipt)",
+            "document-question-answering(image=r1, question=What is the total?)",
             "document-question-answering(image=r1, question=what did the tea cost?)",
         ],
     ),
@@ -446,7 +537,9 @@ WITH_EVERY_TASK: list[tuple[str, tuple[str, ...], list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("text", "names", "wanted"), PICTURES + SEVERAL + TEXTS + MIXED)
+@pytest.mark.parametrize(
+    ("text", "names", "wanted"), [*PICTURES, *SEVERAL, *TEXTS, *ALOUD, *SAID_MORE, *FROM, *MIXED]
+)
 def test_a_request_comes_to_the_plan_that_its_words_ask_for(
     text: str, names: tuple[str, ...], wanted: list[str]
 ) -> None:
@@ -589,16 +682,30 @@ def test_a_plain_request_in_four_other_languages_is_planned_and_the_draft_says_h
     assert draft(text, "scene.png").notes[0].startswith("The request was read as: '")
 
 
+def test_a_quoted_text_does_not_make_the_request_foreign() -> None:
+    assert draft("Translate 'Guten Morgen, wie geht es dir' to English").notes == ()
+
+
 def test_a_quoted_text_in_another_language_is_not_translated() -> None:
     made = steps("Traduis « Wie geht es dir » en français", rows=EVERYTHING)
-    assert made == ["translation(text=Wie geht es dir, target_language=French)"]
+    wanted = "translation(text=Wie geht es dir, target_language=French, source_language=German)"
+    assert made == [wanted]
 
 
 @pytest.mark.parametrize(
     ("before", "text", "wanted"),
     [
         (["describe the first picture"], "and the second one?", ["image-to-text(image=r2)"]),
-        (["describe the first picture", "and the second?", "now the last one"], "again please", []),
+        (
+            ["describe the first picture", "and the second?", "now the last one"],
+            "and then what",
+            [],
+        ),
+        (
+            ["describe the first picture", "and the second?"],
+            "again please",
+            ["image-to-text(image=r2)"],
+        ),
         (["count the cups in a.png"], "the same for b.png", ["object-detection(image=r2)"]),
         (["count the cups in a.png"], "ok, and c.png too", ["object-detection(image=r3)"]),
         (
@@ -635,6 +742,66 @@ def test_what_cannot_be_planned_ends_in_an_error_that_says_what_can_be_asked(tex
     with pytest.raises(NotUnderstoodError) as error:
         draft(text)
     assert "You can ask" in error.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("Summarize report.pdf", "No task reads a file like 'report.pdf'"),
+        ("Transcribe ~/notes/talk.docx", "No task reads a file like 'talk.docx'"),
+        ("Translate 'my report.odt' to French", "No task reads a file like 'my report.odt'"),
+        ("Describe scene.png and summarize plan.pptx", "No task reads a file like 'plan.pptx'"),
+        ("Summarize https://example.com/page", "Nothing is fetched from .*example.com/page'"),
+        ("Describe https://example.com/cat.png", "Nothing is fetched from .*cat.png'"),
+    ],
+)
+def test_a_file_or_an_address_that_no_task_reads_is_refused(text: str, error: str) -> None:
+    with pytest.raises(UnsupportedFileError, match=error) as raised:
+        draft(text, "scene.png")
+    assert raised.value.hint.startswith("Give ")
+
+
+def test_an_address_or_an_ending_inside_a_text_is_part_of_the_text() -> None:
+    said = "See https://example.com for report.pdf and more of it"
+    assert steps(f"Summarize this: {said}") == [f"summarization(text={said})"]
+    assert steps(f"Summarize '{said}'") == [f"summarization(text={said})"]
+    assert steps("Describe scene.png and save it as out.pdf", "scene.png") == [SEE]
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("Describe scene.png. I will put it into slides.pptx later.", "slides.pptx"),
+        ("Describe scene.png; I saw it on https://news.site/x.", "https://news.site/x"),
+    ],
+)
+def test_what_no_task_reads_is_only_noted_where_no_task_needs_it(text: str, left: str) -> None:
+    made = draft(text, "scene.png")
+    assert [task["task"] for task in made.tasks] == ["image-to-text"]
+    assert made.notes == (f"Left out: '{left}', which no task reads.",)
+
+
+def test_a_quoted_address_is_a_text() -> None:
+    assert steps("Read 'https://example.com' aloud") == ["text-to-speech(text=https://example.com)"]
+
+
+def test_a_quoted_sentence_that_ends_in_a_name_is_no_file_that_is_missing() -> None:
+    assert not draft("Is 'Bob wrote Hello.txt' positive?").notes
+
+
+def test_a_named_file_that_is_not_there_is_never_dropped_without_a_word() -> None:
+    made = draft("Transcribe words.wav and missing.png", "words.wav")
+    assert made.notes == ("Left out: 'missing.png', as there is no such file at hand.",)
+    made = draft("Transcribe words.wav and missing.wav", "words.wav")
+    assert [task["args"]["audio"] for task in made.tasks] == ["r1", "missing.wav"]
+
+
+def test_what_is_missing_is_named_by_what_the_words_speak_of() -> None:
+    with pytest.raises(NotUnderstoodError, match="image-to-text needs the picture"):
+        draft("Describe the picture")
+    with pytest.raises(NotUnderstoodError) as error:
+        draft("Which model do you use for object detection?")
+    assert "`hugginggraph models search`" in error.value.hint
 
 
 def test_a_question_without_a_source_is_not_answered_from_nothing() -> None:

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
 from hugginggraph.graph import Finding, PlanRequest, Resource, build_graph, gather
 from hugginggraph.graph.builtin_planner import LATER, plan
+from hugginggraph.graph.earlier import findings
 from hugginggraph.graph.state import merge
 from hugginggraph.registry import ResourceError, Settings, task_types
 
@@ -49,11 +51,160 @@ def test_what_was_found_is_used_and_nothing_else_that_is_named(
     assert steps(text, CAPTION, history=SAID) == wanted
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (
+            "Draw a blue star on a white background",
+            ["text-to-image(blue star on a white background)"],
+        ),
+        ("Then paint two green squares", ["text-to-image(two green squares)"]),
+        ("Make a video of a blue circle that moves", ["text-to-video(blue circle that moves)"]),
+        ("Find the objects in it and draw a cat", ["object-detection(r1)", "text-to-image(cat)"]),
+        ("Read good morning aloud", ["text-to-speech(good morning)"]),
+        ("Fill in: Paris is the [MASK] of France", ["fill-mask(Paris is the [MASK] of France)"]),
+        ("Paint a picture like that", ["text-to-image(a red circle)"]),
+        ("Generate an image", ["text-to-image(a red circle)"]),
+        ("Read the description aloud", ["text-to-speech(a red circle)"]),
+    ],
+)
+def test_words_of_its_own_go_before_what_was_found(text: str, wanted: list[str]) -> None:
+    assert steps(text, CAPTION, history=SAID) == wanted
+
+
 def test_the_same_again_starts_from_what_the_first_time_started_from() -> None:
     again = steps("and the same in German", CAPTION, FRENCH, history=THEN)
     assert again == ["translation(a red circle, German)"]
     assert steps("Translate it to German", CAPTION, FRENCH) == again
     assert steps("Read it aloud", CAPTION, FRENCH) == ["text-to-speech(un cercle rouge)"]
+
+
+GIVEN = Finding(task="given-text", text="Ann lives in Rome.", resources=1)
+SUMMARY = Finding(task="summarization", text="Ann: Rome.", resources=1)
+COUNTED = Finding(task="object-detection", text="2 dogs", resources=1)
+
+
+def asked(*requests: str) -> tuple[tuple[str, str], ...]:
+    return tuple(pair for said in requests for pair in (("human", said), ("ai", "Done.")))
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "wanted"),
+    [
+        (["Draw a blue star"], "again", ["text-to-image(blue star)"]),
+        (["Draw a blue star", "make it red"], "draw another one", ["text-to-image(blue star)"]),
+        (
+            ["Write a poem about the sea", "Read it aloud"],
+            "another one about mountains",
+            ["text-generation(Write a poem about mountains)"],
+        ),
+        (["Draw a blue star"], "now a green one", ["text-to-image(green star)"]),
+        (["Draw a blue star"], "Draw a house instead", ["text-to-image(house)"]),
+        (['Translate "cat" to French'], 'and "dog"?', ["translation(dog, French)"]),
+        (
+            ["Classify as sport or politics: They won the match."],
+            "What about: She signed the law.",
+            ["zero-shot-classification(She signed the law., ['sport', 'politics'])"],
+        ),
+        (['Translate "cat" to French'], "Use Spanish instead", ["translation(cat, Spanish)"]),
+        (["Describe the first picture"], "and the second", ["image-to-text(r2)"]),
+        (["Describe the first picture", "Thanks!"], "and the second", ["image-to-text(r2)"]),
+        (["Draw a blue star", "what did you say?"], "again please", ["text-to-image(blue star)"]),
+        (["Describe the second picture"], "the first picture again", ["image-to-text(r1)"]),
+        (["Segment this picture"], "do the same for this one", ["image-segmentation(r2)"]),
+    ],
+)
+def test_what_names_only_what_is_new_is_the_last_request_with_that(
+    before: list[str], text: str, wanted: list[str]
+) -> None:
+    assert steps(text, files=2, history=asked(*before)) == wanted
+
+
+def test_what_is_read_aloud_is_translated_first() -> None:
+    said = asked("Describe scene.png", "Read it aloud")
+    wanted = ["translation(a red circle, French)", "text-to-speech(<resource>-0)"]
+    assert steps("in French", CAPTION, history=said) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("Translate the text to French", ["translation(Ann lives in Rome., French)"]),
+        ("Read the original text aloud", ["text-to-speech(Ann lives in Rome.)"]),
+        ("Where does Ann live?", ["question-answering(Where does Ann live?, Ann lives in Rome.)"]),
+        ("Read it aloud", ["text-to-speech(Ann: Rome.)"]),
+        ("Translate the summary to French", ["translation(Ann: Rome., French)"]),
+    ],
+)
+def test_a_text_that_was_given_can_be_spoken_of(text: str, wanted: list[str]) -> None:
+    assert steps(text, CAPTION, GIVEN, SUMMARY) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("Read your answer aloud", ["text-to-speech(2 dogs)"]),
+        ("Read the results aloud", ["text-to-speech(2 dogs)"]),
+        ("Read the caption aloud", ["text-to-speech(a red circle)"]),
+        (
+            "Count the dogs and translate it to German",
+            ["object-detection(r1)", "translation(<resource>-0, German)"],
+        ),
+    ],
+)
+def test_an_answer_is_the_last_one_and_a_new_result_goes_before_it(
+    text: str, wanted: list[str]
+) -> None:
+    assert steps(text, CAPTION, COUNTED, history=SAID) == wanted
+
+
+def test_what_is_asked_anew_is_no_earlier_result() -> None:
+    felt = Finding(task="text-classification", text="positive (0.98)", resources=1)
+    wanted = ["text-classification(un cercle rouge)"]
+    assert steps("What is the sentiment?", FRENCH, felt) == wanted
+
+
+def test_an_earlier_result_of_another_file_is_meant_where_it_is_named() -> None:
+    heard = Finding(task="automatic-speech-recognition", text="good day to all", resources=1)
+    wanted = ["summarization(good day to all)"]
+    assert steps("Summarize the transcript", heard, files=2) == wanted
+    assert steps("Summarize the caption", CAPTION, files=2)[0] == "image-to-text(r2)"
+
+
+def test_a_task_taken_from_the_meaning_of_the_words_knows_what_was_found() -> None:
+    wrote = Finding(task="text-generation", text="Dear boss", resources=1)
+    wanted = ["text2text-generation(make it more formal\n\nDear boss)"]
+    assert steps("make it more formal", wrote) == wanted
+
+
+def test_what_was_found_is_said_again() -> None:
+    request = PlanRequest("What did you find?", {"r1": SCENE}, history=SAID, earlier=(CAPTION,))
+    made = plan(request, ROWS)
+    assert (made.tasks, made.reply) == ([], "It shows a red circle.")
+
+
+def test_a_turn_leaves_the_text_it_was_given_and_what_it_counted() -> None:
+    def task(number: int, name: str, **args: str) -> dict[str, Any]:
+        return {"id": number, "task": name, "dep": [], "args": args}
+
+    tasks = [
+        task(0, "summarization", text="Ann lives in Rome."),
+        task(1, "text-generation", text="Write a poem"),
+        task(2, "object-detection", image="r1"),
+    ]
+    box = {"label": "dog", "score": 0.9, "box": {"xmin": 0, "ymin": 0, "xmax": 1, "ymax": 1}}
+    state: Any = {
+        "messages": [
+            HumanMessage("Write a poem, count the dogs and summarize: Ann lives in Rome."),
+            HumanMessage("What is the sentiment of the text?"),
+        ],
+        "plan": {"tasks": tasks},
+        "results": {"2": {"status": "done", "kind": "boxes", "value": [box]}},
+        "resources": {"r1": SCENE},
+    }
+    left = findings(state)
+    assert [each["task"] for each in left] == ["given-text", "object-detection"]
+    assert left[0]["text"] == "Ann lives in Rome." and "dog" in left[1]["text"]
 
 
 def test_a_new_file_is_what_is_meant() -> None:
@@ -81,6 +232,17 @@ async def test_a_picture_is_described_once_in_a_conversation(
     assert (
         out["status"] == "done" and caption.split(",")[0] in out["plan"]["tasks"][0]["args"]["text"]
     )
+
+
+async def test_a_text_that_was_pasted_is_still_at_hand(data_dir: Path, tmp_path: Path) -> None:
+    settings = Settings(offline=True, data_dir=data_dir, artifacts_dir=tmp_path)
+    graph = build_graph(settings=settings, checkpointer=InMemorySaver())
+    thread: Any = {"configurable": {"thread_id": "one"}}
+    text = "Tom ate an apple. Then he ate a pear. Then he slept for a long while in the barn."
+    for request in (f"Summarize: {text}", "Thanks", "What is the sentiment of the text?"):
+        given: Any = {"request": request, "files": []}
+        out = await graph.ainvoke(given, thread)
+    assert out["plan"]["tasks"][0]["args"] == {"text": text}
 
 
 @pytest.mark.slow
@@ -121,3 +283,9 @@ def test_files_keep_their_ids_and_the_one_given_last_is_the_last(tmp_path: Path)
     paths[0].write_bytes(b"")
     with pytest.raises(ResourceError, match="empty"):  # it is looked at again
         gather("Summarize it", [a], known)
+
+
+def test_what_was_done_with_it_is_done_with_the_picture_named_now() -> None:
+    said = (*THEN, ("human", "and read it aloud"), ("ai", "It is read aloud."))
+    again = steps("the first picture again", CAPTION, FRENCH, files=2, history=said)
+    assert again == ["image-to-text(r1)", "text-to-speech(<resource>-0)"]

@@ -1,16 +1,19 @@
 """The planner that needs no LLM: from the words of a request to a draft of a plan."""
 
-from .cues import cues
+from .cues import NOUNS, cues
+from .files import kind_of_path
 from .languages import speaks
-from .mentions import kind_of_path
 from .planner import BuiltinPlanner, plan
 from .rows import FAMILIES, LATER, traits
-from .talk import foreign_language
+from .unmodelled import asks_language_only
+from .written import foreign_language
 
 __all__ = [
     "FAMILIES",
     "LATER",
+    "NOUNS",
     "BuiltinPlanner",
+    "asks_language_only",
     "cues",
     "foreign_language",
     "kind_of_path",

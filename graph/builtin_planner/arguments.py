@@ -1,4 +1,4 @@
-"""What goes into a task's text slots: a text, a question, a language, an instruction, labels."""
+"""What goes into a task's text slots: a text, a language, an instruction, texts to compare."""
 
 from __future__ import annotations
 
@@ -9,10 +9,20 @@ from hugginggraph.registry import Slot, TaskType, reads_as
 
 from ..references import whole_reference
 from .cues import LANGUAGES
+from .inputs import (
+    Input,
+    bridge,
+    find_texts,
+    media_named,
+    points_back,
+    several,
+    turned_to_text,
+)
 from .labels import Labels
 from .mentions import MARKER
 from .rows import BRIDGES, trait
-from .sketch import Input, Sketch
+from .sketch import Sketch
+from .written import SCRIPTS, language_of
 
 POLITE = re.compile(
     r"^(?:\W|(?:please|pls|hi|hello|hey|ok(?:ay)?|so|and|also|then|now|just|kindly|first|finally"
@@ -21,26 +31,6 @@ POLITE = re.compile(
     r" need (?:you )?to|help me|"
     r"i(?:'d| would) like|i want|i need|let's|go ahead and|be so kind (?:as )?to|you)\b)+",
     re.I,
-)
-ASKS = re.compile(
-    r"\b(?:what|who|whom|whose|when|where|why|how|which)\b|^(?:is|are|was|were|does|do (?:you"
-    r"|they|we|the|these|those|any)|did|can|could|has|have|will)\b",
-    re.I,
-)
-WONDERS = re.compile(
-    r"\b(?:know|tell me|find(?: out)?|determine|figure out|understand|learn|curious|wonder(?:ing)?"
-    r"|identify|give me|need|information|details?|ask|recogni[sz]e|check|see|say|inquire|name)\s+"
-    r"(?:more |me |for |out )?(?:(?:about|on|regarding|for) )?(?=(?:the|its|any|if|whether|an?)\b)",
-    re.I,
-)
-_ASK_LEAD = re.compile(
-    r"^.*?\b(?:tell me|know|find out|answer|figure out|determine|ask)\b\s+(?=(?:what|who|whom"
-    r"|whose|when|where|why|"
-    r"how|which|if|whether)\b)",
-    re.I,
-)
-_RELATIVE = re.compile(
-    r"which (?:might|may|can|could|will|would|should|also|contains?|has|have|is|are|shows?)\b", re.I
 )
 _EMPTY_WORDS = re.compile(
     r"\b(?:it|its|this|that|these|those|them|they|the|a|an|my|our|your|following|text|texts"
@@ -51,7 +41,7 @@ _EMPTY_WORDS = re.compile(
     r"|also|aloud|out loud|"
     r"loud|version|each|all|both|sentiment|summary|language|result|output|about|general|positive"
     r"|negative|neutral|whether|"
-    r"there|what|which|how|people|names|places|image|picture|photo|audio|so|i|can|"
+    r"another|again|there|what|which|how|people|names|places|image|picture|photo|audio|so|i|can|"
     + "|".join(LANGUAGES)
     + r")\b",
     re.I,
@@ -66,10 +56,28 @@ _OF = re.compile(
     re.I,
 )
 
+_ALOUD = re.compile(
+    r"\b(?:read|say)\s+(?!(?:it|them|this|that|these|those|the|my|your|our|his|her|its|their|what|which"
+    r"|how|whatever|everything|anything|something|all|each|every|any|some|both|again|out|aloud)\b)"
+    r"([^«»]+?)\s+(?:aloud|out loud)\b",
+    re.I,
+)
+"""Words to be read that stand bare between "read" and "aloud"."""
+_NUMBER = re.compile(r"(?:one|two|three|four|five|six|several|many|\d+)\b", re.I)
+_WHICH = re.compile(r"(?<=\w) that(?= \w)")
+"""What a noun does: "a circle that moves"."""
+_HAPPENS = re.compile(r"\b(?:so that|such that|in which|where|showing)\s+(.{3,})", re.I | re.S)
 _SHOWN = re.compile(
     r"\b(?:(?:image|picture|photo|illustration|drawing|painting)s? (?:of|showing)|draw|paint)\s+"
     r"((?:an?|the|some|one|two|three)\s[^«]+?)"
     r"\s*\b(?:from|based on|guided by|along|using|with|out of)\s*(?=«)",
+    re.I,
+)
+
+
+_LIKE = re.compile(
+    r"\b(?:most (?:like|similar to|related to)|(?:closest|nearest|close|near)(?: in meaning)? to)"
+    r"\s+(?:the \w+ |this \w+ )?«[a-z]+(\d+)»",
     re.I,
 )
 
@@ -108,17 +116,27 @@ def bound_text(sketch: Sketch, wish: Wish, row: TaskType, skip: frozenset[int]) 
     own = trait(row.id)
     if own.prompted:
         return _prompt(sketch, wish, row, skip)
+    last = sketch.steps[-1] if wish.fed and sketch.steps else None
+    if last and last.row.output == "text" and last.clause == wish.at and own.chains:
+        return Input(sketch.results_of(last))
     asked = any(role(slot) == "question" for slot in row.inputs)
-    found = sketch.text(wish.at, wish.window, own, skip, asked=asked)
-    if found.values:
-        return _joined(found) if own.gathers and _results(found) else found
+    found = find_texts(sketch, wish.at, wish.window, own, skip, asked=asked)
     words = _remainder(sketch, wish.after)
-    media = sketch.turned_to_text(wish.at, wish.window) if len(words.split()) < 2 else Input()
-    if media.values:
+    said = len(words.split()) >= 2 or bool(words and own.brief)
+    if row.id == "text-to-speech" and not said and (aloud := _ALOUD.search(wish.window)):
+        return Input((aloud[1].strip(),), 0.8)
+    own_words = said and not asked and not points_back(wish.window)
+    if found.values and not (own_words and _of_before(sketch, found)):
+        return _joined(found) if own.gathers and _results(found) else found
+    if len(words.split()) < 2 and (media := turned_to_text(sketch, wish.at, wish.window)).values:
         return media
-    if len(words.split()) >= 2 or (words and own.brief):
-        return Input((words,), 0.8)
-    return Input()
+    return Input((words,), 0.8) if said else Input()
+
+
+def _of_before(sketch: Sketch, found: Input) -> bool:
+    """Whether these are results of earlier turns."""
+    sources = [whole_reference(value) for value in found.values]
+    return all(source is not None and sketch.steps[source].clause < 0 for source in sources)
 
 
 def _results(found: Input) -> bool:
@@ -133,6 +151,8 @@ def _prompt(sketch: Sketch, wish: Wish, row: TaskType, skip: frozenset[int]) -> 
     """The text of a task that makes something new: the request's words and what they speak of."""
     if row.inputs[0].kind == "image" and (shown := _SHOWN.search(wish.window)):
         return Input((shown[1],), 0.9)
+    if row.inputs[0].kind == "image" and row.output == "video":
+        return _told_to_move(sketch, wish, skip)
     generates = row.output == "text"
     named = sketch.mentions.within(wish.window)
     skip |= {m.number for m in named if m.file and m.kind == row.output}
@@ -145,15 +165,20 @@ def _prompt(sketch: Sketch, wish: Wish, row: TaskType, skip: frozenset[int]) -> 
     if here and whole_reference(here[-1].values[0]) is None:
         sketch.used.update(m.number for m in here)
         whole = generates and trait(row.id).told and not _FRAGMENT.search(wish.window)
-        return Input((said,)) if whole else Input((here[-1].values[0],))
-    source = sketch.text(wish.at, wish.window, trait(row.id), skip)
+        if whole or generates or len(here[-1].values) < 2:
+            return Input((said if whole else here[-1].values[0],))
+        apart = several(row.output, wish.window)
+        return Input(here[-1].values if apart else (here[-1].raw,))
+    source = find_texts(sketch, wish.at, wish.window, trait(row.id), skip)
     words = _remainder(sketch, _DRAW.sub("", _OF.sub("", wish.window)))
-    refers = bool(here) or sketch.points(wish.window) or sketch.clauses[wish.at].then
-    if not source.values or (not refers and len(words.split()) >= 2 and not sketch.steps):
+    refers = bool(here) or points_back(_WHICH.sub("", wish.window))
+    own = not refers and _names_its_own(sketch, wish, words)
+    refers = refers or sketch.clauses[wish.at].then
+    if not source.values or own:
         if (not source.values and refers) or (
             any(m.kind in ("image", "audio") for m in sketch.mentions.within(wish.window))
         ):
-            source = sketch.turned_to_text(wish.at, wish.window)
+            source = turned_to_text(sketch, wish.at, wish.window)
         elif len(words.split()) >= 1:
             return Input((said if generates else words,), 0.9)
     if not source.values:
@@ -162,6 +187,27 @@ def _prompt(sketch: Sketch, wish: Wish, row: TaskType, skip: frozenset[int]) -> 
     if generates and trait(row.id).told:
         return Input((f"{said}\n\n{joined.values[0]}",), joined.sure)
     return joined
+
+
+def _names_its_own(sketch: Sketch, wish: Wish, words: str) -> bool:
+    """Whether words say what is to be made, and not how a result of before is to be shown.
+
+    After other steps of the request only a thing that was not spoken of does: "a red circle".
+    """
+    if words and re.search(rf"\b(?:an?|some)\s+{re.escape(words)}", wish.window, re.I):
+        return True
+    first = not sketch.clauses[wish.at].then and all(step.clause < 0 for step in sketch.steps)
+    return bool(_NUMBER.match(words)) or (first and len(words.split()) >= 2)
+
+
+def _told_to_move(sketch: Sketch, wish: Wish, skip: frozenset[int]) -> Input:
+    """What is to happen with a picture, where the words say more than that it is to move."""
+    texts = [m for m in sketch.mentions.within(wish.window) if m.kind == "text"]
+    if told := [m for m in texts if m.number not in skip]:
+        sketch.used.update(m.number for m in told)
+        return Input(told[-1].values[:1])
+    said = _HAPPENS.search(sketch.mentions.restore(wish.window))
+    return Input((said[1].strip(" .!?"),)) if said else Input()
 
 
 def _remainder(sketch: Sketch, text: str) -> str:
@@ -175,72 +221,38 @@ def _remainder(sketch: Sketch, text: str) -> str:
         flags=re.I,
     )
     text = re.sub(rf"\s*\b(?:in)?to (?:{'|'.join(LANGUAGES)})\b.*$", "", text, flags=re.I)
+    text = re.sub(r"\s+(?:instead|(?:this|next) time)\W*$", "", text, flags=re.I)
     return text.strip(" .,;:?!\"'") if _EMPTY_WORDS.sub("", text).strip(" .,;:?!\"'") else ""
-
-
-def bound_question(sketch: Sketch, wish: Wish, *, use: bool = True) -> Input:
-    """The question that is meant: quoted, in the clause itself, quoted elsewhere, or spoken."""
-    here = [m for m in sketch.mentions.within(wish.window) if m.kind == "question"]
-    if here:
-        sketch.used.update(m.number for m in here if use)
-        return Input(tuple(_as_translated(sketch, m.values[0]) for m in here))
-    spoken = sketch.media_named("audio", wish.window)
-    if spoken and use and re.search(r"\bquestions?\b", wish.window, re.I):
-        return sketch.bridge(BRIDGES["audio", "text"], Input(spoken[:1]), wish.at)
-    own = _inline_question(sketch, wish)
-    if own:
-        return Input((own,), 0.9)
-    everywhere = sketch.named(range(len(sketch.clauses)))
-    waiting = [m for m in everywhere if m.kind == "question" and m.number not in sketch.used]
-    if waiting:
-        sketch.used.update([waiting[0].number] if use else [])
-        return Input((_as_translated(sketch, waiting[0].values[0]),), 0.9)
-    heard = [s for s in sketch.steps if s.row.inputs[0].kind == "audio" and s.row.output == "text"]
-    if heard:
-        return Input(sketch.results_of(heard[-1])[:1], 0.8)
-    if asked := [m for m in everywhere if m.kind == "question"]:
-        return Input((_as_translated(sketch, asked[-1].values[0]),), 0.8)
-    return Input()
-
-
-def _as_translated(sketch: Sketch, question: str) -> str:
-    """The result of an earlier step that put the question into other words, or the question."""
-    made = [s for s in sketch.steps if s.row.output == "text" and s.args.get("text") == question]
-    return sketch.results_of(made[-1])[0] if made else question
-
-
-def _inline_question(sketch: Sketch, wish: Wish) -> str:
-    text = _ASK_LEAD.sub("", POLITE.sub("", wish.window))
-    asks = ASKS.search(text) or WONDERS.search(text)
-    if not asks or (_RELATIVE.match(text) and "?" not in text):
-        return ""
-    text = text[asks.start() if asks.re is ASKS else asks.end() :]
-    text = re.sub(
-        r"[\s,]*\b(?:(?:in|on|from|of|at|using|for|according to|based on)\s+)(?:(?:the|this|that"
-        r"|my|following|given)\s+)*"
-        r"(?:\w+\s+)?(?:called |named |file )?:?\s*[(]?«(?!question)[a-z]+\d+»[)]?",
-        "",
-        text,
-        flags=re.I,
-    )
-    text = re.sub(
-        r"[\s,:]*(?:according to|from|in|using) (?:the|this) \w+ ?:?\s*«text\d+»"
-        r"|[\s,:]+«text\d+»\W*$",
-        "",
-        text,
-        flags=re.I,
-    )
-    text = sketch.mentions.restore(text).strip(" ,:;.")
-    return text if len(text.split()) > 1 else ""
 
 
 def bound_language(wish: Wish, part: str) -> Input:
     """The language that a clause names."""
-    word = "from" if part == "from" else r"(?:in)?to|in"
-    found = re.search(rf"\b(?:{word}) ({'|'.join(LANGUAGES)})\b", wish.window, re.I)
-    if not found and part == "language":
-        found = re.search(rf"\b(?:a|an) ({'|'.join(LANGUAGES)})\b", wish.window, re.I)
-    return Input((found[1].capitalize(),)) if found else Input()
+    name = rf"(?:{'|'.join(LANGUAGES)})\b"
+    if part == "from":
+        found = re.search(
+            rf"\bfrom ({name})|\b(?:the|this|that) ({name}) (?:\w+ )?«", wish.window, re.I
+        )
+        return Input(((found[1] or found[2]).capitalize(),)) if found else Input()
+    several = rf"({name}(?:(?:,|,? and| as well as|,? then|) (?:(?:in)?to )?{name})*)"
+    found = re.search(rf"\b(?:(?:in)?to|in) (?:both )?{several}", wish.window, re.I)
+    found = found or re.search(rf"\b(?:a|an) ({name})", wish.window, re.I)
+    named = re.findall(name, found[1], re.I) if found else []
+    return Input(tuple(dict.fromkeys(each.capitalize() for each in named)))
+
+
+def written_in(text: str, target: str, request: str) -> str:
+    """The language that a given text is plainly in, empty where nothing tells.
+
+    A ``request`` in another script than the text's tells that this is English, and one in another
+    language that wants English (``target``) that the text is in its own.
+    """
+    if whole_reference(text) is not None:
+        return ""
+    if (found := language_of(text)) not in ("", "English"):
+        return found
+    if request in SCRIPTS and text.isascii():
+        return "English"
+    return request if target == "English" else ""
 
 
 def bound_seed(sketch: Sketch, wish: Wish) -> Input:
@@ -265,9 +277,9 @@ def bound_instruction(sketch: Sketch, wish: Wish) -> Input:
             for m in sketch.named(range(len(sketch.clauses)))
             if m.kind == "text" and m.number not in sketch.used
         ]
-        spoken = sketch.media_named("audio", wish.window)
+        spoken = media_named(sketch, "audio", wish.window)
         if spoken:
-            return sketch.bridge(BRIDGES["audio", "text"], Input(spoken), wish.at)
+            return bridge(sketch, BRIDGES["audio", "text"], Input(spoken), wish.at)
         result = next(
             (s for s in reversed(sketch.steps) if s.row.output in ("text", "labels")), None
         )
@@ -285,6 +297,8 @@ def compared(sketch: Sketch, wish: Wish, row: TaskType) -> dict[str, object]:
     here = [
         m for m in sketch.mentions.within(wish.window) if m.kind in ("text", "question", "labels")
     ]
+    if anchor := _LIKE.search(wish.window):
+        here.sort(key=lambda m: m.number != int(anchor[1]))
     values = [v for m in here for v in m.values]
     if len(values) < 2:
         everywhere = sketch.named(range(len(sketch.clauses)))
@@ -293,7 +307,7 @@ def compared(sketch: Sketch, wish: Wish, row: TaskType) -> dict[str, object]:
         made = [v for s in results[-1:] for v in sketch.results_of(s) if v not in values]
         if len(made) > 1 and not values:
             values = made
-        elif results and not (len(others) > 1 and not sketch.points(wish.window)):
+        elif results and not (len(others) > 1 and not points_back(wish.window)):
             values = [*made[-1:], *values] if values else made[-1:]
             if len(values) < 2 and others:
                 values += [others[-1].values[0]]
@@ -303,8 +317,8 @@ def compared(sketch: Sketch, wish: Wish, row: TaskType) -> dict[str, object]:
             here = [*here, *others]
             values += [v for m in others for v in m.values]
     sketch.used.update(m.number for m in here)
-    if len(values) < 2 and (shown := sketch.media_named("image", wish.window)):
-        captions = sketch.bridge(BRIDGES["image", "text"], Input(shown), wish.at)
+    if len(values) < 2 and (shown := media_named(sketch, "image", wish.window)):
+        captions = bridge(sketch, BRIDGES["image", "text"], Input(shown), wish.at)
         values = [*captions.values, *values]
     values = list(dict.fromkeys(values))
     if len(values) == 1:

@@ -13,25 +13,29 @@ from .arguments import (
     Wish,
     bound_instruction,
     bound_language,
-    bound_question,
     bound_seed,
     bound_text,
     compared,
     role,
+    written_in,
 )
-from .cues import NOUNS, cues, match_cues
+from .cues import NOUNS, SCANS, cues, match_cues
+from .inputs import Input, bridge, find_media, find_texts, present
 from .mentions import MARKER
-from .rows import BRIDGES, FAMILIES, trait
-from .sketch import Input, Sketch
+from .questions import bound_question
+from .results import guided
+from .rows import BRIDGES, FAMILIES, GIVEN, trait
+from .sketch import Sketch
+from .unmodelled import UNMODELLED, leave_be, warn_of_repainting
 
-_SCAN = re.compile(
-    r"\b(?:documents?|scan(?:ned|s)?|invoices?|receipts?|forms?|contracts?|certificates?|bills?|parcels?|tickets?|tables?|tabular)\b",
-    re.I,
-)
+_SCAN = re.compile(rf"\b(?:(?:{SCANS})s?|scanned|tables?|tabular)\b", re.I)
 
 
 def grant(sketch: Sketch, wish: Wish) -> None:
-    """Add the steps that a wish comes to."""
+    """Add the steps that a wish comes to, or say why there are none."""
+    if without_model := UNMODELLED.get(wish.task):
+        without_model(sketch, wish)
+        return
     task = settle(sketch, wish)
     if task not in sketch.available and _instead(sketch, wish, task):
         return
@@ -44,7 +48,7 @@ def settle(sketch: Sketch, wish: Wish) -> str:
     """The task type that a family means here; any other task as it is."""
     family = FAMILIES.get(wish.task)
     if family is None:
-        return sketch.guided(wish.window) if wish.task == "text-to-image" else wish.task
+        return guided(sketch, wish.window) if wish.task == "text-to-image" else wish.task
     kind = _subject(sketch, wish, family.keys())
     table = sketch.rows.get(family.get("table", ""))
     if kind == "image" and table and table.inputs[0].kind == "image" and _on_table(sketch, wish):
@@ -82,32 +86,35 @@ def _subject(sketch: Sketch, wish: Wish, kinds: Collection[str]) -> str:
         kind = mention.kind if mention.kind != "labels" and mention.kind != "boxes" else "text"
         if kind in can and mention.number not in skip:
             return kind
-    present = [kind for kind in can if _present(sketch, kind, wish.at)]
+    here = [kind for kind in can if present(sketch, kind, wish.at)]
     words = MARKER.sub("", wish.window)
     spoken = re.search(rf"\b(?:{NOUNS['audio']})s?\b", words, re.I)
-    if wish.task == "question" and "text" in can and spoken and _present(sketch, "audio", wish.at):
+    if wish.task == "question" and "text" in can and spoken and present(sketch, "audio", wish.at):
         return "text"
     if wish.task == "question":
         asked = bound_question(sketch, wish, use=False).values
         words = " ".join((words, *asked, *_asked_where(sketch, asked)))
         texts = any(m.kind == "text" for m in sketch.named(range(len(sketch.clauses))))
-        if "image" in present and _SCAN.search(words) and not texts:
+        if "image" in here and _SCAN.search(words) and not texts:
             return "image"
     for kind in can:
-        if kind in present and re.search(rf"\b(?:{NOUNS[kind]})s?\b", words, re.I):
+        if kind in here and re.search(rf"\b(?:{NOUNS[kind]})s?\b", words, re.I):
             return kind
     if (
         wish.task == "emotion"
-        and "audio" in present
+        and "audio" in here
         and re.search(r"\b(?:speakers?|voices?|callers?|singers?)\b", words, re.I)
     ):
         return "audio"
-    if wish.task in ("count", "describe", "people", "enhance") and can[0] in present:
+    if wish.task in ("count", "describe", "people", "enhance") and can[0] in here:
         return can[0]
+    if wish.task == "film" and "image" in here and _films_a_picture(sketch, wish.at):
+        return "image"
     recent = _recent(sketch, wish.at, can)
     if recent:
         return recent
-    return present[0] if present else "text" if "text" in can else can[0]
+    spoken_of = (k for k in can if re.search(rf"\b(?:{NOUNS[k]})s?\b", words, re.I))
+    return here[0] if here else next(spoken_of, "text" if "text" in can else can[0])
 
 
 def _asked_where(sketch: Sketch, questions: tuple[str, ...]) -> list[str]:
@@ -120,13 +127,16 @@ def _asked_where(sketch: Sketch, questions: tuple[str, ...]) -> list[str]:
     ]
 
 
-def _present(sketch: Sketch, kind: str, at: int) -> bool:
-    everything = sketch.named(range(len(sketch.clauses)))
-    return (
-        any(m.kind == kind for m in everything)
-        or any(resource["kind"] == kind for resource in sketch.resources.values())
-        or any(step.row.output == kind and step.clause <= at for step in sketch.steps)
-    )
+def _films_a_picture(sketch: Sketch, at: int) -> bool:
+    """Whether "turn it into a video" means a picture: one spoken of, or given where nothing is.
+
+    A caption of the picture does not take its place; a text written anew does.
+    """
+    kinds = [mention.kind for mention in sketch.named(range(at + 1))]
+    own = [step for step in sketch.steps if step.clause >= 0]
+    kinds += [step.row.output for step in own]
+    written = bool(own) and own[-1].row.output == "text" and own[-1].trait.prompted
+    return not written and ("image" in kinds or "text" not in kinds)
 
 
 def _recent(sketch: Sketch, at: int, can: list[str]) -> str:
@@ -141,6 +151,10 @@ def _recent(sketch: Sketch, at: int, can: list[str]) -> str:
     ahead = [m.kind for m in sketch.named(range(at + 1, len(sketch.clauses))) if m.kind in can]
     if ahead:
         return ahead[0]
+    past = [step for step in sketch.steps if step.clause < 0]
+    given_last = any(step.row is GIVEN for step in past)  # after every file
+    if "text" in can and given_last and past[-1].row.inputs[0].kind == "text":
+        return "text"
     given = [r["kind"] for r in sketch.resources.values() if r["kind"] in can]
     if given:
         return given[-1]
@@ -158,7 +172,7 @@ def _instead(sketch: Sketch, wish: Wish, task: str) -> bool:
             sketch.groups += 1
             _bind(sketch, wish, sketch.rows[name], sketch.groups)
         return True
-    pictures = sketch.media("image", wish.at, wish.window).values
+    pictures = find_media(sketch, "image", wish.at, wish.window).values
     questions = bound_question(sketch, wish).values
     if questions and "question-answering" not in names:
         near = {"count": "object-detection"}
@@ -213,15 +227,26 @@ def _bind(sketch: Sketch, wish: Wish, row: TaskType, group: int) -> None:
         return
     if variants == [{}] and any(s.row.id == row.id for s in sketch.steps if not s.found):
         return  # the same thing said again ("… into speech. Please generate the file.")
+    origin = next((slot.name for slot in row.inputs if role(slot) == "from"), "")
     for args in variants:
+        if origin and origin not in args and str(args.get("text")) not in sketch.resources:
+            target = str(args.get("target_language", ""))
+            found_in = written_in(str(args.get("text", "")), target, sketch.language)
+            args |= {origin: found_in} if found_in not in ("", target) else {}
         if not _repeats(sketch, wish, row, args):
-            sketch.add(row.id, wish.at, sure, dict(args), group)
+            step = sketch.add(row.id, wish.at, sure, dict(args), group)
+            leave_be(sketch, step)
+    if trait(row.id).repaints:
+        warn_of_repainting(sketch, wish)
 
 
 def _repeats(sketch: Sketch, wish: Wish, row: TaskType, args: Mapping[str, object]) -> bool:
     """Whether this would only do again to a result what made it ("enhance it, reducing noise")."""
     before = {s.id: s for s in sketch.steps if s.row.id == row.id and not s.found}
     inputs = [before.get(n) for n in references(list(args.values()))]
+    told = {name: value for name, value in args.items() if not references([value])}
+    if told and any(s and told.items() <= s.args.items() for s in inputs):
+        return True  # "to French, then read it in French": the voice's language
     near = [s for s in inputs if s and wish.at - s.clause <= (2 if len(args) == 1 else 0)]
     return bool(near) and not sketch.clauses[wish.at].then
 
@@ -231,16 +256,18 @@ def _fill(sketch: Sketch, wish: Wish, row: TaskType, slot: Slot, skip: frozenset
         last = sketch.steps[-1] if wish.fed and sketch.steps else None
         if last and reads_as(last.row.output, slot.kind):
             return Input(sketch.results_of(last))
-        found = sketch.media(slot.kind, wish.at, wish.window)
+        found = find_media(sketch, slot.kind, wish.at, wish.window)
         if found.values:
             return found
         task = BRIDGES.get(("text", slot.kind))
+        if row.id == BRIDGES["image", "text"]:
+            return Input()  # a text is not drawn only to be read
         text = (
-            sketch.text(wish.at, wish.window, trait("summarization"), skip)
+            find_texts(sketch, wish.at, wish.window, trait("summarization"), skip)
             if task and task != row.id
             else Input()
         )
-        return sketch.bridge(task, text, wish.at) if task and text.values else Input()
+        return bridge(sketch, task, text, wish.at) if task and text.values else Input()
     part = role(slot)
     if part == "labels":
         return Input(wish.labels.names) if wish.labels else Input()

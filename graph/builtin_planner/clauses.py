@@ -21,6 +21,7 @@ _VERB = (
     r"rephras|replac|respond|reply|rewrit|say|segment|show|sketch|sort|speak|spot|sum up"
     r"|summari[sz]|tag|"
     r"talk|tell|tl;?dr|trace|transcrib|transform|translat|turn|use|vectori[sz]e|what|where|which"
+    r"|when\s+(?:did|was|were|is|does)"
     r"|whether|"
     r"who|writ)(?:e|ing|y)?\b"
 )
@@ -39,7 +40,7 @@ _SPLIT = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-_LEADING_BEFORE = re.compile(r"^\W*before\s+\w+ing\b", re.IGNORECASE)
+_LEADING_BEFORE = re.compile(rf"^\W*before\s+(?:\w+ing\b|(?:you|we|i)\s+{_VERB})", re.IGNORECASE)
 
 
 @dataclass

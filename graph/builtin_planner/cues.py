@@ -5,7 +5,8 @@ matches that overlap, the heavier wins. ``inner`` (a + before the task) marks a 
 result inside another request ("read *the caption of a.png* aloud"): its step comes first. In
 patterns, IMG, TXT, AUD, VID stand for the nouns of a kind (and for its mentions), GAP for up to
 forty characters of the same sentence, UP for up to four words that start no new phrase, MAKE for
-verbs of making, GET for verbs of finding out, OF for what may come before a noun.
+verbs of making, GET for verbs of finding out, OF for what may come before a noun,
+ASK for what may come before an imperative.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ NOUNS: Mapping[str, str] = {
     r"|statement|comment|tweet|story|report|essay|letter|phrase|post|abstract|speech|title|chapter",
 }
 """The nouns by which people mean a thing of each kind."""
+SCANS = r"document|scan|invoice|receipt|form|contract|certificate|bill|parcel|ticket"
+"""The nouns by which people mean a picture of something written."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,8 @@ _TOKENS: Mapping[str, str] = {
     "GAP": r"[^.;!?\n]{0,40}?",
     "UP": r"(?:\s+(?!(?:of|in|on|from|for|that|the|this|my|it|to|and|what|which|how|where|who"
     r"|whether|if)\b)[\w'-]+){0,4}?",
+    "ASK": r"(?:\W|(?:please|now|then|and|also|just|first|can|could|would|will|you|i|want|need"
+    r"|would like|i'd like|to|me|kindly|help)\b)*",
     "OF": r"(?:(?:the|this|that|these|those|my|an?|each|every|all|any|following|attached|given"
     r"|above)\s+)*",
     "IMG": rf"(?:(?:{NOUNS['image']})s?\b|«image\d+»)",

@@ -14,11 +14,12 @@ from pathlib import PurePath
 from ..planner import PlanRequest
 from ..state import Resource
 from .cues import LANGUAGES, NOUNS
+from .talk import talk_kind
 
 _LEAD = re.compile(
     r"^(?:(?:and|but|ok(?:ay)?|now|so|then|next|again|please|also|what about|how about"
     r"|(?:do |try )?(?:it|that|the same(?: thing)?|same(?: thing)?)(?: again)?|do|this time"
-    r"|for|with|on|in|to|of|as well|too)\b[\s,:]*)+",
+    r"|for|with|on|in|to|of|as well|too|no|use)\b[\s,:]*)+",
     re.I,
 )
 _LANGUAGE = re.compile(rf"\b(?:{'|'.join(LANGUAGES)})\b", re.I)
@@ -27,17 +28,78 @@ _POINTER = re.compile(
     rf"\b(?:the )?(?:first|second|third|fourth|fifth|\dth|last) (?:{_THING})s?\b", re.I
 )
 _SPOKEN_OF = re.compile(rf"\b(?:this|the|that|my|attached) (?:{_THING})s?\b(?! (?:of|in)\b)", re.I)
+_IT = re.compile(r"\b(?:it|that)\b", re.I)
 _OTHER = re.compile(rf"\bthe other (?:{_THING})\b", re.I)
-_FILLER = re.compile(r"\b(?:and|or|please|pls|too|also|as well|instead|thanks?|the|one)\b", re.I)
+_FILLER = re.compile(
+    r"\b(?:and|or|please|pls|too|also|as well|instead|again|thanks?|the|an?|ones?)\b", re.I
+)
+_ALOUD = re.compile(r"\bread (it|this|that|(?:your|the) \w+) (?=aloud\b|out loud\b)", re.I)
+_HERE = re.compile(rf"\b(?:this|that) (?:{_THING})\b", re.I)
+_BARE_ORDER = re.compile(r"(?:the )?(?:first|second|third|fourth|fifth|last)\W*$", re.I)
+_COLOUR = re.compile(
+    r"\b(?:red|blue|green|yellow|white|black|pink|purple|orange|gr[ae]y|brown)\b", re.I
+)
+_TEXT = re.compile(
+    r"(?:this|that|these|it)?(?: (?:one|text|sentence))?\s*"
+    r"(?::\s*(?P<pasted>\S.*)|(?P<quoted>\"[^\"]+\"|“[^”]+”))[\s?.!]*",
+    re.I | re.S,
+)
+_QUOTED = re.compile(r"\"[^\"]+\"|“[^”]+”")
+_PASTED = re.compile(r"(?<=:)\s+\S.*", re.S)
+_AGAIN = re.compile(
+    r"(?:(?:please|ok(?:ay)?|and|now)\W+)*(?:(?:do|try|run|draw|make|write|create|generate|paint"
+    r"|give|show|tell|i want|i need)(?: me)? )?"
+    r"(?:(?:(?:it|that|this|the same(?: thing)?) )?(?:again|once more|one more time)"
+    r"|(?P<other>another(?: one)?|(?:a )?(?:new|different) one|one more))(?P<about> about [^.?!]+)?"
+    r"(?:\W+(?:please|thanks?))?\W*",
+    re.I,
+)
+_ABOUT = re.compile(r" about [^.?!]+", re.I)
+_MAKES = re.compile(
+    r"\b(?:draw|paint|write|compose|tell|make|create|generate)(?: me)?"
+    r" (?:an?|some|one|two|three)\b",
+    re.I,
+)
+_ASKED_BACK = re.compile(
+    r"(?:(?:and|so|sorry|wait|ok(?:ay)?)\W+)*(?:what did you (?:just )?(?:find|say|see|answer|get)"
+    r"(?: out)?|what was (?:that|it|your answer|the (?:answer|result))|(?:say|tell me) (?:that|it)"
+    r"(?= again)|(?:repeat|show me) (?:that|it|your (?:last )?answer))(?: again)?(?: please)?\W*",
+    re.I,
+)
+
+
+def said_before(request: PlanRequest) -> str:
+    """The last answer, where that is what is asked for; empty for anything else."""
+    answers = [text for role, text in request.history if role in ("ai", "assistant")]
+    return answers[-1] if answers and _ASKED_BACK.fullmatch(request.text.strip()) else ""
 
 
 def complete(request: PlanRequest) -> str:
     """The request's text, written out in full where it only makes sense after an earlier one."""
     said = [text for role, text in request.history if role in ("human", "user")]
+    said = [text for text in said if not talk_kind(text) and not _ASKED_BACK.fullmatch(text)]
     if not said:
         return request.text
     text = _other(request.text, said, request.resources)
-    return reduce(lambda last, new: _filled(last, new, request.resources), [*said, text])
+    full: list[str] = []
+    for new in [*said, text]:
+        full.append(_again(full, new) or _filled(full[-1] if full else "", new, request.resources))
+    return full[-1]
+
+
+def _again(before: list[str], text: str) -> str:
+    """The request that is to be done once more, with what it is to be about this time.
+
+    "Another one" means the last that made something: "draw a star", "write a poem".
+    """
+    again = _AGAIN.fullmatch(text.strip())
+    if not again or not before:
+        return ""
+    made = [old for old in before if _MAKES.search(old)]
+    last = (made or before)[-1] if again["other"] else before[-1]
+    if not (about := again["about"]):
+        return last
+    return _swap(_ABOUT, about, last) or f"{last.rstrip(' .?!')}{about}"
 
 
 def _other(text: str, said: list[str], resources: Mapping[str, Resource]) -> str:
@@ -52,21 +114,53 @@ def _filled(last: str, text: str, resources: Mapping[str, Resource]) -> str:
     """The last request with what this one names in place of what that one named."""
     lead = _LEAD.match(text)
     rest = text[lead.end() :] if lead else text
+    colon = ":" if lead and ":" in lead[0] else ""
+    if new := _TEXT.fullmatch(colon + rest):
+        return _with_text(last, new) or text
+    if _BARE_ORDER.fullmatch(rest):
+        rest = f"{rest.rstrip(' .?!')} one"
     names = [name for r in resources.values() for name in (r["name"], PurePath(r["name"]).name)]
     files = re.compile("|".join(map(re.escape, names)) or r"(?!)", re.I)
-    things = files.findall(rest) or _POINTER.findall(rest)
-    languages = _LANGUAGE.findall(rest)
-    bare = _FILLER.sub("", _LANGUAGE.sub("", _POINTER.sub("", files.sub("", rest))))
-    if re.search(r"\w", bare) or not (things or languages):
+    things = files.findall(rest) or _POINTER.findall(rest) or _HERE.findall(rest)
+    languages, colours = _LANGUAGE.findall(rest), _COLOUR.findall(rest)
+    parts = (files, _POINTER, _HERE, _LANGUAGE, _COLOUR, _FILLER)
+    bare = reduce(lambda left, part: part.sub("", left), parts, rest)
+    if re.search(r"\w", bare) or not (things or languages or colours):
         return text
+    if colours and not (things or languages):
+        return _recoloured(last, colours, rest) or text
     if languages:
-        new = " and ".join(languages)
-        last = _swap(_LANGUAGE, new, last) or f"{last.rstrip(' .?!')} and translate it to {new}"
+        wanted = " and ".join(languages)
+        last = _swap(_LANGUAGE, wanted, last) or _in_language(last.rstrip(" .?!"), wanted)
     if things:
-        new = " and ".join(things)
-        swapped = (_swap(pattern, new, last) for pattern in (files, _POINTER, _SPOKEN_OF))
-        last = next(filter(None, swapped), f"{last.rstrip(' .?!')}: {new}")
+        wanted = " and ".join(things)
+        swapped = (_swap(pattern, wanted, last) for pattern in (files, _POINTER, _SPOKEN_OF, _IT))
+        last = next(filter(None, swapped), f"{last.rstrip(' .?!')}: {wanted}")
     return last
+
+
+def _in_language(last: str, language: str) -> str:
+    """The last request with a language, which goes before what is read aloud."""
+    spoken = _ALOUD.sub(lambda m: f"translate {m[1]} to {language} and read it ", last)
+    return spoken if spoken != last else f"{last} and translate it to {language}"
+
+
+def _with_text(last: str, new: re.Match[str]) -> str:
+    """The last request with another text in place of its own; empty where it gave none."""
+    if (quoted := _QUOTED.search(last)) is not None:
+        text, old = new["quoted"] or f'"{new["pasted"]}"', quoted
+    elif (pasted := _PASTED.search(last)) is not None:
+        text, old = f" {new['quoted'] or new['pasted']}", pasted
+    else:
+        return ""
+    return f"{last[: old.start()]}{text}{last[old.end() :]}"
+
+
+def _recoloured(last: str, colours: list[str], rest: str) -> str:
+    """The last request to make something, with another colour; empty where it named none."""
+    if not re.search(r"\b(?:one|ones)\b", rest, re.I):
+        return ""
+    return _swap(_COLOUR, " and ".join(colours), last)
 
 
 def _swap(pattern: re.Pattern[str], new: str, text: str) -> str:

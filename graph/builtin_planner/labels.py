@@ -28,6 +28,8 @@ _LISTS = tuple(
         r"\b(?:whether|if)\b[^.?!:;\n«]{0,60}?\babout\s+(?P<list>[^.?!:;\n«]+? or [^.?!:;\n«]+)",
         rf"\b(?:is|are|was|whether|if)\s+{_THING}\s+(?:is |are |was )?(?:{_ABOUT} |an? |rather )?"
         r"(?P<list>[^.?!:;\n]+? or [^.?!:;\n]+)",
+        rf"\b(?:does|do|whether|if)\s+{_THING}\s+(?:sounds?|seems?|feels?|reads?)\s+"
+        r"(?:more |rather )?(?P<list>[^.?!:;\n]+? or [^.?!:;\n]+)",
         r"\b(?:what|which)\b[^.?!:;\n]*?\b(?:is|are|fits?|best|apply)\b[^.?!:;\n,]*[:,]\s*"
         r"(?P<list>(?!«text)[^.?!:;\n]+? or [^.?!:;\n]+)",
     )

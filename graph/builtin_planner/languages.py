@@ -60,12 +60,17 @@ def in_english(text: str, language: str) -> str:
     for pattern, english in _glossaries()[language]:
         text = pattern.sub(english, text)
     text = re.sub(r"F(\d+)F", lambda match: kept[int(match[1])], text)
-    return " ".join(re.sub(r"[¿¡]", "", text).split())
+    return re.sub(r"\s+(?=[?!.,;])", "", " ".join(re.sub(r"[¿¡]", "", text).split()))
+
+
+def unquoted(text: str, instead: str = " ") -> str:
+    """The text without quoted spans, names of files and addresses, with ``instead`` for each."""
+    return _KEPT.sub(instead, text)
 
 
 def speaks(text: str) -> str:
     """The language whose verbs a text uses, empty where none is sure."""
-    bare = _KEPT.sub(" ", text)
+    bare = unquoted(text)
     if len(_ENGLISH.findall(bare)) > 2:
         return ""
     return next((name for name, verbs in _VERBS.items() if verbs.search(bare)), "")
@@ -75,15 +80,17 @@ _ENGLISH = re.compile(r"\b(?:the|is|of|and|this|what|please|with|you|me|my|i|it|
 _VERBS: Mapping[str, re.Pattern[str]] = {
     "German": re.compile(
         r"\b(?:beschreibe?|übersetze?|fasse?|zusammen|lies|zeichne|male mir|ein bild|zähle?"
-        r"|transkribiere|wie ?viele|welche|bitte)\b", re.I,
+        r"|transkribiere|wie ?viele?|welche|bitte|mache?|drehe?|sage?|schneide"
+        r"|sprache|kannst du|können sie)\b", re.I,
     ),
     "French": re.compile(
         r"\b(?:décris|décrivez|résume|traduis|traduisez|transcris|transcrivez|dessine|combien"
-        r"|lis-|à voix haute|à haute voix|compte les|en français|en anglais|s'il)\b", re.I,
+        r"|lis-|à voix haute|à haute voix|compte les|en français|en anglais|s'il|peux-tu"
+        r"|pouvez-vous|recadre|pivote|quel(?:le)? est)\b", re.I,
     ),
     "Spanish": re.compile(
         r"\b(?:resume (?=\w+\.)|traduce|tradúce\w*|dibuja|cuántos|cuántas|cuenta|qué|el audio"
-        r"|escribe|en voz alta|por favor)\b", re.I,
+        r"|escribe|en voz alta|por favor|recorta|gira|puedes|podrías|cuál)\b", re.I,
     ),
 }  # fmt: skip
 """Words that a request in a language has and an English one has not."""

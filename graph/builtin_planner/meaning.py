@@ -19,7 +19,7 @@ from .labels import find_labels
 from .mentions import MARKER
 from .rows import trait
 from .sketch import Sketch
-from .talk import foreign_language
+from .written import foreign_language
 
 CLEAR = 0.5
 """How likely the task has to be among those for which everything is there."""
@@ -63,7 +63,7 @@ def by_meaning(sketch: Sketch, own: str, wishes: Sequence[Wish]) -> Sketch | Non
     from hugginggraph.registry import NO_TASK, meant  # not at import: they bring NumPy
 
     firm = len(wishes) > 1 or any(wish.weight >= FIRM for wish in wishes)
-    if firm and sketch.tasks():
+    if firm and (sketch.tasks() or sketch.told or sketch.refused):
         return None
     said = " ".join(MARKER.sub(" ", own)[:_MOST_READ].split())
     if len(_WORD.findall(said)) < _FEWEST_WORDS or foreign_language(said):
@@ -89,6 +89,8 @@ def by_meaning(sketch: Sketch, own: str, wishes: Sequence[Wish]) -> Sketch | Non
     if best == NO_TASK or likely[best] < CLEAR * whole or best in planned or not doubted:
         return None
     found = Sketch(sketch.rows, sketch.available, sketch.mentions, [Clause(own)], sketch.resources)
+    found.steps = [step for step in sketch.steps if step.clause < 0]
+    found.groups = len(found.steps)
     labels = labels if "labels" in _needs(sketch.rows[best]) else None
     grant(found, Wish(best, 0, own, SURE * likely[best] / whole, labels=labels))
     taken = "All of it was taken to mean" if len(sketch.clauses) > 1 else "Taken to mean"

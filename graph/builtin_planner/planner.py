@@ -18,19 +18,24 @@ from typing import Any
 from hugginggraph.registry import NotUnderstoodError, TaskType, task_types
 
 from ..planner import Draft, PlanRequest, Setback
+from ..state import Task
 from .arguments import POLITE, Wish
 from .bind import grant, settle
 from .clauses import Clause, split_clauses
 from .cues import Cue, cues, match_cues, named_cues
-from .followups import complete
-from .languages import in_english, speaks
+from .files import unread
+from .find_mentions import find_mentions
+from .followups import complete, said_before
+from .languages import in_english, speaks, unquoted
 from .meaning import by_meaning
-from .mentions import MARKER, find_mentions
+from .mentions import MARKER, Mention
 from .rejected import without_named
+from .results import mark_results
 from .rows import LATER
 from .sketch import Sketch
-from .talk import examples, foreign_language, small_talk
+from .talk import examples, small_talk
 from .wishes import find_wishes
+from .written import foreign_language
 
 _ASKED = re.compile(
     r"(?:describe|count|find|detect|classif\w+|translate|summari\w+|write|generate|create|make|draw|"
@@ -44,30 +49,41 @@ _SPOKEN = (
     "Without an LLM, English is understood, and plain requests in German, French, Spanish and "
     "Chinese."
 )
+_OF_MODELS = re.compile(r"\b(?:which|what|list|show|your|have)\b[^.?!]{0,30}\bmodels?\b", re.I)
+_SEARCH = "`hugginggraph models search` lists the models for a task."
 _MOST_READ = 5000
 _MOST_CLAUSES = 250
 _DONE = re.compile(r"\W*(?:after|once|having|upon|when)\b", re.I)
-_TEXT_FAMILIES = ("question", "emotion", "people")
+_SAYS_WHY = re.compile(r"\bnot available\b| needs ")
+_TEXT_FAMILIES = ("question", "emotion", "people", "language")
 
 
 class BuiltinPlanner:
-    """Plans with the task types that ``rows`` gives, those of the table by default."""
+    """Plans with the task types that ``rows`` gives, those of the table by default.
+
+    ``can_run`` says whether a task has a model here, for who asks what can be done.
+    """
 
     name = "builtin"
 
-    def __init__(self, rows: Callable[[], Mapping[str, TaskType]] = task_types) -> None:
-        self._rows = rows
+    def __init__(
+        self,
+        rows: Callable[[], Mapping[str, TaskType]] = task_types,
+        can_run: Callable[[str], bool] = bool,
+    ) -> None:
+        self._rows, self._can_run = rows, can_run
 
     async def plan(self, request: PlanRequest) -> Draft:
         """A draft for the request.
 
         Raises:
             NotUnderstoodError: nothing in the request can be planned.
+            UnsupportedFileError: it names a file or an address that no task reads.
         """
         return await asyncio.to_thread(self._plan, request)
 
     def _plan(self, request: PlanRequest) -> Draft:
-        return plan(request, self._rows())
+        return plan(request, self._rows(), self._can_run)
 
     async def mend(self, request: PlanRequest, tasks: Any, errors: list[str]) -> Draft | None:
         """None: the same words would give the same draft."""
@@ -85,20 +101,25 @@ class BuiltinPlanner:
         return draft if draft.tasks and draft.tasks != setback.tasks else None
 
 
-def plan(request: PlanRequest, rows: Mapping[str, TaskType]) -> Draft:
+def plan(
+    request: PlanRequest, rows: Mapping[str, TaskType], can_run: Callable[[str], bool] = bool
+) -> Draft:
     """A draft that uses these task types only.
 
     Raises:
         NotUnderstoodError: nothing in the request can be planned.
+        UnsupportedFileError: it names a file or an address that no task reads.
     """
-    if reply := small_talk(request.text, rows):
+    if reply := said_before(request) or small_talk(request.text, rows, can_run):
         return Draft(tasks=[], reply=reply)
     said = complete(request)
-    language = speaks(said) or foreign_language(said)
+    language = speaks(said) or foreign_language(unquoted(said))
     if english := in_english(said, language):
         try:
-            draft = _plan(replace(request, text=english), rows)
+            draft = _plan(replace(request, text=english), rows, language)
         except NotUnderstoodError as exc:
+            if _SAYS_WHY.search(exc.message):
+                raise
             raise _not_understood(request, rows, list[str](), language) from exc
         note = f"The request was read as: '{_short(english)}'."
         return replace(
@@ -107,7 +128,7 @@ def plan(request: PlanRequest, rows: Mapping[str, TaskType]) -> Draft:
     return _plan(replace(request, text=said), rows)
 
 
-def _plan(request: PlanRequest, rows: Mapping[str, TaskType]) -> Draft:
+def _plan(request: PlanRequest, rows: Mapping[str, TaskType], language: str = "") -> Draft:
     everything = {**LATER, **rows}
     table = (*named_cues(everything), *cues())
     mentions = find_mentions(
@@ -117,7 +138,7 @@ def _plan(request: PlanRequest, rows: Mapping[str, TaskType]) -> Draft:
     if len(own) > _MOST_READ:
         own = own[:_MOST_READ].rpartition(" ")[0]
     clauses = split_clauses(own)[:_MOST_CLAUSES]
-    sketch = Sketch(everything, frozenset(rows), mentions, clauses, request.resources)
+    sketch = Sketch(everything, frozenset(rows), mentions, clauses, request.resources, language)
     if len(mentions.text.strip()) > _MOST_READ:
         sketch.note(f"Only the first {_MOST_READ} characters outside quoted texts were read.")
     sketch.recall(request.earlier)
@@ -140,7 +161,7 @@ def _takes_text(head: str, rows: Mapping[str, TaskType], table: tuple[Cue, ...])
 
 def _read(sketch: Sketch, at: int, clause: Clause, table: tuple[Cue, ...]) -> list[Wish] | None:
     """Add what a clause asks for; None where it asks for something that was not understood."""
-    sketch.mark_results(at)
+    mark_results(sketch, at)
     wishes = find_wishes(sketch, at, clause, table)
     if _DONE.match(clause.text):
         planned = {step.row.id for step in sketch.steps}
@@ -157,17 +178,54 @@ def _draft(
     sketch: Sketch, missed: list[Clause], request: PlanRequest, rows: Mapping[str, TaskType]
 ) -> Draft:
     tasks = sketch.tasks()
+    _look_for_files(sketch, tasks)
     unread = [sketch.mentions.restore(clause.text).strip(" .,!?") for clause in missed]
     for text in unread:
         sketch.note(f"Not understood: '{_short(text)}'.")
+    if not tasks and sketch.told and not sketch.refused:
+        return Draft(tasks=[], reply=" ".join([*sketch.told, *sketch.notes]))
+    notes = [*sketch.told, *sketch.refused, *sketch.notes]
     if not tasks:
-        raise _not_understood(request, rows, sketch.notes)
+        raise _not_understood(request, rows, notes)
     kept = [step.sure for step in sketch.steps if not step.missing and not step.found]
     sure = min(kept, default=0.0)
     sure *= 0.7 if unread else 1.0
     sure *= 0.6 if any(step.missing for step in sketch.steps) else 1.0
     sure *= 0.85 if _unused(sketch) else 1.0
-    return Draft(tasks=tasks, confidence=round(sure, 2), notes=tuple(sketch.notes))
+    return Draft(tasks=tasks, confidence=round(sure, 2), notes=tuple(notes))
+
+
+def _look_for_files(sketch: Sketch, tasks: list[Task]) -> None:
+    """Refuse files that no task reads; note those that are not there and that no task names.
+
+    One that no task reads is only noted where nothing wants it ("I will put it into slides.pptx").
+    One that is not there and that a task names is left to the check of the plan. A quoted sentence
+    that ends in a name is none.
+    """
+    taken = str([task["args"] for task in tasks])
+    for mention in [mention for mention in sketch.mentions.found if mention.file]:
+        name = mention.values[0]
+        if name in sketch.resources or (name in taken and tasks):
+            continue
+        if mention.kind == "unread":
+            if not tasks or _wanted(sketch, mention):
+                raise unread(name)
+            sketch.note(f"Left out: '{name}', which no task reads.")
+        elif mention.kind != "output" and " " not in name:
+            sketch.note(f"Left out: '{name}', as there is no such file at hand.")
+
+
+def _wanted(sketch: Sketch, mention: Mention) -> bool:
+    """Whether a task of the mention's clause has nothing else in it to work on."""
+    for at in range(len(sketch.clauses)):
+        here = sketch.named([at])
+        if mention in here:
+            steps = [step for step in sketch.steps if step.clause == at and not step.found]
+            others = [m for m in here if m.kind not in ("unread", "output")]
+            texts = [step.args.get(name) for step in steps for name in ("text", "question")]
+            told = [text for text in texts if isinstance(text, str) and " " in text]
+            return bool(steps) and not others and not told
+    return False
 
 
 def _unused(sketch: Sketch) -> bool:
@@ -190,9 +248,10 @@ def _not_understood(
         return NotUnderstoodError(
             " ".join(asked), f"Quote the text, give a file, or name an LLM with --llm. {hint}"
         )
-    if absent := [note for note in notes if "not available" in note or " needs " in note]:
-        return NotUnderstoodError(" ".join(absent), hint)
-    if language := language or foreign_language(request.text):
+    if absent := [note for note in notes if _SAYS_WHY.search(note)]:
+        search = f"{_SEARCH} " if _OF_MODELS.search(request.text) else ""
+        return NotUnderstoodError(" ".join(absent), search + hint)
+    if language := language or foreign_language(unquoted(request.text)):
         return NotUnderstoodError(
             f"The request looks {language}. {_SPOKEN}",
             f"Ask in English, or name an LLM with --llm. {hint}",

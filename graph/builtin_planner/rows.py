@@ -25,7 +25,8 @@ class Trait:
     ``chains``: takes the latest text rather than the original one. ``gathers``: reads several
     results as one text. ``prompted``: its text is what the request says, not a given text.
     ``renews``: its result stands for the picture, sound or text from then on. ``told``: its
-    text is the instruction itself. ``brief``: one word is text enough. ``instead``: what
+    text is the instruction itself. ``repaints``: changes a picture as a painter would,
+    not exactly. ``brief``: one word is text enough. ``instead``: what
     comes nearest where the table lacks the task.
     """
 
@@ -36,6 +37,7 @@ class Trait:
     prompted: bool = False
     renews: bool = False
     told: bool = False
+    repaints: bool = False
     brief: bool = False
     instead: tuple[str, ...] = ()
 
@@ -84,6 +86,9 @@ def trait(task: str) -> Trait:
     return traits().get(task) or Trait(task, r"results?")
 
 
+GIVEN = _row("given-text", "text", _TEXT)
+"""What stands for a text that an earlier request gave; no task to be planned."""
+
 LATER: Mapping[str, TaskType] = {
     row.id: row
     for row in (
@@ -126,6 +131,11 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "video": "video-classification",
         "table": "tabular-classification",
     },
+    "language": {"text": "text-classification"},
+    "seen": {"image": "image-to-text"},
+    "moved": {"image": "image-to-video"},
+    "film": {"image": "image-to-video", "text": "text-to-video"},
+    "exact": {"image": "image-to-image"},
     "describe": {
         "text": "summarization",
         "image": "image-to-text",
@@ -156,6 +166,8 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
 }
 """Words that mean another task for each kind of thing: "classify" a text, a picture, a sound."""
 
+CLASSES = ("text-classification", "classify", "emotion")
+"""What asks for classes of a text."""
 BRIDGES: Mapping[tuple[Kind, Kind], str] = {
     ("image", "text"): "image-to-text",
     ("audio", "text"): "automatic-speech-recognition",

@@ -1,13 +1,13 @@
-"""Requests with nothing to run: small talk, other languages, and what can be asked here."""
+"""Requests with nothing to run: small talk, and what can be asked here."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from hugginggraph.registry import TaskType
+from hugginggraph.registry import Kind, TaskType
 
-from .cues import words
+from .rows import traits
 
 _GREETING = r"(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|howdy|yo)(?: there| all)?"
 _THANKS = (
@@ -30,37 +30,6 @@ _PATTERNS: Mapping[str, re.Pattern[str]] = {
     name: re.compile(rf"(?:(?:{_GREETING}|{_THANKS})[\s,.!]+)*{pattern}{_TAIL}", re.I)
     for name, pattern in _KINDS.items()
 }
-_FOREIGN: Mapping[str, tuple[str, ...]] = {
-    "German": words(
-        "der die das und ist ein eine einen den dem was wie viele auf im bild zu mir bitte von mit "
-        "beschreibe diesen diese übersetze fasse zusammen welche"
-    ),
-    "French": words(
-        "le la les des est une un du dans que quoi combien et cette ce image sur pour s'il vous "
-        "plaît décris décrivez traduis résume moi quelle quel"
-    ),
-    "Spanish": words(
-        "el la los las es una un del en que qué cuántos cuántas y esta este imagen por favor "
-        "describe para resume traduce con hay cuál"
-    ),
-    "Italian": words(
-        "il lo gli è una un del della dell nella che cosa quanti quante e questa questo immagine "
-        "per favore descrivi con ci sono riassumi traduci l'immagine di"
-    ),
-    "Portuguese": words(
-        "o os as é uma um do da na que quantos quantas e esta este imagem por favor descreva com "
-        "há resuma traduza para"
-    ),
-}
-_ENGLISH = words(
-    "the is of and to in what how many this that a are it please with for from on describe count i"
-)
-_SCRIPTS: Mapping[str, str] = {
-    "Japanese": r"[\u3040-\u30ff]", "Chinese": r"[\u4e00-\u9fff]", "Korean": r"[\uac00-\ud7af]",
-    "Russian": r"[\u0400-\u04ff]", "Arabic": r"[\u0600-\u06ff]", "Greek": r"[\u0370-\u03ff]",
-    "Hebrew": r"[\u0590-\u05ff]", "Hindi": r"[\u0900-\u097f]", "Thai": r"[\u0e00-\u0e7f]",
-}  # fmt: skip
-
 _EXAMPLES: Mapping[str, str] = {
     "image-to-text": "'Describe scene.png'",
     "object-detection": "'How many objects are in scene.png?'",
@@ -72,49 +41,66 @@ _EXAMPLES: Mapping[str, str] = {
     "text-generation": "'Write a poem about the sea'",
 }
 
+_GROUPS: Mapping[Kind, str] = {
+    "text": "Text", "image": "Pictures", "audio": "Sound", "video": "Video", "table": "Tables",
+}  # fmt: skip
+_MADE: tuple[Kind, ...] = ("image", "audio", "video")
 
-def small_talk(text: str, rows: Mapping[str, TaskType]) -> str:
-    """A reply to a greeting, thanks, a good-bye or "what can you do?"; empty for anything else."""
-    text = text.strip()
-    if not text or len(text) > 120:
-        return ""
-    kind = next((name for name, pattern in _PATTERNS.items() if pattern.fullmatch(text)), "")
+
+def small_talk(
+    text: str, rows: Mapping[str, TaskType], can_run: Callable[[str], bool] = bool
+) -> str:
+    """A reply to a greeting, thanks, a good-bye or "what can you do?"; empty for anything else.
+
+    ``can_run`` says whether a task has a model here; every task has by default.
+    """
+    kind = talk_kind(text)
     if kind == "bye":
         return "Good-bye."
     if kind == "thanks":
         return "You are welcome. Ask for something else whenever you like."
-    if kind == "ability":
-        return abilities(rows)
-    return f"Hello. {abilities(rows)}" if kind else ""
+    if not kind:
+        return ""
+    told = abilities({task: row for task, row in rows.items() if can_run(task)})
+    return f"Hello. {told}" if kind == "greeting" else told
+
+
+def talk_kind(text: str) -> str:
+    """Which small talk a text is: ability, greeting, thanks or bye; empty for anything else."""
+    text = text.strip()
+    if not text or len(text) > 120:
+        return ""
+    return next((name for name, pattern in _PATTERNS.items() if pattern.fullmatch(text)), "")
 
 
 def abilities(rows: Mapping[str, TaskType]) -> str:
-    """One paragraph on what can be done, made from the table."""
+    """What can be done with these rows, a line for each kind of thing it is done with."""
     if not rows:
-        return "No task types are available here, so nothing can be run."
-    parts = [row.description.split(":")[0].split(" (")[0] or row.id for row in rows.values()]
-    listed = "; ".join(parts)
-    return f"Here is what I can do with models: {listed}. {examples(rows)}"
+        return "No model can run here. `hugginggraph doctor` says what is missing."
+    known, groups = traits(), {kind: list[str]() for kind in _GROUPS}
+    for task, row in rows.items():
+        name = known[task].name if task in known else row.description.split(":")[0] or task
+        groups[_about(row)].append(name[:1].lower() + name[1:])
+    lines = [f"- {_GROUPS[kind]}: {', '.join(names)}." for kind, names in groups.items() if names]
+    listed = "\n".join(lines)
+    return (
+        f"Here is what I can do with the models here:\n{listed}\n{examples(rows)}\n"
+        "`hugginggraph tasks` lists all task types, and `hugginggraph doctor` what each needs."
+    )
+
+
+def _about(row: TaskType) -> Kind:
+    """The kind of thing that a task makes or, where that is none to look at or hear, takes."""
+    kinds = [row.output, *(slot.kind for slot in row.inputs)]
+    made = kinds[0] if kinds[0] in _MADE else kinds[1] if row.inputs else "text"
+    return made if made in _GROUPS else "text"
 
 
 def examples(rows: Mapping[str, TaskType]) -> str:
     """A few things that can be asked with these rows."""
-    known = [_EXAMPLES[task] for task in rows if task in _EXAMPLES][:4]
+    known = [said for task, said in _EXAMPLES.items() if task in rows][:4]
     return (
         f"You can ask, for example: {', '.join(known)}."
         if known
         else "`hugginggraph tasks` lists all."
     )
-
-
-def foreign_language(text: str) -> str:
-    """The language that a request seems to be in where it is not English, else empty."""
-    letters = re.findall(r"[^\W\d_]", text)
-    for language, script in _SCRIPTS.items():
-        if letters and len(re.findall(script, text)) > 0.2 * len(letters):
-            return language
-    said = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", text.lower())
-    english = sum(word in _ENGLISH for word in said)
-    counts = {name: sum(word in own for word in said) for name, own in _FOREIGN.items()}
-    best = max(counts, key=lambda name: counts[name])
-    return best if counts[best] >= 2 and counts[best] > english else ""

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from .arguments import ASKS, POLITE, WONDERS, Wish
+from .arguments import POLITE, Wish
 from .clauses import Clause
-from .cues import NOUNS, Cue, Match, match_cues
+from .cues import LANGUAGES, NOUNS, Cue, Match, match_cues
+from .inputs import present, words_of
 from .labels import Labels, find_labels
 from .mentions import MARKER
+from .questions import ASKS, WONDERS
 from .rows import FAMILIES, traits
 from .sketch import Sketch
+from .written import may_be
 
 _NOT = re.compile(
     r"\b(?:don'?t|do not|not|without|never|no need to|instead of)\s+(?:\w+\s+)?$", re.I
@@ -24,6 +27,7 @@ _IN_SOMETHING = re.compile(
     rf"(?:{NOUNS['image']})\b",
     re.I,
 )
+_VOICE = re.compile(rf"\bin ({'|'.join(LANGUAGES)})\b", re.I)
 _MAP = re.compile(r"\b(?:image|picture|map|drawing)s?$", re.I)
 _LOOKS = ("describe", "count", "classify", *FAMILIES["classify"].values(), "object-detection")
 
@@ -33,6 +37,8 @@ def find_wishes(sketch: Sketch, at: int, clause: Clause, table: tuple[Cue, ...])
     text = clause.text
     labels = find_labels(text, sketch.mentions)
     matches = [m for m in match_cues(text, table) if not _NOT.search(text[: m.start])]
+    matches = [m for m in matches if _has_its_thing(sketch, at, m.task)]
+    matches = _spoken_in(sketch, at, text, matches)
     if labels is None and any(m.task == "classify" for m in matches):
         offered = [m for m in sketch.mentions.found if m.kind == "choices"]
         labels = Labels(offered[0].values, 0, len(text), frozenset()) if offered else None
@@ -61,6 +67,41 @@ def find_wishes(sketch: Sketch, at: int, clause: Clause, table: tuple[Cue, ...])
         )
         for m in ordered
     ]
+
+
+def _has_its_thing(sketch: Sketch, at: int, task: str) -> bool:
+    """Whether what a task is done with is there, for cues whose words alone do not say so.
+
+    "Read the bill" needs a picture, and "fix the spelling" a text in the request or a result.
+    """
+    if task == "text2text-generation":
+        named = sketch.named(range(len(sketch.clauses)))
+        texts = [m for m in named if m.kind == "text"]
+        made = any(step.row.output == "text" for step in sketch.steps)
+        fits = not any(m.file for m in texts) if texts else made
+        if not fits:
+            sketch.note("Correcting a text needs the text itself in the request, in quotes.")
+        return fits
+    return task not in ("seen", "moved") or present(sketch, "image", at)
+
+
+def _spoken_in(sketch: Sketch, at: int, text: str, matches: list[Match]) -> list[Match]:
+    """The matches, with a translation where something is to be read aloud "in French".
+
+    A text that the clause names and that is in French already is read as it is.
+    """
+    said = _VOICE.search(text)
+    if said is None or all(m.task != "text-to-speech" for m in matches):
+        return matches
+    matches = [m for m in matches if m.task != "translation" or not _VOICE.match(text, m.start)]
+    if any(m.task == "translation" for m in matches):
+        return matches
+    given = [m for m in sketch.named([at]) if m.kind == "text"]
+    texts = [words_of(sketch, value) for m in given for value in m.values]
+    language = said[1].capitalize()
+    if all(may_be(words, language) for words in texts) if texts else language == "English":
+        return matches
+    return [*matches, Match(Cue("translation", 0.85, _VOICE), *said.span())]
 
 
 def _is_question(text: str) -> bool:

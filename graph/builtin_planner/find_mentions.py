@@ -1,0 +1,44 @@
+"""From a request to what it names: files, addresses, texts, questions, pointers at given files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from ..references import REFERENCE
+from ..state import Resource
+from .cues import plain
+from .files import names_of, take_files
+from .literals import take_literals
+from .mentions import Mentions
+from .pasted import take_pasted
+from .pointers import take_pointers
+
+_STRAIGHT = str.maketrans("“”„‘’‚", "\"\"\"'''")
+_IN_PARENTHESES = re.compile(
+    r"\b((?:text|sentence|phrase|passage|statement)) \(([A-Z][^()«».]{5,300}\.?)\)"
+)
+
+
+def find_mentions(
+    request: str, resources: Mapping[str, Resource], asks_for_text: Callable[[str], bool]
+) -> Mentions:
+    """The request with its mentions taken out.
+
+    ``asks_for_text`` says whether the words before a colon ask for something to be done with a
+    text, so that what follows the colon is that text.
+    """
+    request = REFERENCE.sub(r"resource \1", request.replace("\r\n", "\n").replace("\r", "\n"))
+    request = re.sub(r"«\s?|\s?»", '"', request).translate(_STRAIGHT)
+    request = request.strip()
+    names = names_of(resources)
+    mentions = Mentions()
+    body = take_pasted(request, mentions, names)
+    text = take_literals(body, mentions, resources, names, asks_for_text)
+    text = "\n".join(" ".join(line.split()) for line in text.split("\n") if line.strip())
+    text = _IN_PARENTHESES.sub(
+        lambda match: f"{match[1]} {mentions.add('text', (match[2],), match[2])}", text
+    )
+    text = take_files(text, mentions, resources, names)
+    mentions.text = take_pointers(plain(text), mentions, resources)
+    return mentions

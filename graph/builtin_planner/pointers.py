@@ -1,0 +1,95 @@
+"""Pointers at the files that came along: "the second picture", "picture A", "all three"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import partial
+
+from ..state import Resource
+from .cues import NOUNS
+from .mentions import Mentions
+
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
+_COUNTS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_COUNT = r"(?:" + "|".join(_COUNTS) + r"|\d{1,2})"
+_POINTERS = {
+    kind: re.compile(
+        rf"\b(?:the )?(?P<order>{'|'.join(_ORDINALS)}|1st|2nd|3rd|\dth|last|final) "
+        rf"(?:{NOUNS[kind]}|one)s?\b"
+        rf"|\b(?:{NOUNS[kind]})s? (?:no\.? |number |#)?(?P<number>\d{{1,2}}|(?-i:[A-HJ-Z]))\b"
+        rf"(?:(?:,| and|,? and|,? &) (?P<second>\d{{1,2}}|(?-i:[A-HJ-Z]))\b)?"
+        rf"|\b(?P<all>(?:all|both|each|every)(?: (?:one )?of)?(?: (?:the|these|those|my))?"
+        rf"(?: {_COUNT})?"
+        rf"(?: (?:\w+ )?(?:{NOUNS[kind]})s?\b))"
+        rf"|\b(?:the|these|those|my|attached) (?P<some>{_COUNT}) (?:{NOUNS[kind]})s?\b"
+        rf"|\bthe first (?P<top>{_COUNT}) (?:{NOUNS[kind]})s?\b",
+        re.I,
+    )
+    for kind in ("image", "audio", "video")
+}
+_BARE_ALL = re.compile(
+    rf"\b(?:all(?: of (?:them|these))?|both(?: of (?:them|these))?"
+    r"|each(?: of (?:them|these)| one)?)"
+    rf"(?: (?P<count>{_COUNT}))?\b"
+    r"(?! (?:\w+ )?(?:objects|things|items|the|animals|people|names|text))",
+    re.I,
+)
+
+
+def take_pointers(text: str, mentions: Mentions, resources: Mapping[str, Resource]) -> str:
+    """Take out pointers at the given files: "the second picture", "picture A", "all three"."""
+    given: dict[str, list[str]] = {}
+    for rid, resource in resources.items():
+        if "task" not in resource:
+            given.setdefault(resource["kind"], []).append(rid)
+    for kind, pattern in _POINTERS.items():
+        if ids := given.get(kind):
+            text = pattern.sub(partial(_pointed, kind, ids, mentions), text)
+    kind, ids = max(given.items(), key=lambda item: len(item[1]), default=("", []))
+    if len(ids) > 1 and kind in _POINTERS:
+        text = _BARE_ALL.sub(partial(_bare, kind, ids, mentions), text)
+    return text
+
+
+def _number(word: str | None) -> int:
+    """The number that a word says, 1 for "one", "first", "A" or "1"; 0 where it says none."""
+    word = (word or "").lower()
+    for words in (_ORDINALS, _COUNTS):
+        if word in words:
+            return words.index(word) + 1
+    digits = re.match(r"\d+", word)
+    if digits:
+        return int(digits[0])
+    return ord(word) - ord("a") + 1 if len(word) == 1 and word.isalpha() else 0
+
+
+def _pointed(kind: str, ids: list[str], mentions: Mentions, match: re.Match[str]) -> str:
+    group = match.groupdict()
+    chosen: list[str] = []
+    if group["all"]:
+        chosen = ids
+    elif group["some"]:
+        chosen = ids if _number(group["some"]) == len(ids) else []
+    elif group["top"]:
+        chosen = ids[: _number(group["top"])]
+    elif group["order"]:
+        order = group["order"].lower()
+        at = len(ids) if order in ("last", "final") else _number(order)
+        chosen = ids[at - 1 : at] if 0 < at <= len(ids) else []
+    else:
+        wanted = [
+            _number(group["number"]),
+            *([_number(group["second"])] if group["second"] else []),
+        ]
+        chosen = [ids[at - 1] for at in wanted if 0 < at <= len(ids)]
+    if not chosen:
+        return match[0]
+    return mentions.add(kind, tuple(chosen), match[0], file=True)
+
+
+def _bare(kind: str, ids: list[str], mentions: Mentions, match: re.Match[str]) -> str:
+    count = _number(match["count"])
+    if match["count"] and count != len(ids):
+        return match[0]
+    return mentions.add(kind, tuple(ids), match[0], file=True)

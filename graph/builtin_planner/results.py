@@ -1,0 +1,76 @@
+"""Where a clause speaks of a result that an earlier clause brings: "the caption", "the results"."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+
+from .cues import NOUNS
+from .rows import GIVEN
+from .sketch import Sketch, Step
+
+_DETERMINED = (
+    r"(?:the|this|that|these|those|its|their|each|your|all|every|any|final|resulting|obtained)"
+)
+_RESULT = (
+    r"\b(?:the |this |these |its |your )?"
+    r"(?:(?:final |above |previous )?(?:results?|outputs?)\b|resulting \w+)(?! of\b)"
+)
+ORIGINAL = re.compile(r"\b(?:original|initial|input|given|provided|attached|first)\b", re.I)
+"""Words for a thing as it was given, rather than for what was made of it."""
+_YOURS = re.compile(r"\byour (?:last |previous )?(?:answer|reply|response)\b", re.I)
+_ANEW = re.compile(
+    r"\b(?:what(?:'s| is| are| was)|find|detect|determine|identify|classify"
+    r"|(?:tell|give|show) me)\s+$",
+    re.I,
+)
+"""Words that ask for a thing itself, and so for more than an earlier turn found: "what is the"."""
+_ONLY_WHEN = re.compile(r"\b(?:after|before|once)\s+$", re.I)
+
+
+def mark_results(sketch: Sketch, at: int) -> None:
+    """Put markers where a clause speaks of a result that an earlier clause brings."""
+    clause = sketch.clauses[at]
+    if sketch.steps and sketch.steps[-1].clause < 0:
+        mark = partial(_mark, sketch, sketch.steps[-1], at)
+        clause.text = _YOURS.sub(mark, clause.text)
+    for step in reversed(sketch.steps):
+        result = step.trait.result
+        names = (
+            rf"\b{_DETERMINED}\s+(?:(?!of\b|in\b)[\w-]+\s+)?(?:{result})(?!\w)(?:'s?\b)?"
+            rf"|(?<=\bof )(?:{result})(?!\w)|(?<=\busing )(?:{result})(?!\w)"
+            rf"|\b(?:{result})(?<=ed )\w+"
+        )
+        clause.text = re.sub(names, partial(_mark, sketch, step, at), clause.text, flags=re.I)
+    if sketch.steps:
+        mark = partial(_mark, sketch, sketch.steps[-1], at)
+        clause.text = re.sub(_RESULT, mark, clause.text, flags=re.I)
+
+
+def _mark(sketch: Sketch, step: Step, at: int, match: re.Match[str]) -> str:
+    if "«" in match[0] or (ORIGINAL.search(match[0]) and step.row is not GIVEN):
+        return match[0]
+    if step.clause < 0 and _ANEW.search(match.string[: match.start()]):
+        return match[0]
+    if _ONLY_WHEN.search(match.string[: match.start()]):
+        return "that"  # "after the translation" says when, not what
+    bare = re.search(r"\b(?:text|words|description)s?$", match[0], re.I) and not re.search(
+        r"\w+ed\b", match[0]
+    )
+    if bare and any(m.kind == "text" for m in sketch.named(range(at + 1))):
+        return match[0]
+    kind: str = step.row.output
+    if kind in ("boxes", "masks") and re.search(NOUNS["image"], match[0], re.I):
+        kind = "image"
+    marker = sketch.mentions.add(kind, sketch.results_of(step), match[0])
+    sketch.refers[len(sketch.mentions.found) - 1] = step.id
+    return marker
+
+
+def guided(sketch: Sketch, window: str) -> str:
+    """The task that makes a picture from the control picture that the words name, if any."""
+    made = [sketch.refers.get(mention.number) for mention in sketch.mentions.within(window)]
+    drawn = [sketch.steps[each].row.id for each in made if each is not None]
+    kinds = [task.removesuffix("-control") for task in drawn if task.endswith("-control")]
+    tasks = [f"{kind}-text-to-image" for kind in kinds]
+    return next((task for task in tasks if task in sketch.available), "text-to-image")

@@ -1,0 +1,97 @@
+"""What needs no model, or what none does: telling a language, needless translation, exact edits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from ..references import whole_reference
+from .arguments import Wish
+from .cues import cues, match_cues
+from .inputs import find_texts, words_of
+from .languages import in_english, speaks, unquoted
+from .rows import CLASSES, FAMILIES, trait
+from .sketch import Sketch, Step
+from .written import foreign_language, plain_language
+
+_EXACT = re.compile(
+    r"\b(?:blur|sharp|bright|dark|black[- ](?:and|&)[- ]white|gr[ae]yscale|monochrome|sepia"
+    r"|contrast|saturat|invert)\w*",
+    re.I,
+)
+_REPAINTED = (
+    "The picture is painted anew by a model: that is no exact edit, and details may change."
+)
+_NO_EDITOR = (
+    "Cropping, turning and resizing, and changing a file's format, are exact edits, which no model "
+    "does and which are not available here; a picture, sound or film editor does them."
+)
+
+
+def tell_language(sketch: Sketch, wish: Wish) -> None:
+    """Tell the language of texts from their words, and leave to a model what they do not tell."""
+    row = sketch.rows[FAMILIES["language"]["text"]]
+    found = find_texts(sketch, wish.at, wish.window, trait(row.id), frozenset())
+    for value in found.values:
+        called = _called(sketch, value)
+        if language := plain_language(words_of(sketch, value)):
+            sketch.told.append(f"{called} is in {language}, going by its words.")
+        elif _asks_for_classes(sketch):
+            sketch.told.append(f"What language {called} is in, its words do not say plainly.")
+        else:
+            sketch.add(row.id, wish.at, min(0.85, found.sure), {row.inputs[0].name: value})
+    if not found.values:
+        sketch.note("The question what language something is in needs a text.")
+
+
+def _asks_for_classes(sketch: Sketch) -> bool:
+    """Whether the same text is to be classified, so that one result would answer two questions."""
+    return any(m.task in CLASSES for c in sketch.clauses for m in match_cues(c.text, cues()))
+
+
+def refuse_exact(sketch: Sketch, _: Wish) -> None:
+    """Say that no model edits exactly."""
+    sketch.refused.append(_NO_EDITOR)
+
+
+def warn_of_repainting(sketch: Sketch, wish: Wish) -> None:
+    """Note that a change which sounds exact ("blur it") is painted."""
+    if _EXACT.search(wish.window):
+        sketch.note(_REPAINTED)
+
+
+def leave_be(sketch: Sketch, step: Step) -> None:
+    """Let a text stand for its own translation where it plainly is in the wanted language.
+
+    English is never so plain: a few of its words stand in texts of any language.
+    """
+    text, target = (str(step.args.get(name, "")) for name in ("text", "target_language"))
+    words = words_of(sketch, text)
+    if target not in ("", "English") and plain_language(words, 3) == target:
+        step.found = text if whole_reference(text) is None else words
+        name = _called(sketch, text)
+        sketch.told.append(f"{name} is in {target} already: there is nothing to translate.")
+
+
+def asks_language_only(request: str) -> bool:
+    """Whether a request's own words ask for a text's language, and for no classes of a text."""
+    said = unquoted(request)
+    english = in_english(request, speaks(request) or foreign_language(said)) or request
+    asked = {match.task for match in match_cues(unquoted(english, "«text0»"), cues())}
+    return "language" in asked and not asked.intersection(CLASSES)
+
+
+def _called(sketch: Sketch, value: str) -> str:
+    """How a sentence calls a text: the name of its file, or the text itself in quotes."""
+    if value in sketch.resources:
+        return sketch.resources[value]["name"]
+    if whole_reference(value) is not None:
+        return "The text before"
+    return f"'{value if len(value) <= 60 else value[:59].rstrip() + '…'}'"
+
+
+UNMODELLED: Mapping[str, Callable[[Sketch, Wish], None]] = {
+    "language": tell_language,
+    "exact": refuse_exact,
+}
+"""The families of cues that are met here, as far as they are, and not by binding a task."""
