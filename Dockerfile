@@ -19,6 +19,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     HF_HOME=/data/huggingface \
     HUGGINGGRAPH_DATA_DIR=/data \
+    HUGGINGGRAPH_CACHE_DIR=/data/cache \
     HUGGINGGRAPH_ARTIFACTS_DIR=/data/artifacts
 USER 10001
 WORKDIR /home/hugginggraph
@@ -26,4 +27,5 @@ VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s \
   CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
-CMD ["hugginggraph", "serve", "--host", "0.0.0.0", "--port", "8000"]
+ENTRYPOINT ["hugginggraph"]
+CMD ["serve", "--host", "0.0.0.0", "--port", "8000"]

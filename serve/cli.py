@@ -215,11 +215,13 @@ def resume(
     settings = settings_for(llm, None, debug)
     with Session(settings, show=not json_, thread=thread) as session:
         if thread is None:
-            left = [found["name"] for found in session.threads() if found["unfinished"]]
+            left = [found for found in session.threads() if found["status"] == "unfinished"]
             if not left:
                 Console().print("No run is left unfinished.")
                 raise typer.Exit(0)
-            session.thread = left[0]
+            session.thread = left[0]["name"]
+            told = f"Going on with [bold]{session.thread}[/]: {escape(left[0]['request'][:80])}"
+            Console(stderr=True, highlight=False).print(told, soft_wrap=True)
         try:
             if decision is None:
                 state = session.resume({})
@@ -236,6 +238,16 @@ def threads(
     delete: Annotated[
         list[str] | None, typer.Option("--delete", help="Remove this thread; repeatable.")
     ] = None,
+    older: Annotated[
+        float | None,
+        typer.Option(
+            "--delete-older-than",
+            metavar="DAYS",
+            min=0.0,
+            help="Remove the threads that were last worked on more than DAYS ago; those of a "
+            "server, and any that may be at work, stay.",
+        ),
+    ] = None,
 ) -> None:
     """List the latest threads, the one last worked on first."""
     from .session import Session
@@ -244,11 +256,13 @@ def threads(
     with Session(settings_for(), show=False) as session:
         if delete:
             session.delete(delete)
+        if older is not None:
+            console.print(f"[dim]Threads removed: {session.delete_older(older)}")
         listed = session.threads()
     for found in listed:
-        mark = "[yellow]unfinished[/]" if found["unfinished"] else "[green]done[/]"
-        request = " ".join(found["request"].split())[:80]
-        console.print(f"[bold]{escape(found['name'])}[/]  {mark}  {escape(request)}")
+        colour = {"done": "green", "failed": "red"}.get(found["status"], "yellow")
+        mark = f"[{colour}]{found['status']}[/]"
+        console.print(f"[bold]{escape(found['name'])}[/]  {mark}  {escape(found['request'][:80])}")
 
 
 def _context(approve: bool, pins: dict[str, str] | None = None) -> Context:

@@ -147,42 +147,28 @@ def why(
     from hugginggraph.registry import explain, task_type
 
     from .cli import print_json, settings_for
-    from .why import as_json, show
+    from .why import as_json, planned_for, show
 
     settings = settings_for(chroma_url=chroma)
-    planned = [(task_type(task).id, {})] if task else _planned(settings, request, file or [])
+    planned: list[tuple[str, dict[str, Any]]] = [(task_type(task).id, {})] if task else []
+    stand_in = ""
+    if not task:
+        planned, stand_in = planned_for(settings, request, [str(path) for path in file or []])
     store = open_store(settings)
     found = []
     for name, args in planned:
         ranking = explain(store, request, name, args, settings=settings)
         found.append((name, ranking, settings.pinned_models.get(name, "")))
     if json_:
-        print_json({"request": request, "tasks": [as_json(*one, k=k) for one in found]})
+        told = {"request": request, "tasks": [as_json(*one, k=k) for one in found]}
+        print_json({**told, "stand_in": stand_in} if stand_in else told)
     else:
         console = Console(highlight=False)
+        if stand_in:
+            console.print(f"[dim]Nothing to work on is named: planned for any {stand_in} file.[/]")
         read = settings.candidates if settings.llm else 0
         for one in found:
             show(console, *one, k=k, read_by_llm=read)
-
-
-def _planned(
-    settings: Settings, request: str, files: list[Path]
-) -> list[tuple[str, dict[str, Any]]]:
-    """The task and arguments of each step that is planned for a request.
-
-    Raises:
-        HuggingGraphError: there is no plan; the planner says why.
-    """
-    from hugginggraph.registry import HuggingGraphError
-
-    from .session import Session
-
-    session = Session(settings, show=False)
-    state = session.plan(request, [str(path) for path in files])
-    session._runner.close()  # nothing runs after a plan
-    if state.get("error"):
-        raise HuggingGraphError.from_json(state["error"])
-    return [(step["task"], step["args"]) for step in (state.get("plan") or {}).get("tasks", [])]
 
 
 def open_store(settings: Settings, *, rebuild: bool = False, update: bool = False) -> CardStore:

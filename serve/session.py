@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,15 +13,21 @@ from hugginggraph.graph import Context, Parts, build_graph
 from hugginggraph.registry import RequestError, Settings
 
 from .terminal import LivePlan, building
-from .threads import Saver, keep_latest, open_saver, thread_names
+from .threads import SERVERS, Saver, keep_latest, open_saver, thread_names, threads_before
+
+AT_WORK = 3600.0
+"""Seconds for which an unfinished thread without a new step may still be at work."""
 
 
 class Thread(TypedDict):
-    """A thread of the store: its name, its last request, and whether a run is left unfinished."""
+    """A thread of the store: its name, its last request, and how that ended.
+
+    ``status`` is done, partial or failed; unfinished where something is left to run or to decide.
+    """
 
     name: str
     request: str
-    unfinished: bool
+    status: str
 
 
 def waiting(state: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -88,6 +95,32 @@ class Session:
         """
         self._runner.run(self._delete(names))
 
+    def delete_older(self, days: float) -> int:
+        """Remove the threads last worked on more than ``days`` ago, and say how many.
+
+        A server's threads stay, which it removes itself; so does what may be at work elsewhere: an
+        unfinished thread whose last step is not ``AT_WORK`` seconds old.
+
+        Raises:
+            RequestError: the days are no number from 0 on.
+        """
+        if not days >= 0:
+            raise RequestError("The days must be a number from 0 on.", "For example 30.")
+        return self._runner.run(self._delete_older(max(0.0, time.time() - days * 24 * 3600)))
+
+    async def _delete_older(self, before: float) -> int:
+        saver = await self._open()
+        graph, gone = build_graph(saver, parts=self.parts), 0
+        resting = await threads_before(saver, time.time() - AT_WORK)
+        for name in await threads_before(saver, before):
+            if SERVERS.match(name):
+                continue
+            state = await graph.aget_state({"configurable": {"thread_id": name}})
+            if not state.next or name in resting:
+                await saver.adelete_thread(name)
+                gone += 1
+        return gone
+
     async def _delete(self, names: list[str]) -> None:
         saver = await self._open()
         for name in names:
@@ -151,6 +184,7 @@ class Session:
         graph, found = build_graph(saver, parts=self.parts), []
         for name in await thread_names(saver, limit):
             state = await graph.aget_state({"configurable": {"thread_id": name}})
-            request = str(state.values.get("request", ""))
-            found.append(Thread(name=name, request=request, unfinished=bool(state.next)))
+            request = " ".join(str(state.values.get("request", "")).split())
+            status = "unfinished" if state.next else str(state.values.get("status", "done"))
+            found.append(Thread(name=name, request=request, status=status))
         return found

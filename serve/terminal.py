@@ -269,6 +269,10 @@ def syncing() -> Iterator[Callable[[SyncReport], None]]:
 
 def sync_summary(report: SyncReport, models: int) -> str:
     """What a sync did, in a line or two."""
+    unread = "not readable, asked for again next time"
+    if report.unread:
+        more = ", …" if report.failed > len(report.unread) else ""
+        unread = f"not readable (line {', '.join(map(str, report.unread))}{more})"
     parts = [
         f"{count} {what}"
         for count, what in (
@@ -276,7 +280,7 @@ def sync_summary(report: SyncReport, models: int) -> str:
             (report.unchanged, "unchanged"),
             (report.gone, "gone"),
             (report.without_task, "without a task"),
-            (report.failed, "not readable, asked for again next time"),
+            (report.failed, unread),
         )
         if count
     ]

@@ -6,6 +6,7 @@ killed and resumed, and would otherwise grow without end.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 Saver: TypeAlias = "AsyncSqliteSaver | AsyncPostgresSaver"
+SERVERS = re.compile(r"(?:local|[0-9a-f]{20})/")
+"""How the keys of a server's threads begin, with their owner; a database may hold others, too."""
 
 
 async def open_saver(settings: Settings, path: Path | None = None) -> Saver:
@@ -50,7 +53,7 @@ async def _sqlite(path: Path) -> AsyncSqliteSaver:
 async def _postgres(url: str) -> AsyncPostgresSaver:
     try:
         from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
-        from psycopg import AsyncConnection, OperationalError
+        from psycopg import AsyncConnection, Error
         from psycopg.rows import dict_row
     except ImportError as exc:
         raise MissingExtraError(
@@ -61,7 +64,7 @@ async def _postgres(url: str) -> AsyncPostgresSaver:
         connection = await AsyncConnection.connect(
             url, autocommit=True, prepare_threshold=0, row_factory=dict_row, connect_timeout=10
         )
-    except OperationalError as exc:  # it may hold the password, so it is not shown
+    except Error as exc:  # it may hold the password, so it is not shown
         raise SettingsError(
             "The database of HUGGINGGRAPH_DATABASE_URL cannot be reached.",
             "Check the URL (postgresql://user:password@host:port/name) and the server.",
@@ -75,9 +78,21 @@ async def thread_names(saver: Saver, limit: int) -> list[str]:
         "SELECT thread_id FROM checkpoints GROUP BY thread_id "
         f"ORDER BY MAX(checkpoint_id) DESC LIMIT {int(limit)}"
     )
-    connection: Any = saver.conn
-    rows = await (await connection.execute(asked)).fetchall()
-    return [row["thread_id"] if isinstance(row, dict) else row[0] for row in rows]
+    return await _names(saver, asked)
+
+
+async def threads_before(saver: Saver, before: float) -> list[str]:
+    """The names of the threads whose last step is older than ``before``, seconds since 1970.
+
+    Steps are named by their time, as the version 6 of UUIDs has it.
+    """
+    ticks = int(before * 10**7) + 0x01B21DD213814000  # of 100 ns, from 1582 on
+    first = f"{ticks >> 28:08x}-{ticks >> 12 & 0xFFFF:04x}-6{ticks & 0xFFF:03x}"
+    asked = (
+        "SELECT thread_id FROM checkpoints GROUP BY thread_id "
+        f"HAVING MAX(checkpoint_id) < '{first}'"
+    )
+    return await _names(saver, asked)
 
 
 async def keep_latest(saver: Saver, thread: str) -> None:
@@ -94,3 +109,9 @@ async def keep_latest(saver: Saver, thread: str) -> None:
             (thread,),
         )
     await connection.commit()
+
+
+async def _names(saver: Saver, asked: str) -> list[str]:
+    connection: Any = saver.conn
+    rows = await (await connection.execute(asked)).fetchall()
+    return [row["thread_id"] if isinstance(row, dict) else row[0] for row in rows]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
@@ -10,10 +12,58 @@ from rich.padding import Padding
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from hugginggraph.registry import Candidate, Ranking, Rejected
+    from hugginggraph.registry import Candidate, Ranking, Rejected, Settings
+
+    Step = tuple[str, dict[str, Any]]
 
 SMALLEST = 0.0005
 """Addends of a score below this are not shown to a person."""
+
+
+def planned_for(settings: Settings, request: str, files: list[str]) -> tuple[list[Step], str]:
+    """The task and arguments of each step that is planned for a request.
+
+    A request that names nothing to work on is planned for a file that stands in; then its kind
+    comes too, else "".
+
+    Raises:
+        HuggingGraphError: there is no plan; the planner says why.
+    """
+    from hugginggraph.registry import HuggingGraphError, NotUnderstoodError
+
+    from .session import Session
+
+    session = Session(settings, show=False)
+    state = session.plan(request, files)
+    session._runner.close()  # nothing runs after a plan
+    if not state.get("error"):
+        tasks = (state.get("plan") or {}).get("tasks", [])
+        return [(step["task"], step["args"]) for step in tasks], ""
+    error = HuggingGraphError.from_json(state["error"])
+    if isinstance(error, NotUnderstoodError) and not files:
+        steps, kind = asyncio.run(_with_a_stand_in(request))
+        if steps:
+            return steps, kind
+    raise error
+
+
+async def _with_a_stand_in(request: str) -> tuple[list[Step], str]:
+    """The surest plan for a file of one kind; of plans as sure, that of a kind which is named."""
+    from hugginggraph.graph import NOUNS, BuiltinPlanner, PlanRequest
+    from hugginggraph.registry import NotUnderstoodError
+
+    best, surest, found = "", (0.0, False), list[Any]()
+    for kind, nouns in reversed([*NOUNS.items()]):  # a text first, where nothing is named
+        given: Any = {"r1": {"kind": kind, "path": kind, "name": f"the {kind}"}}
+        try:
+            draft = await BuiltinPlanner().plan(PlanRequest(request, given))
+        except NotUnderstoodError:
+            continue
+        sure = (draft.confidence, bool(re.search(rf"\b(?:{nouns})s?\b", request, re.I)))
+        if sure > surest:
+            steps = [(task["task"], task["args"]) for task in draft.tasks]
+            best, surest, found = kind, sure, steps
+    return found, best
 
 
 def show(

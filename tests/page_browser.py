@@ -105,13 +105,17 @@ def ask(tab: Any, request: str, files: list[dict[str, Any]] | None = None) -> No
 
 def asked(http: httpx.Client, request: str, files: list[dict[str, Any]], known: Any = None) -> str:
     """All that the server tells a client which submits a request of its own making."""
-    config = http.get("/config").json()
-    (text,) = [part["id"] for part in config["components"] if part["type"] == "multimodaltextbox"]
-    (submit,) = [d["id"] for d in config["dependencies"] if [text, "submit"] in d["targets"]]
+    return told_of(http, "submit", [{"text": request, "files": files}, known, False])
+
+
+def told_of(http: httpx.Client, event: str, data: list[Any]) -> str:
+    """All that the server tells a client of an event of the page."""
+    events = http.get("/config").json()["dependencies"]
+    (found,) = [each for each in events if [event] == [what for _, what in each["targets"]]]
     session = secrets.token_hex(5)
     given = {
-        "data": [{"text": request, "files": files}, known, False], "event_data": None,
-        "fn_index": submit, "trigger_id": text, "session_hash": session,
+        "data": data, "event_data": None, "fn_index": found["id"],
+        "trigger_id": found["targets"][0][0], "session_hash": session,
     }  # fmt: skip
     http.post("/gradio_api/queue/join", json=given).raise_for_status()
     told = []

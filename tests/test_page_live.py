@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import wave
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from page_browser import ask, browser, page_server, watched
 
 SPORT = "Which of these is about sport: 'They won 3-1', 'Parliament met'?"
+SAMPLES = Path(__file__).parents[1] / "examples"
 PLAYED = """async (media) => {
   media.muted = true;
   await media.play();
@@ -196,3 +198,44 @@ def test_the_page_is_small_and_its_chat_is_ready_soon(page: str) -> None:
         busy = next(each["value"] for each in facts if each["name"] == "TaskDuration")
         assert asked < 80 and sent < 700_000, (asked, sent)
         assert busy < 4 and ready < 8_000, (busy, ready)  # idle: 0.6 s and 1 s
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1280, 360])
+def test_a_new_answer_comes_into_view_with_a_film_to_play_and_small_masks(
+    page: str, width: int
+) -> None:
+    with browser() as chromium:
+        tab, wrong = watched(chromium.new_context(viewport={"width": width, "height": 640}), page)
+        heights = "cards => cards.map(card => card.getBoundingClientRect().height)"
+        tab.wait_for_function("[...document.images].every(image => image.complete)")
+        cards = tab.locator(".hg-example").evaluate_all(heights)
+        if shots := os.environ.get("PAGE_SHOTS"):
+            tab.screenshot(path=f"{shots}/cards-{width}.png")
+        assert max(cards) - min(cards) < 1
+        ask(tab, "Segment the picture", [{"name": "crowd.png", "mimeType": "image/png",
+             "buffer": (SAMPLES / "crowd.png").read_bytes()}])  # fmt: skip
+        tab.wait_for_selector("#turn-0 .hg-answer")
+        box = tab.wait_for_selector("#turn-0 .hg-answer").bounding_box()
+        assert 0 <= box["y"] < 480, "the answer is in view"
+        masks = tab.locator(".hg-masks a")
+        tops = {mask.bounding_box()["y"] for mask in masks.all()}
+        assert masks.count() > 2 and len(tops) < masks.count()
+        assert max(mask.bounding_box()["height"] for mask in masks.all()) < 90
+        assert masks.first.get_attribute("target") == "_blank"
+        if shots:
+            tab.screenshot(path=f"{shots}/masks-{width}.png")
+        ask(tab, "Make a video of a red circle moving to the right")
+        tab.wait_for_selector("#turn-1")
+        tab.mouse.move(width / 2, 300)
+        tab.mouse.wheel(0, -2000)
+        tab.wait_for_selector("#turn-1 .hg-answer")
+        top = tab.locator("#turn-1 .hg-answer").bounding_box()["y"]
+        assert top > 640, "who scrolled away is left there"
+        tab.wait_for_selector("#result-0 video")
+        film = tab.locator("#turn-1 video").bounding_box()
+        assert film["width"] >= 250 and film["width"] <= width
+        if shots:
+            tab.locator("#turn-1 video").scroll_into_view_if_needed()
+            tab.screenshot(path=f"{shots}/film-{width}.png")
+        assert wrong == []

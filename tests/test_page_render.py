@@ -5,13 +5,15 @@ from __future__ import annotations
 import random
 import re
 import xml.etree.ElementTree as ET
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hugginggraph.graph import Shown, compose, plan_svg
-from hugginggraph.registry import Settings
+from hugginggraph.registry import RequestError, Settings
+from hugginggraph.serve.folders import without_folders, without_folders_of_errors
 
 pytest.importorskip("gradio")
 
@@ -54,6 +56,101 @@ def test_no_text_of_a_person_a_model_or_a_file_becomes_html(tmp_path: Path) -> N
     assert "m/two" in page and "Runners-up" in page
     assert EVIL not in Shown(state)._repr_html_()
     assert "no longer there" in Shown(state)._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [((32, 32), 'width="192" height="192"'), ((100, 10), 'width="200" height="20"'),
+     ((192, 20), ""), ((1, 1), 'width="192" height="192"'), ((800, 600), "")],
+)  # fmt: skip
+def test_a_small_picture_is_shown_large_in_whole_pixels_with_its_true_size(
+    tmp_path: Path, size: tuple[int, int], shown: str
+) -> None:
+    from PIL import Image
+
+    from hugginggraph.serve.page.render import media
+
+    path = tmp_path / "a.png"
+    Image.new("RGB", size).save(path)
+    drawn = media({"path": str(path), "kind": "image"}, "a picture")
+    caption = f"<small>{size[0]} × {size[1]} pixels, enlarged</small>"
+    assert (shown in drawn) and (caption in drawn) == ("hg-pixels" in drawn) == bool(shown)
+
+
+def test_no_error_on_the_page_names_a_folder(tmp_path: Path) -> None:
+    from hugginggraph.serve.page.chats import Turn
+    from hugginggraph.serve.page.render import conversation
+
+    said = f"The file '{tmp_path}/a.txt' is empty (0 bytes)."
+    state = finished(tmp_path, status="failed", files=[], error={"message": said, "hint": ""})
+    state["results"]["0"]["attempts"] = [
+        {"model": "m/one", "seconds": 1.0, "route": "local", "error": {"message": said}}
+    ]
+    state["answer"] = f"{said} Give another file."
+    for turn in (Turn(state, "failed"), Turn({"request": "x"}, "failed", said)):
+        page = conversation([turn], [])
+        assert "The file &#x27;a.txt&#x27; is empty" in page and str(tmp_path) not in page
+
+
+@pytest.mark.parametrize(("said", "shown"), [
+    ("The registry's {}/cards.sqlite is damaged: not a database.",
+     "The registry's cards.sqlite is damaged: not a database."),
+    ("Another process is syncing the registry in {}/registry.",
+     "Another process is syncing the registry in registry."),
+    ("'{}/o'neil/secret dir/a.txt' is empty.", "'a.txt' is empty."),
+    ("'{}/no folder/it's/a.txt' is empty.", "'a.txt' is empty."),
+    ('"{}/o\'neil/secret dir/a.txt" is empty.', '"a.txt" is empty.'),
+    ("See file://{}/a.txt, or:{}/gone/b.txt ({}/c.txt).", "See a.txt, or:b.txt (c.txt)."),
+    ("It is at https://example.org{}/a or /he/she/it, and/or 1/2.", None),
+])  # fmt: skip
+def test_an_error_names_no_folder_of_this_machine_however_it_is_written(
+    tmp_path: Path, said: str, shown: str | None
+) -> None:
+    (tmp_path / "o'neil" / "secret dir").mkdir(parents=True)
+    error = said.replace("{}", str(tmp_path))
+    assert without_folders(error) == (error if shown is None else shown)
+    state = {"results": {"0": {"error": {"message": "No.", "hint": error}}}}
+    answer = f"It failed: {error}"
+    assert without_folders_of_errors(answer, state) == f"It failed: {without_folders(error)}"
+
+
+def test_what_a_model_says_of_folders_is_shown_as_it_said_it(tmp_path: Path) -> None:
+    from hugginggraph.serve.page.chats import Turn
+    from hugginggraph.serve.page.render import conversation
+
+    said = "Put the line in '/etc/nginx/conf.d/site.conf', he wrote to '/he/she/'."
+    page = conversation([Turn(finished(tmp_path) | {"answer": said}, "done")], [])
+    assert escape(said) in page
+
+
+def test_a_small_picture_that_a_camera_turned_keeps_its_shape(tmp_path: Path) -> None:
+    from PIL import ExifTags, Image
+
+    from hugginggraph.serve.page.render import media
+
+    about = Image.Exif()
+    for turned, shown in ((1, (100, 40)), (3, (100, 40)), (6, (40, 100)), (8, (40, 100))):
+        about[ExifTags.Base.Orientation] = turned
+        path = tmp_path / f"{turned}.jpg"
+        Image.new("RGB", (100, 40)).save(path, exif=about)
+        drawn = media({"path": str(path), "kind": "image"}, "a picture")
+        assert f'width="{shown[0] * 2}" height="{shown[1] * 2}"' in drawn
+        assert f"{shown[0]} × {shown[1]} pixels" in drawn
+
+
+def test_an_answer_of_a_model_that_knows_a_small_world_only_says_so(tmp_path: Path) -> None:
+    from hugginggraph.serve.page.chats import Turn
+    from hugginggraph.serve.page.render import turn_html
+
+    def answer(**result: Any) -> str:
+        html: str = turn_html(Turn(finished(tmp_path, **result), "done"), 0)
+        return html.partition('<div class="hg-answer"')[2].partition("</div>")[0]
+
+    small = {"model": "hugginggraph/shapes-captioner"}
+    assert "shapes-captioner knows only drawn pictures of coloured shapes" in answer(**small)
+    assert "only" not in answer()
+    failed = {"status": "failed", "error": {"message": "It broke.", "hint": ""}}
+    assert "only" not in answer(**small, **failed)
 
 
 def test_a_failed_task_says_what_was_wrong_and_what_to_do(tmp_path: Path) -> None:
@@ -185,3 +282,30 @@ async def test_a_second_request_in_a_busy_chat_is_refused_and_the_first_can_be_s
     await chats.stop("one")
     assert not chats.running("one")
     assert [turn.status async for turn in chats.follow("one")] == ["stopped"]
+
+
+async def test_a_chat_whose_answer_was_followed_to_its_end_takes_the_next_request_at_once(
+    settings: Settings,
+) -> None:
+    from langgraph.checkpoint.memory import InMemorySaver
+
+    from hugginggraph.graph import Parts
+    from hugginggraph.serve.page.chats import Chats
+    from hugginggraph.serve.server.figures import Figures
+    from hugginggraph.serve.server.runs import Runs
+
+    only_one = Runs(settings.model_copy(update={"server_runs": 1}), figures=Figures())
+    chats = Chats(Parts(settings), InMemorySaver(), admit=only_one.admit)
+    for _ in range(3):
+        await chats.start("one", "hello", [])
+        turns = [turn async for turn in chats.follow("one")]
+        assert turns[-1].status == "done"
+    await chats.start("one", "hello", [])
+    await chats.stop("one")  # before it has begun
+    await chats.start("two", "hello", [])
+    with pytest.raises(RequestError, match="as many runs as it takes"):
+        await chats.start("three", "hello", [])
+    await chats.stop("two")
+    assert only_one.held.take("one")  # as a sweep does
+    with pytest.raises(RequestError, match="at work elsewhere"):
+        await chats.start("one", "hello", [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +12,15 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from http_app import Running, sound, upload
 from langserve import RemoteRunnable
+from typer.testing import CliRunner
 
-from hugginggraph.registry import Settings
+from hugginggraph.registry import Settings, SettingsError
+from hugginggraph.serve.cli import app
+from hugginggraph.serve.server.refusals import add_handlers
+from hugginggraph.serve.server.shapes import RunInput
 
 pytestmark = pytest.mark.filterwarnings("ignore:Accessing the 'model_fields'")  # LangServe's own
 ROOT = Path(__file__).parents[1]
@@ -112,6 +118,39 @@ def test_a_run_that_waits_for_approval_goes_on_with_the_decision(http: httpx.Cli
     assert done["status"] == "done" and "5 objects" in done["answer"]
     again = http.post("/agent/resume", json=given)
     assert again.status_code == 409 and again.json()["error"] == "Conflict"
+
+
+def test_what_is_wrong_with_a_body_is_said_and_no_fault_of_the_server(http: httpx.Client) -> None:
+    bodies: list[Any] = [[{"request": "hello"}, {"request": 7}], "x", [{}]]
+    for inputs in bodies:
+        reply = http.post("/agent/batch", json={"inputs": inputs})
+        assert reply.status_code == 422 and reply.json()["error"] == "Invalid", reply.text
+    reply = http.post("/agent/batch", json={"inputs": [{"request": 7}]})
+    assert reply.json()["message"] == "request: Input should be a valid string."
+    for path in ("/agent/invoke", "/agent/batch", "/agent/events", "/hugginggpt"):
+        reply = http.post(path, content=b"{", headers={"content-type": "application/json"})
+        assert reply.status_code == 422, path
+        assert reply.json()["message"] == "the body is not the JSON that is wanted."
+
+
+async def test_a_value_that_the_server_itself_got_wrong_is_not_the_callers_fault() -> None:
+    broken = FastAPI()
+    add_handlers(broken)
+
+    @broken.post("/agent/{kind}")
+    def fail(kind: str) -> None:
+        RunInput.model_validate({"request": 7})
+
+    transport = httpx.ASGITransport(broken, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+        for kind, status in (("invoke", 500), ("stream", 500), ("batch", 422)):
+            assert (await client.post(f"/agent/{kind}")).status_code == status, kind
+
+
+def test_an_empty_file_is_refused_by_its_name(http: httpx.Client) -> None:
+    reply = http.post("/files", files={"file": ("empty.txt", b"")})
+    assert reply.status_code == 422
+    assert reply.json()["message"] == "The file 'empty.txt' is empty (0 bytes)."
 
 
 def test_langserves_client_invokes_streams_and_batches(http: httpx.Client) -> None:
@@ -241,6 +280,38 @@ def test_health_and_figures(http: httpx.Client) -> None:
     assert http.get("/healthz").json() == {"status": "ok"}
     assert http.get("/readyz").json() == {"status": "ready"}
     assert 'route="/healthz"' in http.get("/metrics").text
+
+
+@pytest.mark.parametrize("page", [True, False])
+def test_paths_and_methods_that_do_not_exist_are_told_in_the_one_shape(
+    data_dir: Path, tmp_path: Path, page: bool
+) -> None:
+    settings = Settings(offline=True, data_dir=data_dir, artifacts_dir=tmp_path / "artifacts")
+    with Running(settings, page=page) as http:
+        for method, path, status, hint in (
+            ("GET", "/nopath", 404, "/docs"),
+            ("GET", "/files", 405, "POST"),
+            ("DELETE", "/agent/invoke", 405, "POST"),
+            ("PUT", "/no/such/path", 404, "/docs"),
+        ):
+            reply = http.request(method, path)
+            told = reply.json()
+            assert reply.status_code == status, (method, path)
+            assert set(told) == {"error", "message", "hint", "request_id"}
+            assert told["message"] and hint in told["hint"] and told["request_id"]
+        if page:
+            assert "HuggingGraph" in http.get("/").text
+            assert "GET" in http.delete("/config").headers["allow"]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_port_that_is_taken_is_named_with_a_way_out(workers: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        given = ["serve", "--port", str(port), "--workers", workers]
+        found = CliRunner().invoke(app, given).exception
+        assert isinstance(found, SettingsError)
+        assert found.message == f"Port {port} of 127.0.0.1 is taken." and "--port" in found.hint
 
 
 def test_the_port_is_one_of_this_machine_only_unless_a_token_is_set() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,12 @@ import httpx
 import pytest
 from http_app import Running, upload
 
-from hugginggraph.registry import Settings
+from hugginggraph.graph import Finding, Parts, build_graph
+from hugginggraph.graph.earlier import findings
+from hugginggraph.registry import Settings, task_types
+from hugginggraph.serve.server.files import Files
+from hugginggraph.serve.server.recall import MOST_FILES, Fetched, found_in, recalled
+from hugginggraph.serve.server.shapes import Turn
 
 pytestmark = pytest.mark.filterwarnings("ignore:Accessing the 'model_fields'")  # LangServe's own
 ROOT = Path(__file__).parents[1]
@@ -70,6 +76,96 @@ def test_a_request_that_goes_on_is_read_with_the_one_before(
     other = f"Count the objects in {given(server)}"
     again = f"and in {given(server, ROOT / 'examples' / 'crowd.png')}?"
     assert "In crowd.png I found" in say(server, stage, other, "There are five.", again)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_what_an_answer_says_was_found_can_be_worked_on_further(
+    server: httpx.Client, stage: str
+) -> None:
+    text = "The river rose for a week. Farmers moved their cows to the hills."
+    first = f"Summarize this: {text}"
+    summary = "In short, “The river rose for a week. Farmers moved…” says: Cows went to the hills."
+    summary += "\nModels: summarization by hugginggraph/minilm-summarizer."
+    spoken = say(server, stage, first, summary, "now read it aloud")
+    assert "The summary is read aloud" in spoken or "“Cows went to the hills.” is" in spoken, spoken
+    assert "summarization by" not in spoken and ".wav" in spoken
+    picture = f"Count the objects in {given(server)}"
+    counted = say(server, stage, picture)
+    sentence = "“They won 3-1” reads as positive.\nModels: text-classification by a/b."
+    talk = (picture, counted, first, summary, "Is 'They won 3-1' nice?", sentence)
+    assert "Cows went" in say(server, stage, *talk, "read the summary aloud")
+    assert "needs the text" in say(server, stage, first, "I do not know.", "now read it aloud")
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        ("Hello.", []),
+        ("a.png shows a cat.\nThe caption is read aloud: 5.8 s of sound. It is in b.wav.\nModels: "
+         "image-to-text by a/b, text-to-speech by c/d. b knows only cats.",
+         [("image-to-text", "a cat")]),
+        ("“I love it.” reads as positive (0.98).\n“Who?” Bob.\nOne line.\n\nTwo lines.\nModels: "
+         "text-classification by a/b, question-answering by c/d, text-generation by e/f.",
+         [("text-classification", "“I love it.” reads as positive (0.98)."),
+          ("question-answering", "Bob."), ("text-generation", "One line.\n\nTwo lines.")]),
+        ("The summary in translation: Eins.\nZwei.\nModels: translation by a/b.",
+         [("translation", "Eins.\nZwei.")]),
+        ("In short, x (((((((\nModels: summarization by a/b.", []),
+        ("“" * 2000 + "\nModels: question-answering by a/b, no-such-task by c/d.", []),
+        ("“He said “no” twice” fits anger (0.80) best, before joy (0.10).\na.b.png is most likely "
+         "a cat (0.9), before a dog (0.1).\nmy dog.png shows a dog.\nModels: "
+         "zero-shot-classification by a/b, image-classification by c/d, image-to-text by e/f.",
+         [("zero-shot-classification",
+           "“He said “no” twice” fits anger (0.80) best, before joy (0.10)."),
+          ("image-classification", "a.b.png is most likely a cat (0.9), before a dog (0.1)."),
+          ("image-to-text", "a dog")]),
+        ("“He said ” shows it” is nearest in meaning to a (0.9), before b (0.1).\nWords.\n"
+         "Models: sentence-similarity by a/b.",
+         [("sentence-similarity",
+           "“He said ” shows it” is nearest in meaning to a (0.9), before b (0.1).\nWords.")]),
+    ],
+)  # fmt: skip
+def test_what_tasks_found_is_read_back_from_an_answer(
+    answer: str, found: list[tuple[str, str]]
+) -> None:
+    assert found_in(answer) == found
+
+
+@pytest.mark.parametrize("length", [19_000, 100_000])
+@pytest.mark.parametrize("repeated", [
+    "” fits x best, before ", " is most likely ", "”", "“", " ", "a.b ", "\n", "x\n", "“”\n",
+    "The \n", "a.b shows \n", " sounds most like a, before ", "the  best, before .",
+])  # fmt: skip
+def test_no_answer_that_a_caller_makes_up_takes_long_to_read(repeated: str, length: int) -> None:
+    models = ", ".join(f"{task} by a/b" for task in task_types())
+    begun = time.process_time()
+    for start in ("“", "a.b", "The ", ""):
+        found_in(f"{start}{repeated * (length // len(repeated))}\nModels: {models}.")
+    assert time.process_time() - begun < 4 * 0.5
+
+
+def test_of_which_files_something_was_found_is_told_by_how_many_there_were(tmp_path: Path) -> None:
+    files = Files(tmp_path, 100)
+    ids = [f"{n:032x}" for n in range(MOST_FILES + 2)]
+    for each in ids:
+        (home := tmp_path / "me" / each).mkdir(parents=True)
+        (home / "a.txt").write_text("x")
+
+    def given(*names: str) -> Turn:
+        return Turn(role="user", text="Summarize", files=[f"{name}.txt" for name in names])
+
+    def known(*turns: Turn) -> tuple[list[str], list[int]]:
+        _, paths, found = recalled(files, Fetched(files), "me", turns, 1000)
+        return [path.parent.name for path in paths], [each["resources"] for each in found]
+
+    said = "In short, a.txt says: It rained.\nModels: summarization by a/b."
+    answer = Turn(role="assistant", text=said)
+    assert known(given(*ids[:3]), answer) == (ids[:3], [3])
+    again = given(*ids[:3]), answer, given(ids[1])  # the finding is not of what is given again
+    assert known(*again) == ([ids[0], ids[2], ids[1]], [2])
+    many = given(*ids[:5]), answer, given(*ids[5:]), answer
+    assert known(*many) == (ids[-MOST_FILES:], [3, MOST_FILES])
+    assert known(given(ids[0]), answer, given(*ids[1:]))[1] == [0]
 
 
 def test_a_picture_that_an_answer_made_can_be_asked_about_by_its_owner_alone(
@@ -137,3 +233,27 @@ def test_a_message_with_too_many_files_is_refused_in_plain_words(server: httpx.C
     for path, body in (("/chat/invoke", chat), ("/hugginggpt", original)):
         reply = server.post(path, json=body, headers={"authorization": f"Bearer {ALICE}"})
         assert reply.status_code == 422 and "more than 64 files" in reply.json()["message"]
+
+
+@pytest.mark.parametrize("wrong", [
+    [{"task": "summarization", "text": "x"}], "x", 7, [None], [["task"]],
+    [{"task": "no-such-task", "text": "x", "resources": 0}],
+    [{"task": ["summarization"], "text": "x", "resources": 0}],
+    [{"task": "summarization", "text": 7, "resources": 0}],
+    [{"task": "summarization", "text": "x", "resources": "1"}],
+    [{"task": "summarization", "text": "x", "resources": -1}],
+    {"task": "summarization"},
+])  # fmt: skip
+async def test_findings_that_are_none_end_a_run_in_plain_words(
+    settings: Settings, wrong: Any
+) -> None:
+    given: Any = {"request": "read it aloud", "earlier": wrong}
+    out = await build_graph(parts=Parts(settings)).ainvoke(given)
+    assert out["status"] == "failed" and "Number 1 of 'earlier' is no finding" in out["answer"]
+
+
+def test_of_earlier_findings_the_latest_that_are_short_enough_are_known() -> None:
+    many = [Finding(task="summarization", text=str(n), resources=0) for n in range(9)]
+    long = Finding(task="summarization", text="x" * 20_001, resources=0)
+    empty = Finding(task="summarization", text="", resources=0)
+    assert findings({"earlier": [*many, long, empty]}) == many[1:]

@@ -82,7 +82,7 @@ def test_without_a_session_no_route_of_the_page_answers(
 ) -> None:
     assert "HuggingGraph" in signed_in(ALICE).get("/").text
     late: Any = running.app.routes[-1]
-    gradio = [route.app for page in late.app._pages.values() for route in page.routes[-1:]]
+    gradio = [route.app for page in late.app._page._pages.values() for route in page.routes[-1:]]
     routes = {each for app in gradio for each in every_route(app)}
     paths = {path for _, path in routes}
     assert {"/", "/config", "/gradio_api/queue/join", "/gradio_api/upload"} <= paths

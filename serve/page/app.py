@@ -12,7 +12,7 @@ import json
 import mimetypes
 import re
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
 from html import escape
@@ -25,7 +25,7 @@ from gradio.exceptions import InvalidPathError
 from hugginggraph.graph import Parts
 from hugginggraph.registry import HuggingGraphError
 
-from .chats import SAMPLES, Admit, Chats, free
+from .chats import SAMPLES, Admit, Chats, free, unnoted
 from .render import Example, conversation
 
 if TYPE_CHECKING:
@@ -63,17 +63,18 @@ def mount_page(
     checkpointer: BaseCheckpointSaver[Any] | None = None,
     owner: str = "",
     admit: Admit = free,
+    use: Callable[[Path], None] = unnoted,
 ) -> FastAPI:
     """Put the page on a server; mount it last where ``path`` is the root.
 
     ``parts`` are shared with whatever else the server runs. Threads are kept in the user's SQLite
     file, or by the ``checkpointer`` that is given. With an ``owner`` it is the page of this owner
     alone, and ``parts`` make their files where only this owner's do; whoever calls it sees to it
-    that nobody else reaches it. ``admit`` counts the runs.
+    that nobody else reaches it. ``admit`` counts the runs; ``use`` is told the files in use.
     """
     alive = f"{path.rstrip('/')}/page/alive"
     app.add_api_route(alive, lambda: {"alive": True}, include_in_schema=False)
-    chats = Chats(parts, checkpointer, owner, admit)
+    chats = Chats(parts, checkpointer, owner, admit, use)
     uploads = parts.settings.data_dir.absolute() / "page" / owner  # as lasting as the chats
     uploads.mkdir(parents=True, exist_ok=True, mode=0o700)
     inner = app.router.lifespan_context
@@ -161,7 +162,11 @@ def build_page(chats: Chats, uploads: Path) -> Any:
 
     async def load(browser: Any) -> AsyncIterator[tuple[Any, str, Any, str]]:
         known = _own(browser)
-        thread, head = known["thread"], head_of(known)
+        thread = known["thread"]
+        if any(each["id"] == thread for each in known["chats"]) and not await chats.turns(thread):
+            known["chats"] = [each for each in known["chats"] if each["id"] != thread]
+            gr.Info("This chat is no longer kept here.")
+        head = head_of(known)
         if browser is None:
             yield known, conversation([], examples()), box(False), head
         yield known, await view(thread), box(chats.running(thread)), head

@@ -29,13 +29,17 @@ SAMPLES = Path(__file__).resolve().parents[2] / "examples"
 """The files of the shipped examples."""
 
 
-Admit = Callable[[], Callable[[], None] | None]
-"""Gives what is called at the end of a run that may begin, None where too many are at work."""
+Admit = Callable[[str], Callable[[], None]]
+"""Gives what is called at the end of a run on the thread of a key, or raises a RequestError."""
 
 
-def free() -> Callable[[], None]:
+def free(_: str) -> Callable[[], None]:
     """Any number of runs."""
     return lambda: None
+
+
+def unnoted(_: Path) -> None:
+    """Whether a file is in use is nobody's concern."""
 
 
 class Turn:
@@ -93,10 +97,11 @@ class Turn:
 
 
 class Run:
-    """A turn at work; ``changed`` wakes everyone who follows it."""
+    """A turn at work; ``news`` wakes everyone who follows it, ``leave`` makes room for another."""
 
-    def __init__(self, turn: Turn) -> None:
+    def __init__(self, turn: Turn, leave: Callable[[], None]) -> None:
         self.turn = turn
+        self._leave = leave
         self.task: asyncio.Task[None] | None = None
         self.news = asyncio.Event()
         self.over = False
@@ -106,11 +111,21 @@ class Run:
         self.news.set()
         self.news = asyncio.Event()
 
+    def finish(self) -> None:
+        """Make room for the next run, then tell that this one is over; again, do nothing."""
+        if not self.over:
+            if self.turn.status == "running":  # it had not begun yet
+                self.turn.end("stopped")
+            self._leave()
+            self.over = True
+            self.tell()
+
 
 class Chats:
     """All conversations of one owner, by the id that only their browser knows.
 
-    ``owner`` is empty where nobody signs in.
+    ``owner`` is empty where nobody signs in. ``use`` is told each file of a chat that is opened or
+    at work.
     """
 
     def __init__(
@@ -119,10 +134,12 @@ class Chats:
         checkpointer: BaseCheckpointSaver[Any] | None = None,
         owner: str = "",
         admit: Admit = free,
+        use: Callable[[Path], None] = unnoted,
     ) -> None:
         self.parts = parts
         self.owner = owner
         self._admit = admit
+        self._use = use
         self._checkpointer = checkpointer
         self._graph: Any = None
         self._opening = asyncio.Lock()
@@ -162,6 +179,7 @@ class Chats:
             values, started = snapshot.values, snapshot.values.get("started")
             if started is None or started in found or _not_begun(snapshot):
                 continue
+            self._note(values)
             found[started] = turn = Turn(values, values.get("status", "done"))
             if snapshot.next:
                 turn.pause(snapshot.interrupts)
@@ -176,7 +194,7 @@ class Chats:
         """Begin a request in a thread; with ``approve`` the plan waits for a decision.
 
         Raises:
-            RequestError: another one is at work there, or too many are elsewhere.
+            RequestError: another one is at work there, too many are elsewhere, or it is swept.
         """
         if self.running(thread):
             raise RequestError(
@@ -191,7 +209,7 @@ class Chats:
         ``decision`` is on the plan that waits: approve, edit with ``edited_action``, or reject.
 
         Raises:
-            RequestError: too many runs are at work.
+            RequestError: too many runs are at work, or it is at work elsewhere.
         """
         if not self.running(thread):
             values = await self._state(thread)
@@ -205,18 +223,18 @@ class Chats:
         return state
 
     def _begin(self, thread: str, turn: Turn, given: Any, context: Context) -> None:
-        leave = self._admit()
-        if leave is None:
-            raise RequestError("The server has as many runs as it takes.", "Try again in a moment.")
-        run = self._runs[thread] = Run(turn)
+        run = self._runs[thread] = Run(turn, self._admit(self._key(thread)))
         run.task = asyncio.create_task(self._work(thread, run, given, context))
-        run.task.add_done_callback(lambda _: leave())
+        run.task.add_done_callback(lambda _: run.finish())
 
     async def _work(self, thread: str, run: Run, given: Any, context: Context) -> None:
         turn = run.turn
         try:
             graph = await self.graph()
-            with reading_only(*self._readable(turn, await self._state(thread))):
+            state = await self._state(thread)
+            for each in (turn.state, state):
+                self._note(each)
+            with reading_only(*self._readable(turn, state)):
                 async for mode, part in graph.astream(
                     given,
                     self._config(thread),
@@ -224,6 +242,8 @@ class Chats:
                     stream_mode=["updates", "custom", "values"],
                 ):
                     turn.take(mode, part)
+                    if mode == "values":
+                        self._note(turn.state)
                     run.tell()
             snapshot = await graph.aget_state(self._config(thread))
             if snapshot.next:
@@ -237,18 +257,21 @@ class Chats:
         finally:
             if turn.status == "running":
                 turn.end("failed", "Something went wrong here. The server's log says what.")
-            run.over = True
-            run.tell()
+            run.finish()
 
     def _config(self, thread: str) -> Any:
-        key = f"{self.owner}/page/{thread}" if self.owner else thread
-        return {"configurable": {"thread_id": key}}
+        return {"configurable": {"thread_id": self._key(thread)}}
+
+    def _key(self, thread: str) -> str:
+        return f"{self.owner}/page/{thread}" if self.owner else thread
 
     def _readable(self, turn: Turn, state: dict[str, Any]) -> list[Path]:
         """What a run may read: a file here stands for itself, a folder for all below it."""
-        given = [Path(path) for path in turn.state.get("files") or []]
-        known = [Path(each["path"]) for each in (state.get("resources") or {}).values()]
-        return [self.parts.settings.artifacts_dir, SAMPLES, *given, *known]
+        return [self.parts.settings.artifacts_dir, SAMPLES, *_files(turn.state), *_files(state)]
+
+    def _note(self, state: dict[str, Any]) -> None:
+        for path in _files(state):
+            self._use(path)
 
     async def stop(self, thread: str) -> None:
         """Stop the thread's run; what is done stays."""
@@ -257,10 +280,7 @@ class Chats:
             run.task.cancel()
             with suppress(asyncio.CancelledError):
                 await run.task
-            if not run.over:  # it had not begun yet
-                run.turn.end("stopped")
-                run.over = True
-                run.tell()
+            run.finish()
 
     async def follow(self, thread: str) -> AsyncIterator[Turn]:
         """The turn at work, again with every event, and a last time when it is over."""
@@ -271,6 +291,12 @@ class Chats:
             if over:
                 return
             await news.wait()
+
+
+def _files(state: dict[str, Any]) -> list[Path]:
+    """The files of a chat: those given with its request, and those of its state."""
+    given = [Path(path) for path in state.get("files") or []]
+    return [*given, *(Path(each["path"]) for each in (state.get("resources") or {}).values())]
 
 
 def _not_begun(snapshot: Any) -> bool:

@@ -39,14 +39,22 @@ window.hugginggraph = {
   },
 
   draw(element, props, watch) {
+    const root = element.querySelector(".hg-talk");
+    const last = () => [...root.querySelectorAll(".hg-turn")].at(-1);
+    const news = () => last()?.querySelector(".hg-answer, .hg-trouble, .hg-approve");
+    const top = () => last()?.getBoundingClientRect().top;
+    let left; // where the last turn stood after we scrolled; elsewhere, the person did
     const paint = () => {
-      const root = element.querySelector(".hg-talk");
+      const stayed = Math.abs(top() - left) < 80;
+      const known = [last()?.id, news()?.className];
       const fresh = document.createElement("template");
       fresh.innerHTML = props.value || "";
-      const turns = root.querySelectorAll(".hg-turn").length;
       this.morph(root, fresh.content);
-      const all = root.querySelectorAll(".hg-turn");
-      if (all.length > turns) all[all.length - 1].scrollIntoView({ block: "start" });
+      const began = last() && last().id !== known[0];
+      if (began) last().scrollIntoView({ block: "start" });
+      const came = news() && (began || (stayed && news().className !== known[1]));
+      if (came) news().scrollIntoView({ block: "start" });
+      if (began || came) left = top();
     };
     paint();
     this.wearTheme();

@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from PIL import Image
+from PIL import ExifTags, Image
 
-from hugginggraph.graph import plan_svg, shown_path
+from hugginggraph.graph import limits, plan_svg, shown_path
 from hugginggraph.tools import as_text
 
+from ..folders import without_folders, without_folders_of_errors
 from .chats import Turn
 
+SMALL = 192
+"""Pixels of the longer side below which a picture is shown enlarged, to at least so many."""
 Example = tuple[str, list[str]]
 """A request and the files that go with it."""
 
@@ -63,7 +66,9 @@ def turn_html(turn: Turn, number: int) -> str:
     elif turn.status == "waiting" and turn.review:
         parts.append(_approval(turn.review))
     elif turn.trouble:
-        parts.append(f'<p class="hg-trouble" role="alert">{escape(turn.trouble)}</p>')
+        parts.append(
+            f'<p class="hg-trouble" role="alert">{escape(without_folders(turn.trouble))}</p>'
+        )
     if turn.status not in ("running", "waiting", "stopped") and state.get("answer"):
         parts.append(_answer(state))
     if plan and plan["tasks"]:
@@ -116,14 +121,17 @@ def _result(task: Mapping[str, Any], turn: Turn) -> str:
         word = "Failed" if result["status"] == "failed" else "Skipped"
         return (
             f'<section class="hg-result hg-bad" id="result-{key}">{head}'
-            f"<p><b>{word}.</b> {escape(_short_names(said, state))}</p>{_why(key, turn, result)}"
+            f"<p><b>{word}.</b> {escape(_error(said, state))}</p>{_why(key, turn, result)}"
             "</section>"
         )
     said = as_text(result["kind"], result["value"])
     resources = state.get("resources") or {}
     files = [resources.get(name) or {**_resource(name), "kind": result["kind"]}
              for name in result["files"]]  # fmt: skip
-    shown = "".join(media(each, f"{task['task']}: {said}") for each in files)
+    seen = [media(each, f"{task['task']}: {said}") for each in files]
+    if result["kind"] == "masks":  # the drawn picture, then a mask for each segment
+        seen[1:] = [f'<div class="hg-masks">{"".join(seen[1:])}</div>'] if seen[1:] else []
+    shown = "".join(seen)
     return (
         f'<section class="hg-result" id="result-{key}">{head}'
         f'<div class="hg-body">{_value(result, said)}{shown}</div>'
@@ -165,7 +173,8 @@ def _value(result: Mapping[str, Any], said: str) -> str:
 
 
 def _why(key: str, turn: Turn, result: Mapping[str, Any]) -> str:
-    choice = (turn.state.get("choices") or {}).get(key) or {}
+    state = turn.state
+    choice = (state.get("choices") or {}).get(key) or {}
     model = result.get("model") or choice.get("model") or "no model"
     others = [c for c in choice.get("candidates", []) if c["model"] != model]
     rows = "".join(
@@ -174,7 +183,7 @@ def _why(key: str, turn: Turn, result: Mapping[str, Any]) -> str:
     )
     tried = "".join(
         f"<li><b>{escape(a['model'])}</b> {a['seconds']:.2f} s, {escape(a['route'])}"
-        f"{': ' + escape(a['error']['message']) if 'error' in a else ''}</li>"
+        f"{': ' + escape(_error(a['error']['message'], state)) if 'error' in a else ''}</li>"
         for a in result.get("attempts") or []
     )
     runners = f"<h4>Runners-up</h4><ul>{rows}</ul>" if rows else "<p>There was no runner-up.</p>"
@@ -222,7 +231,11 @@ def _answer(state: Mapping[str, Any]) -> str:
     lines = [line for line in str(state["answer"]).split("\n")
              if line.strip() and not line.startswith("Models: ")]  # fmt: skip
     lines = _without_errors(lines, state)
+    lines = [without_folders_of_errors(line, state) for line in lines]
     text = "".join(f"<p>{escape(_short_names(line, state))}</p>" for line in lines)
+    results = (state.get("results") or {}).values()
+    used = {str(each.get("model")) for each in results if each["status"] == "done"}
+    text += "".join(f'<p class="hg-limit">{escape(line)}</p>' for line in limits(used))
     return f'<div class="hg-answer" role="status">{text}<small>{seconds:.1f} s in all</small></div>'
 
 
@@ -253,6 +266,10 @@ def _short_names(text: str, state: Mapping[str, Any]) -> str:
     return re.sub(r"(Drawn|It is) in the files? below\.", _below, text)
 
 
+def _error(message: str, state: Mapping[str, Any]) -> str:
+    return without_folders(_short_names(message, state))
+
+
 def _below(found: re.Match[str]) -> str:
     return "It is drawn below." if found[1] == "Drawn" else "It is below."
 
@@ -271,25 +288,33 @@ def media(resource: Mapping[str, Any], said: str) -> str:
     if kind in ("audio", "video") or mime.startswith(("audio/", "video/")):
         tag = "video" if mime.startswith("video/") else "audio"
         return f'<{tag} controls preload="metadata" aria-label="{label}" src="{url}"></{tag}>'
-    if mime.startswith("image/") and _opens(str(path)):
-        return (
-            f'<a href="{url}" target="_blank" rel="noopener">{_picture(str(path), said[:300])}</a>'
-        )
+    if mime.startswith("image/") and (size := _size(str(path))):
+        times = -(-SMALL // max(size))  # whole pixels, as sharp as they are
+        drawn = _picture(str(path), said[:300], size, times)
+        link = f'<a href="{url}" target="_blank" rel="noopener">{drawn}</a>'
+        caption = f"<small>{size[0]} × {size[1]} pixels, enlarged</small>"
+        return f'<span class="hg-small">{link}{caption}</span>' if times > 1 else link
     return f'<a class="hg-file" href="{url}" target="_blank" rel="noopener">{escape(path.name)}</a>'
 
 
 @lru_cache(1024)
-def _opens(path: str) -> bool:
-    """Whether a file that is named as a picture is one."""
+def _size(path: str) -> tuple[int, int] | None:
+    """Width and height of a picture as it is shown, none where the file is only named as one."""
     try:
-        with Image.open(path):
-            return True
-    except (OSError, ValueError, Image.DecompressionBombError):
-        return False
+        with Image.open(path) as image:  # as a browser turns it
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+            return image.size[::-1] if turned else image.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
 
 
-def _picture(path: str, said: str) -> str:
-    return f'<img src="{_url(Path(path))}" alt="{escape(said, quote=True)}">'
+def _picture(path: str, said: str, size: tuple[int, int] = (0, 0), times: int = 1) -> str:
+    """A picture, one that is shown ``times`` as large with the size that it is shown at."""
+    large = f' class="hg-pixels" width="{size[0] * times}" height="{size[1] * times}"'
+    return (
+        f'<img src="{_url(Path(path))}" alt="{escape(said, quote=True)}"'
+        f"{large if times > 1 else ''}>"
+    )
 
 
 def _url(path: Path) -> str:

@@ -25,11 +25,12 @@ from .langserve_routes import routes as langserve_routes
 from .late_page import LatePage, has_page
 from .one_page import OnePage
 from .original import routes as original_routes
-from .refusals import add_handlers
+from .refusals import InShape, add_handlers
 from .runs import Runs, failure
 from .sessions import Sessions
 from .shapes import ResumeInput, RunInput, RunOutput
 from .sign_in import routes as sign_in_routes
+from .sweep import Sweeper
 from .uploads import uploaded
 
 
@@ -62,6 +63,8 @@ def create_app(
     if late is not None and tokens:
         sessions = Sessions(settings.data_dir / "server" / "sessions.json", tokens.values())
 
+    sweeper = Sweeper(settings, runs.files, runs.expire) if settings.server_keep_days else None
+
     async def warm() -> None:
         await asyncio.to_thread(runs.parts.open_store)
         if late is not None:
@@ -72,12 +75,16 @@ def create_app(
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
         await runs.open()
+        if sweeper is not None:
+            sweeper.start()
         warming = asyncio.create_task(warm())
         warming.add_done_callback(lambda task: task.cancelled() or task.exception())
         try:
             yield
         finally:
             warming.cancel()
+            if sweeper is not None:
+                await asyncio.to_thread(sweeper.close)
             if late is not None:
                 await late.close()
             await runs.close()
@@ -93,7 +100,7 @@ def create_app(
     if sessions is not None:
         app.include_router(sign_in_routes(tokens, sessions, shared))
     if late is not None:
-        app.mount("/", late)
+        app.mount("/", InShape(app, late))
     if settings.server_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -12,8 +12,10 @@ import os
 import re
 import secrets
 import shutil
+import time
 import unicodedata
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hugginggraph.registry import EmptyFileError, Kind, ResourceError, UnsupportedFileError
@@ -26,6 +28,8 @@ LINK = re.compile(
     r"(?:https?://[\w.:\[\]-]+)?/(?:files|images|audios|videos)/([0-9a-f]{32}\.[a-z0-9]{1,5})(?!\w)"
 )
 """A link to a file of the server, as it stands in a text, with what a client put before it."""
+HOUR = 3600.0
+"""Seconds by which the time that a file was last used at may be too early, to be cheap."""
 MAX_PIXELS = 100_000_000
 _PLAIN = "text/plain; charset=utf-8"
 _TYPES: Mapping[str, str] = {
@@ -52,11 +56,14 @@ def content_type(path: Path) -> tuple[str, bool]:
 
 
 class Files:
-    """The folder of the server's files."""
+    """The folder of the server's files; when a file was last used is the time of its folder."""
 
-    def __init__(self, folder: Path, max_bytes: int) -> None:
+    def __init__(self, folder: Path, max_bytes: int, keep_days: float | None = None) -> None:
         self.folder = folder
         self.max_bytes = max_bytes
+        self.keep_days = keep_days
+        self.at_work = set[Callable[[], None]]()
+        """Of each run in progress, what notes that its files are in use."""
 
     def home(self, owner: str) -> Path:
         """The folder of one owner's files, which is there from the first one on."""
@@ -126,13 +133,17 @@ class Files:
         folder = self.folder / owner / match[1] if match else None
         try:
             if folder is not None:
+                use(folder)
                 with os.scandir(folder) as entries:
                     for entry in entries:
                         if entry.is_file(follow_symlinks=False):
                             return Path(entry.path)
         except OSError:
             pass
-        raise Refusal(404, "There is no such file.", "POST /files gives ids.")
+        hint = "POST /files gives ids."
+        if self.keep_days:
+            hint += f" What nobody uses is removed in the end (days: {self.keep_days:g})."
+        raise Refusal(404, "There is no such file.", hint)
 
     def adopt(self, owner: str, made: Path) -> str:
         """The id of a file that a run made, from now on one of the owner's."""
@@ -140,6 +151,7 @@ class Files:
         if not (match := ID.fullmatch(file_id)):
             return ""
         target = self.folder_of(owner, match[1]) / file_id
+        use(target.parent)
         if not target.exists():
             try:
                 os.link(made, target)
@@ -148,6 +160,22 @@ class Files:
             except OSError:
                 shutil.copyfile(made, target)
         return file_id
+
+    @contextmanager
+    def in_use(self, note: Callable[[], None]) -> Iterator[None]:
+        """Inside, ``note`` is called now and then, in another thread, to `use` a run's files."""
+        self.at_work.add(note)
+        try:
+            yield
+        finally:
+            self.at_work.discard(note)
+
+
+def use(path: Path) -> None:
+    """Note that a file or a folder is in use, unless that was noted within the last hour."""
+    with suppress(OSError):
+        if time.time() - path.stat().st_mtime > HOUR:
+            os.utime(path)
 
 
 def safe_name(name: str) -> str:
@@ -173,7 +201,7 @@ def _checked(path: Path) -> tuple[Path, Kind]:
         if kind == "image":
             path = _picture(path)
     except EmptyFileError as exc:
-        raise Refusal(422, "The file is empty (0 bytes).", "Give another file.") from exc
+        raise Refusal(422, exc.message.replace(str(path), path.name), exc.hint) from exc
     except ResourceError as exc:
         raise Refusal(415, exc.message.replace(str(path), path.name), exc.hint) from exc
     if not path.suffix:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
+from .files import use
 from .guard import LOCAL
 from .runs import Runs
 
@@ -50,13 +52,25 @@ class LatePage:
 
     async def _of(self, owner: str) -> dict[str, Any]:
         runs = self._runs
-        admit = runs.slots.take
+        admit = runs.admit
         if owner == LOCAL:
-            return {"parts": runs.parts, "admit": admit}
+            parts, folder = runs.parts, runs.settings.artifacts_dir
+            if runs.made == parts.settings.artifacts_dir:
+                parts = await asyncio.to_thread(parts.apart, folder)
+            return {"parts": parts, "admit": admit}
         made = await asyncio.to_thread(runs.files.folder_of, owner, "made")
         parts = await asyncio.to_thread(runs.parts.apart, made)
+        uploads = (runs.settings.data_dir / "page" / owner).resolve()
+
+        def note(path: Path) -> None:
+            if path.parent == made.resolve():
+                use(path)
+            elif path.parent.parent == uploads:
+                use(path.parent)
+
         return {
-            "parts": parts, "checkpointer": runs.graph.checkpointer, "owner": owner, "admit": admit
+            "parts": parts, "checkpointer": runs.graph.checkpointer, "owner": owner,
+            "admit": admit, "use": note,
         }  # fmt: skip
 
     async def close(self) -> None:

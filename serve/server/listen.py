@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 from typing import Annotated, Any
 
 import typer
@@ -27,6 +29,7 @@ def listen(
 
     settings = load_settings(server_workers=workers)
     check_binding(host, settings)
+    _check_free(host, port)
 
     def ready(number: int) -> None:
         shown = f"[{host}]" if ":" in host else host
@@ -57,3 +60,28 @@ def listen(
                 ready(self.servers[0].sockets[0].getsockname()[1])
 
     Server(uvicorn.Config(create_app(settings, alone=True), http=Protocol, **options)).run()
+
+
+def _check_free(host: str, port: int) -> None:
+    """See that the port can be listened on.
+
+    Raises:
+        SettingsError: it is taken, may not be used, or the address is none of this machine.
+    """
+    from hugginggraph.registry import SettingsError
+
+    hint = f"Name another with --port, such as --port {port + 1 if port < 65535 else 8000}."
+    try:
+        family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen()
+    except OSError as exc:
+        if exc.errno == errno.EADDRINUSE:
+            raise SettingsError(f"Port {port} of {host} is taken.", hint) from exc
+        if exc.errno == errno.EACCES:
+            raise SettingsError(f"Port {port} may not be used by you.", hint) from exc
+        raise SettingsError(
+            f"'{host}' is not an address of this machine.", "Name one of its own with --host."
+        ) from exc

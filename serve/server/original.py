@@ -18,11 +18,12 @@ from pydantic import BaseModel, Field
 from hugginggraph.registry import HuggingGraphError, UnknownModelError, task_type
 from hugginggraph.tools import as_text, reading_only
 
+from ..folders import without_folders
 from .fetch import fetch
 from .files import LINK, safe_name
 from .guard import owner_of
 from .recall import conversation
-from .refusals import Refusal, without_folders
+from .refusals import Refusal
 from .runs import BEFORE_ANSWER, PLAN_ONLY, Runs
 from .shapes import Conversation, Message, RunOutput, Turn
 
@@ -110,9 +111,8 @@ def routes(runs: Runs) -> APIRouter:
             for slot in row.inputs
             if given.get(slot.kind)
         }
-        folders = (runs.files.home(owner), runs.settings.artifacts_dir)
         try:
-            with reading_only(*folders):
+            with reading_only(*runs.readable(owner)):
                 tools = await runs.parts.get_tools()
                 call = {"type": "tool_call", "name": row.id, "id": "0",
                         "args": {**args, "model": model}}  # fmt: skip

@@ -6,16 +6,21 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import ValidationError
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.routing import Match
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hugginggraph.registry import HuggingGraphError, RequestError, ResourceError
+
+from ..folders import without_folders
 
 log = logging.getLogger("hugginggraph.server")
 
@@ -27,17 +32,7 @@ _NAMES = {
 }  # fmt: skip
 
 
-_FOLDER = re.compile(r"(?<=')/(?:[^'/\n]+/)+")
-
-
-def folders_in(message: str) -> set[str]:
-    """The folders of this machine that an error's message names; it quotes each path."""
-    return set(_FOLDER.findall(message))
-
-
-def without_folders(message: str) -> str:
-    """An error's message with files and models by their last names: a caller learns no folder."""
-    return _FOLDER.sub("", message)
+_BARE = (b'{"detail":"Not Found"}', b'{"detail":"Method Not Allowed"}')
 
 
 class Refusal(HTTPException):
@@ -73,8 +68,48 @@ def add_handlers(app: FastAPI) -> None:
     """Let every error of the app's routes end in the one shape."""
     app.add_exception_handler(StarletteHTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(ValidationError, _invalid_item)
     app.add_exception_handler(HuggingGraphError, _ours)
     app.add_exception_handler(UnicodeDecodeError, _no_text)
+
+
+class InShape:
+    """The page, which takes every path that is left, with its own bare 404 and 405 in our shape."""
+
+    def __init__(self, app: FastAPI, page: ASGIApp) -> None:
+        self._app, self._page = app, page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer from the page, unless the app has this path for other methods only.
+
+        Raises:
+            HTTPException: 404 or 405; nothing was sent.
+        """
+        for route in self._app.routes:
+            match, more = route.matches(scope)
+            if match is Match.PARTIAL:  # which its handling refuses
+                await route.handle({**scope, **more}, receive, send)
+                return
+        begun: Message | None = None
+        bare, allow = 0, ""
+
+        async def pass_on(message: Message) -> None:
+            nonlocal begun, bare, allow
+            if message["type"] == "http.response.start" and message["status"] in (404, 405):
+                begun = message
+                return
+            if begun and message.get("body") in _BARE:
+                bare = begun["status"]
+                allow = Headers(raw=begun["headers"]).get("allow", "")
+            if begun and not bare:
+                await send(begun)
+            begun = None
+            if not bare:
+                await send(message)
+
+        await self._page(scope, receive, pass_on)
+        if bare:
+            raise StarletteHTTPException(bare, headers={"Allow": allow} if allow else None)
 
 
 def _id(request: Request) -> str:
@@ -85,7 +120,7 @@ def _refused(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, StarletteHTTPException)
     if exc.status_code == 400 and not isinstance(exc, Refusal):  # FastAPI's word for no text
         return _no_text(request, exc)
-    hint = exc.hint if isinstance(exc, Refusal) else ""
+    hint = exc.hint if isinstance(exc, Refusal) else _way_out(exc)
     message = str(exc.detail) if isinstance(exc, Refusal) else _plain(exc.status_code, request)
     return reply(exc.status_code, message, hint, request_id=_id(request), headers=exc.headers)
 
@@ -98,6 +133,12 @@ def _plain(status: int, request: Request) -> str:
     return f"The request could not be taken ({status})."
 
 
+def _way_out(exc: StarletteHTTPException) -> str:
+    if exc.status_code == 405 and (allowed := (exc.headers or {}).get("Allow")):
+        return f"Use {allowed}; see /docs."
+    return "See /docs for what there is." if exc.status_code in (404, 405) else ""
+
+
 def _invalid(request: Request, exc: Exception) -> JSONResponse:
     """Which field is wrong and why; what was sent is not repeated."""
     assert isinstance(exc, RequestValidationError)
@@ -105,12 +146,24 @@ def _invalid(request: Request, exc: Exception) -> JSONResponse:
     return reply(422, "; ".join(found) + ".", "See /docs.", request_id=_id(request))
 
 
+def _invalid_item(request: Request, exc: Exception) -> JSONResponse:
+    """An item of LangServe's batch, which it checks by itself; any other is the server's fault.
+
+    Raises:
+        ValidationError: the server's own.
+    """
+    assert isinstance(exc, ValidationError)
+    if not request.url.path.endswith("/batch"):
+        raise exc
+    return _invalid(request, RequestValidationError(exc.errors()))
+
+
 def _no_text(request: Request, exc: Exception) -> JSONResponse:
     return reply(422, "The body is not JSON in UTF-8.", "See /docs.", request_id=_id(request))
 
 
 def _field(error: Any) -> str:
-    if not isinstance(error, Mapping):
+    if not isinstance(error, Mapping) or error.get("type") == "json_invalid":
         return "the body is not the JSON that is wanted"
     where = ".".join(str(part) for part in error.get("loc", ()) if part != "body") or "the body"
     return f"{where:.100}: {str(error.get('msg', 'is not valid')).rstrip('.')}"
@@ -121,5 +174,5 @@ def _ours(request: Request, exc: Exception) -> JSONResponse:
     status = 400 if isinstance(exc, RequestError | ResourceError) else 500
     if status == 500:
         log.error("request %s failed: %s", _id(request), type(exc).__name__)
-    message = without_folders(exc.message)
-    return reply(status, message, exc.hint, name=type(exc).__name__, request_id=_id(request))
+    message, hint = without_folders(exc.message), without_folders(exc.hint)
+    return reply(status, message, hint, name=type(exc).__name__, request_id=_id(request))

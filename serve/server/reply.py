@@ -10,8 +10,8 @@ from langchain_core.messages import AIMessageChunk
 
 from hugginggraph.graph import shown_path
 
-from .files import Files
-from .refusals import folders_in, without_folders
+from ..folders import without_folders, without_folders_of_errors
+from .files import Files, use
 
 
 class Reply:
@@ -65,6 +65,10 @@ class Reply:
         """Whether making the outcome touches the disk."""
         return bool(self._state.get("resources"))
 
+    def use(self) -> None:
+        """Note that all files that the run's thread knows are in use."""
+        self._resources()
+
     def output(self) -> dict[str, Any]:
         """The whole outcome, in the shape of ``RunOutput``; files that were made become links."""
         state = self._state
@@ -95,6 +99,7 @@ class Reply:
     def _link(self, path: Path) -> str:
         """The link to an owner's file or to one that a run made, empty where there is none."""
         if path.is_relative_to(self._files.folder / self._owner):
+            use(path.parent)
             return f"/files/{path.parent.name}{path.suffix.lower()}"
         made = self._files.adopt(self._owner, path) if path.is_file() else ""
         return f"/files/{made}" if made else ""
@@ -121,14 +126,4 @@ class Reply:
             if "/" in spelled:
                 text = text.replace(spelled, shown[spelled])
         text = text.replace(f"{self._files.folder / self._owner}/", "")
-        for folder in self._named_in_errors():
-            text = text.replace(folder, "")
-        return text
-
-    def _named_in_errors(self) -> set[str]:
-        """The folders that errors of the run name: of models, above all."""
-        state = self._state
-        faults = [state, *(state.get("results") or {}).values()]
-        faults += [tried for fault in faults for tried in fault.get("attempts") or ()]
-        errors = [fault["error"] for fault in faults if fault.get("error")]
-        return {folder for error in errors for folder in folders_in(error["message"])}
+        return without_folders_of_errors(text, self._state)

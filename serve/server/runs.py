@@ -6,24 +6,27 @@ import asyncio
 import logging
 import re
 import secrets
+import threading
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from langchain_core.messages import HumanMessage
 
 from hugginggraph.graph import Parts, build_graph
-from hugginggraph.registry import HuggingGraphError, Settings
+from hugginggraph.registry import HuggingGraphError, RequestError, Settings
 from hugginggraph.tools import reading_only
 
-from ..threads import open_saver
+from ..folders import without_folders
+from ..threads import SERVERS, open_saver, threads_before
 from .fetch import fetch
 from .figures import Figures
 from .files import LINK, Files
 from .recall import Fetched, recalled
-from .refusals import Refusal, without_folders
+from .refusals import Refusal
 from .reply import Reply
 from .shapes import Conversation, ResumeInput, RunInput, RunOutput
 from .shared import Held, Slots
@@ -49,7 +52,8 @@ class Runs:
 
     An owner is whoever a token stands for; the names of threads and files hold only among the
     owner's own. A thread does one thing at a time. Open it before use, on the event loop that
-    then serves.
+    then serves. Where files are removed some day, runs make theirs in ``made`` of the server's
+    folder, not among the command line's artifacts; given ``parts`` make them where they do.
     """
 
     def __init__(
@@ -61,9 +65,11 @@ class Runs:
         shared: Path | None = None,
     ) -> None:
         self.settings = settings
-        self.parts = parts or Parts(settings)
-        folder = settings.data_dir / "server"
-        self.files = Files(folder / "files", settings.server_upload_bytes)
+        folder, days = settings.data_dir / "server", settings.server_keep_days
+        self.made = folder / "made"
+        own = settings.model_copy(update={"artifacts_dir": self.made}) if days else settings
+        self.parts = parts or Parts(own)
+        self.files = Files((folder / "files").resolve(), settings.server_upload_bytes, days)
         self._fetched = Fetched(self.files)
         self.held = Held(shared and shared / "held")
         self.slots = Slots(settings.server_runs, self.held, figures.runs)
@@ -78,6 +84,7 @@ class Runs:
         self._database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         saver = await open_saver(self.settings, self._database)
         self._open.push_async_callback(saver.conn.close)
+        self._loop = asyncio.get_running_loop()
         self.graph = build_graph(saver, parts=self.parts)
         for kept, graph in ((True, self.graph), (False, build_graph(parts=self.parts))):
             self._graphs[kept, False] = graph
@@ -86,6 +93,51 @@ class Runs:
     async def close(self) -> None:
         """Let go of the store."""
         await self._open.aclose()
+
+    def expire(self, before: float, stop: threading.Event) -> int:
+        """Remove the threads whose last step is older than ``before``, seconds since 1970.
+
+        For another thread than the event loop's. Those at work stay, and what in a database of
+        several uses is not of the server: the command line's, the page's where nobody signs in.
+
+        Returns:
+            how many went.
+        """
+        work = self._expire(before, stop)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    async def _expire(self, before: float, stop: threading.Event) -> int:
+        saver, gone = self.graph.checkpointer, 0
+        old = filter(SERVERS.match, await threads_before(saver, before))
+        held = [key for key in old if self.held.take(key)]
+        try:  # what somebody used until it was held is left out
+            for key in set(held).intersection(await threads_before(saver, before)):
+                if stop.is_set():
+                    break
+                await saver.adelete_thread(key)
+                gone += 1
+        finally:
+            for key in held:
+                self.held.leave(key)
+        return gone
+
+    def admit(self, thread: str) -> Callable[[], None]:
+        """What ends a run of the page that begins now on the thread of this key.
+
+        Raises:
+            RequestError: too many runs, or the thread is held by another one or by a sweep.
+        """
+        leave = self.slots.take()
+        if leave is None:
+            raise RequestError("The server has as many runs as it takes.", "Try again in a moment.")
+        if not self.held.take(thread):
+            leave()
+            raise RequestError("This chat is at work elsewhere.", "Try again in a moment.")
+        return partial(self._leave, thread, leave)
+
+    def _leave(self, key: str, leave: Callable[[], None]) -> None:
+        self.held.leave(key)
+        leave()
 
     async def run(self, owner: str, given: RunInput, *, before: str = "") -> RunOutput:
         """What comes out of a run; ``before`` names a node before which it stops.
@@ -153,8 +205,7 @@ class Runs:
         try:
             yield thread
         finally:
-            self.held.leave(key)
-            leave()
+            self._leave(key, leave)
 
     async def _work(
         self,
@@ -175,8 +226,8 @@ class Runs:
         else:
             start = await self._given(owner, given)
             context = given.options.model_dump(exclude_none=True)
-        folders = (self.files.home(owner), self.settings.artifacts_dir)
-        with reading_only(*folders):
+        noted = not kept
+        with reading_only(*self.readable(owner)), self.files.in_use(reply.use):
             async for mode, part in graph.astream(
                 start,
                 config,
@@ -188,8 +239,15 @@ class Runs:
                 for name, data in reply.take(str(mode), part):
                     if tell:
                         tell(Event(name, data))
+                if not noted and reply.has_files:  # what the thread knows from earlier on
+                    noted = True
+                    await asyncio.to_thread(reply.use)
         data = await asyncio.to_thread(reply.output) if reply.has_files else reply.output()
         return Event("interrupt" if data["status"] == "interrupted" else "done", data)
+
+    def readable(self, owner: str) -> tuple[Path, ...]:
+        """The folders whose files a run of the owner may read."""
+        return self.files.home(owner), self.settings.artifacts_dir, self.made
 
     async def _answer(self, config: Any, given: ResumeInput) -> Any:
         from langgraph.types import Command
@@ -222,10 +280,10 @@ class Runs:
         start: dict[str, Any] = {"request": request}
         if isinstance(given, Conversation) and given.before and not given.thread_id:
             longest = self.settings.max_request_chars
-            said, known = await asyncio.to_thread(
+            said, known, earlier = await asyncio.to_thread(
                 recalled, self.files, self._fetched, owner, given.before, longest
             )
-            start["messages"] = [*said, HumanMessage(request)]
+            start |= {"messages": [*said, HumanMessage(request)], "earlier": earlier}
             found = [*(path for path in known if path not in found), *found]
         return {**start, "files": [str(path) for path in dict.fromkeys(found)]}
 
@@ -240,6 +298,7 @@ class Runs:
             raise _no_thread(thread)
         reply = Reply(self.files, owner, thread)
         reply.take("values", state.values)
+        await asyncio.to_thread(reply.use)
         messages: Iterable[Any] = state.values.get("messages") or []
         return [{"role": _ROLES.get(m.type, m.type), "content": reply.plain(m.text)}
                 for m in messages]  # fmt: skip
@@ -263,6 +322,6 @@ def failure(exc: Exception) -> dict[str, Any]:
                 "status": exc.status_code}  # fmt: skip
     if isinstance(exc, HuggingGraphError):
         return {"error": type(exc).__name__, "message": without_folders(exc.message),
-                "hint": exc.hint, "status": 400}  # fmt: skip
+                "hint": without_folders(exc.hint), "status": 400}  # fmt: skip
     log.error("a run failed: %s", type(exc).__name__, exc_info=exc)
     return {"error": "Error", "message": "The server failed.", "hint": "", "status": 500}
