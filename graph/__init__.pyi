@@ -1,4 +1,4 @@
-from .answer import compose as compose, shown_path as shown_path
+from .answer import compose as compose, limits as limits, shown_path as shown_path
 from .approve import read_decision as read_decision
 from .attachments import attached as attached
 from .attempts import Work as Work, attempt as attempt
@@ -7,6 +7,7 @@ from .budget import Budget as Budget
 from .build import build_graph as build_graph
 from .builtin_planner import (
     LATER as LATER,
+    NOUNS as NOUNS,
     BuiltinPlanner as BuiltinPlanner,
     kind_of_path as kind_of_path,
 )

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hugginggraph.registry import Kind, model_cards, task_types
-from hugginggraph.tools import as_text, count_labels, plural
+from hugginggraph.registry import Kind, languages, model_cards, task_types
+from hugginggraph.tools import as_text, count_labels, listed, plural
 
+from .builtin_planner import asks_language_only
+from .differences import differences
+from .existence import yes_or_no
 from .references import REFERENCE, whole_reference
+from .restrictions import unkept
 from .state import Plan, Resource, Result, State, Task
 
 _QUOTE_CHARS = 70
+_MOST_NAMED = 3
+"""How many results that a text is made of are named one by one."""
+_NO_ANSWER = frozenset(("unknown", "unanswerable", "no answer"))
+"""What models that answer questions say where they know no answer."""
 _WHERE: Mapping[Kind, str] = {"text": "See", "audio": "It is in", "video": "It is in"}
-"""How a sentence points to the files of a result of each kind; pictures are drawn."""
+"""How a sentence points to the files of a result of each kind; its pictures are drawn."""
 
 
 def shown_path(path: str) -> str:
@@ -36,9 +44,11 @@ def compose(state: State) -> str:
     tasks = [task for task in plan["tasks"] if results[str(task["id"])]["status"] == "done"]
     lines = [*(finding(task, state) for task in tasks), *_together(tasks, state)]
     if tasks:
+        lines[0] = f"{yes_or_no(state)} {lines[0]}".strip()
         lines.append(_models(tasks, results))
     lines += [_failure(t, results[str(t["id"])]) for t in plan["tasks"] if t not in tasks]
-    lines += [f"Note: {note}" for note in [*plan["notes"], *replanned(state)]]
+    notes = [*plan["notes"], *differences(tasks, state), *unkept(state), *replanned(state)]
+    lines += [f"Note: {note}" for note in notes]
     return "\n".join(lines)
 
 
@@ -75,13 +85,19 @@ def finding(task: Task, state: State) -> str:
     row, result = task_types()[task["task"]], state["results"][str(task["id"])]
     words = {name: _named(value, plan, resources) for name, value in task["args"].items()}
     words = {slot.name: words.get(slot.name, "") for slot in row.inputs} | _value_words(result)
-    text = row.says.format_map(words).replace(", before .", ".")
+    many = len(result["value"]) if isinstance(result["value"], list) else None
+    says = row.says if many is None else row.says_of.get(many, row.says)
+    if nothing := _nothing_found(task, result, words, state):
+        says = nothing
+    text = says.format_map(words).replace(", before .", ".")
     text = f"The {text[4:]}" if text.startswith("the ") else text
-    files = [resources[key]["path"] for key in result["files"] if key in resources]
-    there = [shown_path(path) for path in files if Path(path).is_file()]
-    if there:
-        what = _WHERE.get(row.output, "Drawn in")
-        text += f" {what} {', '.join(there)}."
+    made: dict[str, list[str]] = {}
+    for each in (resources[key] for key in result["files"] if key in resources):
+        if Path(each["path"]).is_file():
+            picture = each["kind"] == "image" and row.output != "text"
+            where = "Drawn in" if picture else _WHERE.get(row.output, "Drawn in")
+            made.setdefault(where, []).append(shown_path(each["path"]))
+    text += "".join(f" {where} {', '.join(paths)}." for where, paths in made.items())
     return re.sub(r"([.!?…])\.(?=\s|$)", r"\1", text)
 
 
@@ -106,11 +122,32 @@ def _together(tasks: list[Task], state: State) -> list[str]:
 
 def _value_words(result: Result) -> dict[str, str]:
     value = result["value"]
-    words = {"value": as_text(result["kind"], value), "best": "", "rest": ""}
+    words = {"value": as_text(result["kind"], value), "best": "", "rest": "", "score": ""}
     if result["kind"] == "labels" and value:
         words["best"] = as_text("labels", value[:1])
-        words["rest"] = as_text("labels", value[1:4])
+        words["rest"] = as_text("labels", value[1:4]) if value[1:] else ""
+        words["score"] = f"{value[0]['score']:.2f}"
     return words
+
+
+def _nothing_found(task: Task, result: Result, words: Mapping[str, str], state: State) -> str:
+    """What to say in place of a value that answers nothing, empty for one that does.
+
+    That is a model's own word for no answer, and classes of something else where the language of a
+    text was asked for.
+    """
+    row, value = task_types()[task["task"]], result["value"]
+    if row.noun == "answer" and str(value).strip(" .").lower() in _NO_ANSWER:
+        return "{question} The model found no answer: it says '{value}'."
+    if row.id != "text-classification" or not value:
+        return ""
+    known = any(languages.code(str(each["label"])) for each in value)
+    if known or not asks_language_only(state["request"]):
+        return ""
+    return (
+        "What language {text} is in was not found out: its words do not say it plainly, and the "
+        "model that was asked knows none (it answered {best})."
+    )
 
 
 def _named(value: Any, plan: Plan, resources: Mapping[str, Resource]) -> str:
@@ -119,37 +156,51 @@ def _named(value: Any, plan: Plan, resources: Mapping[str, Resource]) -> str:
         return ", ".join(_named(item, plan, resources) for item in value)
     source = whole_reference(value)
     if source is not None:
-        return _noun(source, plan)
+        return _noun(source, plan, resources)
     if value in resources:
         return resources[value]["name"]
-    text = REFERENCE.sub(lambda m: f"({_noun(int(m[1]), plan)})", str(value))
+    made_of = [int(match[1]) for match in REFERENCE.finditer(str(value))]
+    if made_of and not re.search(r"\w", REFERENCE.sub("", str(value))):
+        if len(made_of) > _MOST_NAMED:
+            return f"the text of {len(made_of)} results"
+        return f"the text of {listed([_noun(n, plan, resources) for n in made_of])}"
+    text = REFERENCE.sub(lambda m: f"({_noun(int(m[1]), plan, resources)})", str(value))
     text = " ".join(text.split())
     return f"“{text if len(text) <= _QUOTE_CHARS else text[: _QUOTE_CHARS - 1].rstrip() + '…'}”"
 
 
-def _noun(source: int, plan: Plan) -> str:
+def _noun(source: int, plan: Plan, resources: Mapping[str, Resource]) -> str:
+    """What an earlier result is called; of several of a task, by what each was made from."""
     tasks = {task["id"]: task for task in plan["tasks"]}
-    row = task_types()[tasks[source]["task"]]
-    same = [task for task in plan["tasks"] if task["task"] == row.id]
-    return f"the {row.noun}" if len(same) == 1 else f"the {row.noun} of task {source}"
+    row, own = task_types()[tasks[source]["task"]], tasks[source]["args"]
+    others = [t["args"] for t in plan["tasks"] if t["task"] == row.id and t["id"] != source]
+    if not others:
+        return f"the {row.noun}"
+    first = row.inputs[0].name
+    if own.get(first) in [args.get(first) for args in others]:
+        return f"the {row.noun} of task {source}"
+    return f"the {row.noun} of {_named(own.get(first), plan, resources)}"
 
 
 def _models(tasks: list[Task], results: Mapping[str, Result]) -> str:
     """Which model did what, and of which small world it knows, each named once."""
     done = [(task["task"], results[str(task["id"])].get("model", "")) for task in tasks]
     line = f"Models: {', '.join(f'{task} by {model}' for task, model in dict.fromkeys(done))}."
-    used = {model for _, model in done}
+    return " ".join([line, *limits({model for _, model in done})])
+
+
+def limits(used: Collection[str]) -> list[str]:
+    """A sentence for each small world beyond which models of these ids know nothing."""
     worlds: dict[str, list[str]] = {}
     for model, world in _small_worlds().items():
         if model in used:
             worlds.setdefault(world, []).append(model.rpartition("/")[2])
-    limits = [
+    return [
         f"{names[0]} knows only {world}."
         if len(names) == 1
-        else f"{', '.join(names[:-1])} and {names[-1]} know only {world}."
+        else f"{listed(names)} know only {world}."
         for world, names in worlds.items()
     ]
-    return " ".join([line, *limits])
 
 
 @cache

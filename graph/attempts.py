@@ -288,6 +288,9 @@ async def _call(
                     "args": {**args, "model": model, "route": route},
                 }  # fmt: skip
                 message = await (await work.tool(task["task"])).ainvoke(call)
+                if message.status == "error":  # of a tool that tells its errors, for an agent
+                    told = message.artifact or {"message": message.text}
+                    raise HuggingGraphError.from_json(told)
         except TimeoutError as exc:
             work.budget.check_time()
             raise TaskTimeoutError(

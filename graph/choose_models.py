@@ -18,6 +18,7 @@ from .llm import LLM
 from .parts import Parts, run_context
 from .plan import spend
 from .planner import Draft
+from .references import references
 from .state import Choice, Context, State, Task
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def make_choose_models(parts: Parts) -> Any:
         context, settled = run_context(), state.get("results") or {}
         tasks = [task for task in state["plan"]["tasks"] if str(task["id"]) not in settled]
         request, ahead = state["request"], await parts.ahead.taken(state["request"])
-        found = await asyncio.to_thread(_candidates, parts, request, tasks, context, ahead)
+        plan = state["plan"]["tasks"]
+        found = await asyncio.to_thread(_candidates, parts, request, tasks, context, ahead, plan)
         pins = {**parts.settings.pinned_models, **(context.get("models") or {})}
         choices = {key: _choice(value, pins) for key, value in found.items()}
         cost = Draft(None)
@@ -81,6 +83,7 @@ def _candidates(
     tasks: list[Task],
     context: Context,
     lookups: Lookups | None = None,
+    plan: list[Task] | None = None,
 ) -> dict[str, list[Candidate] | HuggingGraphError]:
     llm, pin = parts.llm_name(context), cache(parts.pin)
     pins = {**parts.settings.pinned_models, **(context.get("models") or {})}
@@ -95,7 +98,7 @@ def _candidates(
                     lookups,
                     request,
                     task["task"],
-                    task["args"],
+                    {**task["args"], **_language_read(task, plan or tasks)},
                     settings=parts.settings,
                     k=parts.settings.candidates,
                     llm=llm,
@@ -103,6 +106,14 @@ def _candidates(
         except HuggingGraphError as exc:
             out[str(task["id"])] = exc
     return out
+
+
+def _language_read(task: Task, plan: list[Task]) -> dict[str, str]:
+    """The language of a translation that a task reads, whatever language the request is in."""
+    read = set(references([*task["args"].values()]))
+    args = [t["args"] for t in plan if t["id"] in read]
+    target = next((a["target_language"] for a in args if a.get("target_language")), None)
+    return {"language": str(target)} if target else {}
 
 
 def _choice(found: list[Candidate] | HuggingGraphError, pins: dict[str, str]) -> Choice:

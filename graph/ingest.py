@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +17,24 @@ from hugginggraph.registry import (
     FileMissingError,
     HuggingGraphError,
     Kind,
+    RequestError,
     RequestTooLongError,
     ResourceError,
+    SettingsError,
+    UnknownTaskError,
+    task_type,
 )
-from hugginggraph.tools import is_readable_file, sniff
+from hugginggraph.tools import SUFFIXES, is_readable_file, sniff
 
 from .attachments import has_files, spool, without_files
+from .builtin_planner.files import UNREAD
 from .earlier import findings
 from .parts import Parts, run_context
-from .state import Resource, State
+from .state import Context, Resource, State
 
-_SUFFIXES: dict[Kind, str] = {
-    "image": "png jpg jpeg gif bmp webp tif tiff",
-    "audio": "wav mp3 flac ogg oga opus m4a aac",
-    "video": "mp4 mov avi mkv webm m4v",
-    "text": "txt md",
-    "table": "csv tsv",
-}
-_ENDING = "|".join("|".join(suffixes.split()) for suffixes in _SUFFIXES.values())
+_ENDING = "|".join(
+    suffix.strip(".") for ends in (*SUFFIXES.values(), UNREAD) for suffix in ends.split()
+)
 _PATH = re.compile(rf"(?<![\w/.:])(?:~|\.{{1,2}})?[\w/.\-]+\.(?:{_ENDING})(?!\w)", re.IGNORECASE)
 _QUOTED = re.compile(rf"[\"'“‘`]([^\"'“”‘’`\n]{{1,300}}\.(?:{_ENDING}))[\"'”’`]", re.IGNORECASE)
 
@@ -60,21 +61,25 @@ def make_ingest(parts: Parts) -> Any:
         settings = await parts.ready()
         fresh: dict[str, Any] = {
             "plan": None, "choices": {}, "results": {}, "answer": "", "error": None, "mending": 0,
-            "rejected": None, "replans": [], "earlier": findings(state),
+            "rejected": None, "replans": [], "earlier": [],
             "approve": bool(run_context().get("approve", settings.approve)),
             "started": time.time(), "usage": {"llm_calls": 0, "tokens": 0, "seconds": 0.0},
         }  # fmt: skip
         messages = state.get("messages") or []
         asked = messages[-1].text if messages and messages[-1].type == "human" else None
-        request = (asked if asked is not None else state.get("request") or "").strip()
+        given: Any = asked if asked is not None else state.get("request") or ""
+        request = given.strip() if isinstance(given, str) else ""
         if asked is None and request:
             fresh["messages"] = [HumanMessage(request)]
         attached = messages[-1] if asked is not None and has_files(messages[-1]) else None
         if attached is not None:
             fresh["messages"] = [without_files(attached)]
-        files, names = list(state.get("files") or []), dict[str, str]()
+        names = dict[str, str]()
         try:
-            _check(request, settings.max_request_chars)
+            fresh["earlier"] = findings(state)
+            _check(given, settings.max_request_chars)
+            _check_context(run_context(), settings.pinned_models)
+            files = _paths(state.get("files") or [])
             found, known = dict[str, Resource](), state.get("resources") or {}
             if attached is not None:
                 names = await asyncio.to_thread(spool, attached, parts.artifacts)
@@ -82,7 +87,7 @@ def make_ingest(parts: Parts) -> Any:
                 found = await asyncio.to_thread(gather, request, [*files, *names], known)
             older = len(known) - len(found.keys() & known.keys())
             fresh["earlier"] = [  # what was found before a file was given again is not of it
-                {**finding, "resources": min(finding["resources"], older)}
+                {**finding, "resources": min(finding["resources"], older)} if known else finding
                 for finding in fresh["earlier"]
             ]
             fresh["resources"] = {
@@ -96,8 +101,13 @@ def make_ingest(parts: Parts) -> Any:
     return ingest
 
 
-def _check(request: str, limit: int) -> None:
-    if not request:
+def _check(request: Any, limit: int) -> None:
+    if not isinstance(request, str):
+        raise RequestError(
+            f"The request is a text, and {type(request).__name__} was given.",
+            'Give {"request": "Describe photo.jpg"}.',
+        )
+    if not (request := request.strip()):
         raise EmptyRequestError(
             "The request is empty.", 'Ask for something, for example "Describe photo.jpg".'
         )
@@ -106,6 +116,45 @@ def _check(request: str, limit: int) -> None:
             f"The request has {len(request):,} characters; {limit:,} are taken at most.",
             "Put the long text into a file and name it, or raise HUGGINGGRAPH_MAX_REQUEST_CHARS.",
         )
+
+
+def _check_context(context: Context, pinned: Mapping[str, str]) -> None:
+    """What a caller set for this run, as far as it would be passed by where it is wrong.
+
+    Other names are left alone: LangGraph's server adds some of its own.
+    """
+    planner: Any = context.get("planner")
+    if planner not in (None, "auto", "llm", "builtin"):
+        raise SettingsError(f"There is no planner {planner!r}.", "Give auto, llm or builtin.")
+    models: Any = context.get("models") or {}
+    if not isinstance(models, Mapping):
+        raise SettingsError(
+            "Models are named as a mapping from task types.",
+            'Give {"object-detection": "facebook/detr-resnet-50"}.',
+        )
+    for task in models:
+        task_type(task)
+    for task in pinned:
+        try:
+            task_type(task)
+        except UnknownTaskError as exc:
+            raise SettingsError(exc.message, "Correct HUGGINGGRAPH_PINNED_MODELS.") from exc
+
+
+def _paths(files: Any) -> list[str]:
+    """The paths of the files that were given, of which one need not be in a list."""
+    given = [files] if isinstance(files, str | os.PathLike) else files
+    wrong = (
+        [file for file in given if not isinstance(file, str | os.PathLike)]
+        if isinstance(given, Iterable)
+        else [given]
+    )
+    if wrong:
+        raise RequestError(
+            f"A file is given by its path, and {type(wrong[0]).__name__} was given.",
+            'Give {"files": ["photo.jpg"]}.',
+        )
+    return [os.fspath(file) for file in given]
 
 
 def gather(request: str, files: Collection[str], known: dict[str, Resource]) -> dict[str, Resource]:
@@ -143,6 +192,6 @@ def _resource(path: Path, name: str) -> Resource:
     try:
         return Resource(kind=sniff(path), path=str(path), name=name)
     except ResourceError as exc:
-        suffix = path.suffix.lower().lstrip(".")
-        kind: Kind = next((k for k, ends in _SUFFIXES.items() if suffix in ends.split()), "text")
+        suffix = path.suffix.lower()
+        kind: Kind = next((k for k, ends in SUFFIXES.items() if suffix in ends.split()), "text")
         return Resource(kind=kind, path=str(path), name=name, problem=exc.as_json())

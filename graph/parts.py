@@ -6,7 +6,7 @@ import asyncio
 import copy
 import threading
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,7 +130,7 @@ class Parts:
         from hugginggraph.tools import TaskRunner, hugginggraph_tools
 
         runner = TaskRunner(self._pool, self.artifacts, self.settings)
-        tools = hugginggraph_tools(runner=runner, find_card=self.find_card)
+        tools = hugginggraph_tools(runner=runner, find_card=self.find_card, handle_tool_error=False)
         return {tool.name: tool for tool in tools}
 
     @property
@@ -141,9 +141,15 @@ class Parts:
 
     async def get_tools(self) -> Mapping[str, BaseTool]:
         """The same for an event loop: they are made in a thread, once."""
-        if self._made_tools is None:
-            self._made_tools = await asyncio.to_thread(lambda: self.tools)
-        return self._made_tools
+        if self._made_tools is not None:
+            return self._made_tools
+        return await asyncio.to_thread(self._tools_made_once)
+
+    def _tools_made_once(self) -> Mapping[str, BaseTool]:
+        with self._lock:  # two threads that make LangChain tools at once can raise its warnings
+            if self._made_tools is None:
+                self._made_tools = self.tools
+            return self._made_tools
 
     @cached_property
     def find_card(self) -> FindCard:
@@ -212,7 +218,10 @@ class Parts:
         first: list[Planner] = (
             [LLMPlanner(llm, self._demonstrations, meanwhile=self.ahead.begin)] if llm else []
         )
-        return first if wanted == "llm" else [*first, BuiltinPlanner(lambda: self._rows(context))]
+        if wanted == "llm":
+            return first
+        rows, can_run = partial(self._rows, context), partial(self._can_run, context)
+        return [*first, BuiltinPlanner(rows, can_run)]
 
     async def get_planners(self, context: Context) -> list[Planner]:
         """The same for an event loop: what they need is imported and made in a thread, once."""
@@ -235,15 +244,15 @@ class Parts:
         """
         from .builtin_planner import traits
 
-        rows, cards, llm = dict(task_types()), self._installed, self.llm_name(context)
+        rows = dict(task_types())
         for task, trait in traits().items():
-            if (
-                trait.instead
-                and task in rows
-                and not can_serve(task, cards, settings=self.settings, llm=llm)
-            ):
+            if trait.instead and task in rows and not self._can_run(context, task):
                 del rows[task]
         return rows
+
+    def _can_run(self, context: Context, task: str) -> bool:
+        llm = self.llm_name(context)
+        return can_serve(task, self._installed, settings=self.settings, llm=llm)
 
 
 def run_context() -> Context:

@@ -12,6 +12,7 @@ from hugginggraph.registry import (
     NotUnderstoodError,
     PlanError,
     UnreadablePlanError,
+    UnsupportedFileError,
 )
 
 from .check import check_plan as check, read_tasks
@@ -85,7 +86,7 @@ async def _sure(builtin: Planner, parts: Parts, request: PlanRequest) -> Draft |
         return None
     try:
         draft = await builtin.plan(request)
-    except NotUnderstoodError:
+    except (NotUnderstoodError, UnsupportedFileError):
         return None
     return draft if draft.tasks and draft.confidence >= parts.settings.builtin_above else None
 

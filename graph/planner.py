@@ -63,6 +63,7 @@ class Planner(Protocol):
 
         Raises:
             NotUnderstoodError: nothing in the request can be planned.
+            UnsupportedFileError: it names a file or an address that no task reads.
             LLMError: the LLM could not be asked.
         """
         ...

@@ -22,7 +22,10 @@ from hugginggraph.registry import (
     LLMError,
     ModelRunError,
     NotUnderstoodError,
+    TaskType,
+    UnsupportedFileError,
     can_serve,
+    task_types,
 )
 from hugginggraph.tools import as_text
 
@@ -74,16 +77,24 @@ def after_approval(state: State) -> str:
 
 def after_execute(state: State) -> str:
     """``replan`` where a task failed or gave what is no use, else ``respond``."""
-    resources = state.get("resources") or {}
-    bad = (r["status"] != "done" or useless(r, resources) for r in state["results"].values())
+    resources, results = state.get("resources") or {}, state["results"]
+    bad = (
+        results[key]["status"] != "done" or useless(row, results[key], resources)
+        for task in state["plan"]["tasks"]
+        for key, row in [(str(task["id"]), task_types()[task["task"]])]
+    )  # fmt: skip
     return "replan" if any(bad) else "respond"
 
 
-def useless(result: Result, resources: Mapping[str, Resource]) -> str:
-    """Why a finished result can be of no use to anybody; empty where it can."""
+def useless(row: TaskType, result: Result, resources: Mapping[str, Resource]) -> str:
+    """Why a finished result can be of no use to anybody; empty where it can.
+
+    No labels at all are of use where the row has a sentence for that.
+    """
     kind, value = result["kind"], result["value"]
     if kind in ("text", "labels"):
-        return "" if str(value or "").strip() else f"It gave no {kind}."
+        sound = str(value or "").strip() or (value == [] and 0 in row.says_of)
+        return "" if sound else f"It gave no {kind}."
     files = [Path(resources[key]["path"]) for key in result["files"] if key in resources]
     if kind in ("image", "audio", "video") and not any(
         path.is_file() and path.stat().st_size for path in files
@@ -170,7 +181,7 @@ def _judged(state: State) -> dict[str, Result]:
         result = out[key]
         if result["status"] != "done":
             continue
-        why = useless(result, resources)
+        why = useless(task_types()[task["task"]], result, resources)
         spoilt = [d for d in task["dep"] if out[str(d)]["status"] != "done"]
         if why:
             error = ModelRunError(f"{result.get('model', 'The model')} ended well. {why}")
@@ -207,7 +218,7 @@ async def _asked(
         try:
             draft = await planner.replan(plan_request(state), setback)
             tasks = draft and _joined(draft.tasks, setback, state.get("resources") or {})
-        except (LLMError, NotUnderstoodError) as exc:
+        except (LLMError, NotUnderstoodError, UnsupportedFileError) as exc:
             log.debug("no other plan by %s", planner.name, exc_info=exc)
             continue
         if draft and tasks:

@@ -183,11 +183,16 @@ def merge(old: dict[str, Any] | None, new: dict[str, Any] | None) -> dict[str, A
 
 
 class Input(TypedDict, total=False):
-    """What a caller gives: a request in words (or as the last message) and paths of files."""
+    """What a caller gives: a request in words (or as the last message) and paths of files.
+
+    ``earlier`` is for who brings earlier messages along, with ``files`` in the order they came up;
+    of these findings the latest eight of up to 20,000 characters count.
+    """
 
     request: str
     files: list[str]
     messages: Annotated[list[AnyMessage], add_messages]
+    earlier: list[Finding]
 
 
 class State(TypedDict, total=False):

@@ -44,7 +44,9 @@ def read(tmp_path: Path) -> Callable[..., Any]:
         return ModelCard(id="tests/none", task=task, library="opencv", description="")
 
     def read(kind: str, path: Path) -> Any:
-        tool = hugginggraph_tools([READERS[kind]], runner=runner, find_card=find)[0]
+        tool = hugginggraph_tools(
+            [READERS[kind]], runner=runner, find_card=find, handle_tool_error=False
+        )[0]
         call = {"type": "tool_call", "name": tool.name, "id": "1", "args": {kind: str(path)}}
         return tool.invoke(call).artifact
 

@@ -331,6 +331,26 @@ def test_tasks_that_look_at_a_picture_at_once_share_it_and_a_new_version_is_open
     assert not module._images
 
 
+def test_a_picture_that_several_tasks_send_is_packed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    import hugginggraph.tools.opened as module
+
+    made = list[Image.Image]()
+
+    def counted(image: Image.Image) -> bytes:
+        made.append(image)
+        time.sleep(0.1)  # as long as a photo takes
+        return encode_png(image)
+
+    monkeypatch.setattr(module, "encode_png", counted)
+    picture, other = (Image.new("RGB", (30, 20), colour) for colour in (RED, "blue"))
+    with ThreadPoolExecutor(4) as pool:
+        first, second, third, fourth = pool.map(module.packed, [picture, other, picture, picture])
+    assert len(made) == 2 and first == third == fourth != second
+    assert Image.open(io.BytesIO(first)).getpixel((3, 3)) == picture.getpixel((3, 3))
+    picture.putpixel((3, 3), (0, 255, 0))
+    assert module.packed(picture.copy()) != first, "a copy is another picture"
+
+
 def test_a_picture_that_cannot_be_read_is_an_error_for_each_who_asks(tmp_path: Path) -> None:
     from hugginggraph.tools.opened import shared_image
 

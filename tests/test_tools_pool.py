@@ -34,6 +34,7 @@ from hugginggraph.tools import (
     Output,
     Run,
     locate,
+    pick_device,
 )
 
 
@@ -276,3 +277,16 @@ def test_a_model_of_code_needs_no_files() -> None:
     card = hub_card(library="opencv", task="canny-control")
     assert is_local(card)
     assert locate(card, **OFFLINE).device == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("device", "told"),
+    [
+        ("quantum", "There is no device 'quantum'."),
+        ("cuda:99", "The device 'cuda:99' is not on this machine"),
+    ],
+)
+def test_a_device_that_is_not_there_is_a_setting_to_correct(device: str, told: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{told}.*HUGGINGGRAPH_DEVICE"):
+        pick_device(device)
+    assert pick_device("cpu") == "cpu" and pick_device("auto") in ("cpu", "cuda", "mps")

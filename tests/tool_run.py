@@ -37,7 +37,7 @@ def tool_run(
         return cards[name].model_copy(update={"task": task})
 
     def run(name: str, task: str, **args: Any) -> TaskResult:
-        tool = hugginggraph_tools([task], runner=runner, find_card=find)[0]
+        tool = hugginggraph_tools([task], runner=runner, find_card=find, handle_tool_error=False)[0]
         call = {"name": task, "args": {**args, "model": name}, "id": "1", "type": "tool_call"}
         result: TaskResult = tool.invoke(call).artifact
         assert_usable(task, result)

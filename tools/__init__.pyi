@@ -28,6 +28,7 @@ from .loading import (
     quiet as quiet,
 )
 from .media import (
+    SUFFIXES as SUFFIXES,
     Artifacts as Artifacts,
     encode_png as encode_png,
     is_readable_file as is_readable_file,
@@ -79,5 +80,6 @@ from .values import (
     Table as Table,
     as_text as as_text,
     count_labels as count_labels,
+    listed as listed,
     plural as plural,
 )

@@ -10,6 +10,7 @@ from hugginggraph.registry import (
     WITHOUT_FILES,
     ModelCard,
     ModelLoadError,
+    SettingsError,
     cached_snapshot,
     hub_reachable,
     missing_base,
@@ -23,12 +24,31 @@ from .runner import Checkpoint
 
 
 def pick_device(device: str) -> str:
-    """The torch device string; `auto` takes CUDA, then MPS, then the processor."""
+    """The torch device string; `auto` takes CUDA, then MPS, then the processor.
+
+    Raises:
+        SettingsError: the device has a name that torch does not know, or is not there.
+    """
     set_environment()
-    if device != "auto":
+    if device == "cpu":
         return device
     import torch
 
+    if device != "auto":
+        try:
+            wanted = torch.device(device)
+        except RuntimeError as exc:
+            hint = "Set HUGGINGGRAPH_DEVICE to auto, cpu, cuda, cuda:1 or mps."
+            raise SettingsError(f"There is no device '{device}'.", hint) from exc
+        there = torch.cuda.device_count() if wanted.type == "cuda" else 1
+        if (wanted.index or 0) >= there or (
+            wanted.type == "mps" and not torch.backends.mps.is_available()
+        ):
+            raise SettingsError(
+                f"The device '{device}' is not on this machine, or torch is built without it.",
+                "Set HUGGINGGRAPH_DEVICE to auto or cpu, or install the torch that fits.",
+            )
+        return device
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"

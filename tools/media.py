@@ -11,9 +11,10 @@ import io
 import os
 import re
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -412,6 +413,9 @@ class Artifacts:
         path = self.folder / (hashlib.sha256(media.data).hexdigest()[:32] + media.suffix)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > 3600:
+                    os.utime(path)  # a server removes what was not made for long
             if path.exists():
                 return path
             handle, name = tempfile.mkstemp(dir=self.folder, suffix=".part")

@@ -7,7 +7,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, TypeAlias
 from weakref import WeakValueDictionary
 
-from .media import check_there, open_image
+from .media import check_there, encode_png, open_image
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -37,3 +37,17 @@ def shared_image(path: str | Path) -> Image:
         if image is None:
             image = _images[version] = open_image(path)
     return image
+
+
+def packed(image: Image) -> bytes:
+    """A picture that is only read, as a PNG file, packed once for all tasks that send it.
+
+    The bytes are kept as long as the picture is.
+    """
+    with _looking:
+        lock: Lock = image.__dict__.setdefault("_packing", Lock())
+    with lock:
+        if "_packed" not in image.__dict__:
+            image.__dict__["_packed"] = encode_png(image)
+        data: bytes = image.__dict__["_packed"]
+    return data

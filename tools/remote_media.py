@@ -17,6 +17,7 @@ from hugginggraph.registry import RemoteError
 from .draw import draw_boxes
 from .inference import said
 from .media import encode_png
+from .opened import packed
 from .picture import picture_output
 from .runner import Media, Output
 from .segmentation import Segment, segments_output
@@ -54,7 +55,7 @@ def reply(client: InferenceClient, model: str, content: Any, before: Sequence[An
 def _png(picture: Image) -> bytes:
     from huggingface_hub.inference._common import MimeBytes  # bytes that bring their content type
 
-    return MimeBytes(encode_png(picture), "image/png")
+    return MimeBytes(packed(picture), "image/png")
 
 
 def _made(picture: Image) -> Output:
@@ -123,7 +124,7 @@ def image_to_text(client: InferenceClient, model: str, args: Args) -> Output:
 
 def image_text_to_text(client: InferenceClient, model: str, args: Args) -> Output:
     """A chat model's reply to a picture and a text about it."""
-    url = f"data:image/png;base64,{base64.b64encode(encode_png(args['image'])).decode()}"
+    url = f"data:image/png;base64,{base64.b64encode(packed(args['image'])).decode()}"
     content = [
         {"type": "image_url", "image_url": {"url": url}},
         {"type": "text", "text": args.get("text") or args.get("question") or "Describe this."},

@@ -13,6 +13,8 @@ from typing_extensions import TypedDict
 
 from hugginggraph.registry import (
     WITHOUT_FILES,
+    CancelledRunError,
+    HuggingGraphError,
     Kind,
     MissingArgumentError,
     ModelCard,
@@ -215,6 +217,7 @@ def hugginggraph_tools(
     settings: Settings | None = None,
     runner: TaskRunner | None = None,
     find_card: FindCard | None = None,
+    handle_tool_error: bool = True,
 ) -> list[BaseTool]:
     """The LangChain tools of the table, all or those named, in the given order.
 
@@ -225,17 +228,23 @@ def hugginggraph_tools(
 
     A tool's content is ``result_text``, its artifact the ``TaskResult``. Called directly it raises
     the named errors of ``TaskRunner.run``; arguments that do not fit its schema raise pydantic's.
+    An agent's model is told a named error as the tool's reply, so that it can ask otherwise, unless
+    ``handle_tool_error`` is False.
 
     Raises:
         UnknownTaskError: a name is not in the table.
     """
+    names = [names] if isinstance(names, str) else names
     rows = task_types().values() if names is None else [task_type(name) for name in names]
     if runner is None or find_card is None:
         settings = settings or load_settings()
         pool, artifacts = ModelPool(max_memory=settings.max_memory), settings.artifacts_dir
         runner = runner or TaskRunner(pool, Artifacts(artifacts), settings)
         find_card = find_card or card_finder(_opened_once(settings), settings)
-    return [_tool(row, runner, find_card) for row in rows]
+    tools = [_tool(row, runner, find_card) for row in rows]
+    for tool in tools:
+        tool.handle_tool_error = handle_tool_error
+    return tools
 
 
 def _opened_once(settings: Settings) -> Callable[[], CardStore]:
@@ -256,6 +265,7 @@ def _opened_once(settings: Settings) -> Callable[[], CardStore]:
 
 @cache
 def _tool_class() -> Any:
+    from langchain_core.messages import ToolMessage
     from langchain_core.tools import BaseTool
 
     class TaskTool(BaseTool):
@@ -266,6 +276,26 @@ def _tool_class() -> Any:
 
         def _run(self, **args):  # type: ignore[no-untyped-def]  # see above
             return self.call(**args)
+
+        def run(self, *args: Any, tool_call_id: str | None = None, **given: Any) -> Any:
+            try:
+                return super().run(*args, tool_call_id=tool_call_id, **given)
+            except HuggingGraphError as exc:
+                return self.told(exc, tool_call_id)
+
+        async def arun(self, *args: Any, tool_call_id: str | None = None, **given: Any) -> Any:
+            try:
+                return await super().arun(*args, tool_call_id=tool_call_id, **given)
+            except HuggingGraphError as exc:
+                return self.told(exc, tool_call_id)
+
+        def told(self, exc: HuggingGraphError, call: str | None) -> ToolMessage:
+            """The error as the reply to a model's call."""
+            if call is None or not self.handle_tool_error or isinstance(exc, CancelledRunError):
+                raise exc
+            return ToolMessage(
+                str(exc), name=self.name, tool_call_id=call, status="error", artifact=exc.as_json()
+            )
 
     return TaskTool
 

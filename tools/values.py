@@ -143,7 +143,8 @@ def count_labels(boxes: Sequence[Box]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: -item[1]))
 
 
-def _listed(parts: Sequence[str]) -> str:
+def listed(parts: Sequence[str]) -> str:
+    """The parts as a sentence lists them: "a, b and c"."""
     return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
 
 
@@ -158,7 +159,7 @@ def _boxes_as_text(boxes: Sequence[Box]) -> str:
         more = ["…"] if count > SCORES_SHOWN else []
         shown = ", ".join(scores[label][:SCORES_SHOWN] + more)
         parts.append(f"{count} {plural(label, count)} ({shown})")
-    return f"{len(boxes)} {plural('object', len(boxes))}: {_listed(parts)}"
+    return f"{len(boxes)} {plural('object', len(boxes))}: {listed(parts)}"
 
 
 def _labels_as_text(labels: Sequence[Label]) -> str:
@@ -173,7 +174,7 @@ def _labels_as_text(labels: Sequence[Label]) -> str:
 
 def _masks_as_text(masks: Sequence[Mask]) -> str:
     parts = [f"{mask['label']} ({mask['share']:.0%})" for mask in masks]
-    return f"{len(masks)} {plural('segment', len(masks))}: {_listed(parts)}" if masks else "nothing"
+    return f"{len(masks)} {plural('segment', len(masks))}: {listed(parts)}" if masks else "nothing"
 
 
 def _table_as_text(table: Table) -> str:
