@@ -141,6 +141,13 @@ def test_a_reason_can_ask_for_something_else(parts: Parts) -> None:
     assert [task["task"] for task in asked(out)["args"]["tasks"]] == ["object-detection"]
 
 
+def test_a_rejection_that_names_what_no_task_reads_ends_the_run_in_order(parts: Parts) -> None:
+    thread = Thread(parts)
+    thread.ask("Translate 'the cat' to French")
+    out = thread.decide(type="reject", message="No, summarize report.pdf instead")
+    assert (out["status"], out["error"]["error"]) == ("failed", "ApprovalError")
+
+
 @pytest.mark.parametrize("reason", ["", "I find that silly"])
 def test_a_rejection_that_says_nothing_to_do_ends_the_run_and_says_so(
     parts: Parts, reason: str

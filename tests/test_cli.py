@@ -155,6 +155,18 @@ def test_a_broken_model_is_named_and_the_other_tasks_still_finish(cli: Cli, fold
     assert "facebook/detr-resnet-50" in out["answer"]
 
 
+def test_threads_tell_how_their_last_run_ended(cli: Cli) -> None:
+    edges = "Draw the edges of examples/scene.png"
+    broken = "object-detection=facebook/detr-resnet-50"
+    cli("run", edges, "--thread", "well")
+    cli("run", DEMO, "--model", broken, "--thread", "half")
+    cli("run", "Blorf the gnarl", "--thread", "lost")
+    told = dict(line.split()[:2] for line in cli("threads").stdout.splitlines())
+    assert {"well": "done", "half": "partial", "lost": "failed"}.items() <= told.items()
+    cli("run", edges, "--thread", "lost")
+    assert f"lost  done  {edges}" in cli("threads").stdout
+
+
 def test_models_are_found_by_meaning(cli: Cli) -> None:
     out = json.loads(
         cli("models", "search", "find the boxes of shapes", "-k", "5", "--json").stdout
@@ -231,9 +243,16 @@ def test_a_run_that_is_killed_is_resumed_from_the_command_line(cli: Cli, folder:
     assert "killed" in cli("threads").stdout
     done = cli("resume")
     assert done.returncode == 0 and "5 objects" in done.stdout
+    assert f"Going on with killed: {DEMO}" in done.stderr
     assert "No run is left unfinished" in cli("resume").stdout
     assert "5 objects" in cli("resume", "killed").stdout
     assert cli("resume", "nobody").returncode == 2
+    assert "killed" in cli("threads", "--delete-older-than", "1").stdout
     gone = cli("threads", "--delete", "nobody")
     assert gone.returncode == 2 and "no thread 'nobody'" in gone.stderr
     assert "killed" not in cli("threads", "--delete", "killed").stdout
+    cli("run", "Translate 'the cat' to French", "--thread", "old")
+    assert "Threads removed: 0" in cli("threads", "--delete-older-than", "inf").stdout
+    assert cli("threads", "--delete-older-than", "nan").returncode == 2
+    swept = cli("threads", "--delete-older-than", "0").stdout
+    assert "Threads removed: " in swept and "old" not in swept

@@ -19,7 +19,7 @@ from killed_runs import kept_in
 from test_execute import DIAMOND, Bench, given, graph_of
 
 from hugginggraph.registry import SettingsError
-from hugginggraph.serve.threads import keep_latest, open_saver, thread_names
+from hugginggraph.serve.threads import keep_latest, open_saver, thread_names, threads_before
 
 SCRIPT = Path(__file__).parent / "killed_runs.py"
 
@@ -105,6 +105,12 @@ def test_fifty_killed_runs_in_postgresql(tmp_path: Path, database: str) -> None:
     check(rounds(tmp_path, 50, database), 50)
 
 
+def step_time(name: str) -> float:
+    """When a step was taken, from the fields of the version 6 of UUIDs."""
+    high, middle, low = (int(part, 16) for part in name.split("-")[:3])
+    return ((high << 28 | middle << 12 | low & 0xFFF) - 0x01B21DD213814000) / 10**7
+
+
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 async def test_a_finished_thread_keeps_its_last_state_only(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
@@ -123,15 +129,20 @@ async def test_a_finished_thread_keeps_its_last_state_only(
     counts = [len([c async for c in saver.alist({"configurable": {"thread_id": n}})]) for n in "ab"]
     assert counts[0] == 1 and counts[1] > 4
     assert (await thread_names(saver, 5))[:2] == ["b", "a"]
+    second = step_time((await graph.aget_state(config)).config["configurable"]["checkpoint_id"])
+    old = [await threads_before(saver, second + late) for late in (-0.001, 0.001)]
+    assert [sorted({"a", "b"} & set(names)) for names in old] == [[], ["a"]]
     assert (await graph.ainvoke(given(DIAMOND), config))["results"]["4"]["status"] == "done"
     await saver.adelete_thread("a")
     assert "a" not in await thread_names(saver, 5)
     await saver.conn.close()
 
 
-def test_a_database_that_is_not_there_is_named_without_its_password(tmp_path: Path) -> None:
+@pytest.mark.parametrize("url", ["postgresql://me:secret@127.0.0.1:9/x", "mysql://me:secret@h/x"])
+def test_a_database_that_is_not_there_is_named_without_its_password(
+    tmp_path: Path, url: str
+) -> None:
     pytest.importorskip("psycopg", reason="the extra 'postgres' is not installed")
-    url = "postgresql://me:secret@127.0.0.1:9/x"
     with pytest.raises(SettingsError, match="cannot be reached") as failed:
         asyncio.run(open_saver(kept_in(tmp_path, url)))
     assert "secret" not in str(failed.value)

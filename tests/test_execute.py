@@ -187,8 +187,11 @@ async def test_events_tell_when_each_task_starts_and_ends_while_it_runs() -> Non
 async def test_a_cancelled_run_resumes_with_what_was_left() -> None:
     parts, saver = Bench(), InMemorySaver()
     graph, config = graph_of(parts, saver), {"configurable": {"thread_id": "1"}}
-    run = asyncio.create_task(graph.ainvoke(given(DIAMOND), config))
-    await asyncio.sleep(0.25)
+    tasks = [step(1, 2, 0) if task["id"] == 1 else task for task in DIAMOND]
+    run = asyncio.create_task(graph.ainvoke(given(tasks), config))
+    while not (parts.ran["t3"] and parts.now == 1):  # only t1 is at work
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.2)
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
         await run
@@ -204,10 +207,25 @@ async def test_fifty_requests_at_once_are_never_mixed_up() -> None:
     async def one(number: int) -> None:
         tasks = [step(10 * number, rng.random() / 50), step(10 * number + 1, 0, 10 * number)]
         out = await graph.ainvoke(given(tasks))
-        value = out["results"][str(10 * number + 1)]["value"]
-        assert value == f"t{10 * number + 1}(t{10 * number}())"
+        result = out["results"][str(10 * number + 1)]
+        assert result["value"] == f"t{10 * number + 1}(t{10 * number}())", out["results"]
 
     await asyncio.gather(*(one(number) for number in range(1, 51)))
+
+
+async def test_tools_are_made_once_however_many_runs_ask_at_once() -> None:
+    made = []
+
+    class Slow(Bench):
+        @property
+        def tools(self) -> Mapping[str, BaseTool]:
+            time.sleep(0.05)
+            made.append(super().tools)
+            return made[-1]
+
+    parts = Slow()
+    given_out = await asyncio.gather(*(parts.get_tools() for _ in range(20)))
+    assert len(made) == 1 and all(tools is made[0] for tools in given_out)
 
 
 async def test_the_longest_path_goes_first_through_a_narrow_gate() -> None:

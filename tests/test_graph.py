@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 from blockbuster import blockbuster_ctx
 from langgraph.checkpoint.memory import InMemorySaver
 
@@ -80,6 +84,54 @@ def test_what_several_pictures_hold_is_counted_together(parts: Parts) -> None:
     assert "together" not in out["answer"]
 
 
+def test_where_nobody_speaks_that_is_what_was_found(parts: Parts, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "silence.wav", np.zeros(64_000), 16_000)
+    out = run(parts, "When does someone speak in silence.wav?", tmp_path / "silence.wav")
+    assert result_of(out, "voice-activity-detection")["value"] == []
+    assert out["status"] == "done" and not out.get("replans")
+    assert out["answer"].startswith("Nobody speaks in silence.wav.")
+
+
+def test_two_texts_that_are_compared_are_told_by_their_score(parts: Parts) -> None:
+    out = run(parts, "How similar are 'the cat sleeps' and 'a kitten naps'?")
+    (label,) = result_of(out, "sentence-similarity")["value"]
+    said = f"“the cat sleeps” and “a kitten naps” are alike to {label['score']:.2f}."
+    assert out["answer"].startswith(said)
+    out = run(parts, "How similar is 'the cat sleeps' to 'a kitten naps' and 'the car is red'?")
+    assert "nearest in meaning to a kitten naps" in out["answer"]
+    assert ", before the car is red (" in out["answer"]
+
+
+def test_results_of_several_tasks_are_called_by_what_they_were_made_from(parts: Parts) -> None:
+    files = [ROOT / "examples" / name for name in ("scene.png", "crowd.png")]
+    out = run(parts, "Describe scene.png and crowd.png and read the descriptions aloud.", *files)
+    named = "The text of the caption of scene.png and the caption of crowd.png is read aloud: "
+    assert named in out["answer"]
+    sound, picture = (out["resources"][key]["path"] for key in out["results"]["2"]["files"])
+    assert f"It is in {sound}. Drawn in {picture}." in out["answer"]
+
+
+@pytest.mark.parametrize(
+    ("thing", "begins"),
+    [
+        ("a red circle", "No. In scene.png I found 5 objects"),
+        ("a blue triangle", "Yes. In scene.png I found"),
+        ("any circles", "Yes. In"),
+        ("a digit 6", "Yes. In"),
+        ("a dog", "In scene.png I found"),  # of what a model has no word for nobody knows
+        ("a circle left of the triangle", "In scene.png I found"),
+        ("a circle on the left", "In scene.png I found"),
+    ],
+)
+def test_whether_a_thing_is_there_is_answered_with_yes_or_no_where_that_is_known(
+    parts: Parts, thing: str, begins: str
+) -> None:
+    verb = "Are" if thing.endswith("s") else "Is"
+    out = run(parts, f"{verb} there {thing} in scene.png?", ROOT / "examples" / "scene.png")
+    assert [task["task"] for task in out["plan"]["tasks"]] == ["object-detection"]
+    assert out["answer"].startswith(begins)
+
+
 def test_every_choice_says_why_and_names_the_runners_up(parts: Parts) -> None:
     out = run(parts, "Describe it.", ROOT / "examples" / "scene.png")
     (choice,) = out["choices"].values()
@@ -110,6 +162,24 @@ def test_a_summary_is_classified_and_not_the_original(parts: Parts) -> None:
     article = (ROOT / "examples" / "article.txt").read_text()
     assert 40 < len(summary) < len(article) / 2
     assert result_of(out, "zero-shot-classification")["value"][0]["label"] == "science"
+
+
+@pytest.mark.parametrize(
+    ("request_", "file", "note"),
+    [
+        ("Summarize article.txt in two sentences", "article.txt", "more than the 2 asked for"),
+        ("Summarize article.txt in 9 sentences", "article.txt", ""),
+        ("Summarize this: He put it in a word. The sun is hot. The moon is cold.", "", ""),
+        ("Detect objects in scene.png, but do not draw boxes", "scene.png", "boxes are drawn all"),
+        ("Detect objects in scene.png", "scene.png", ""),
+    ],
+)
+def test_a_restriction_that_is_not_kept_is_told(
+    parts: Parts, request_: str, file: str, note: str
+) -> None:
+    out = run(parts, request_, *([ROOT / "examples" / file] if file else []))
+    assert out["status"] == "done"
+    assert note in out["answer"] and ("Note:" in out["answer"]) == bool(note)
 
 
 def test_a_chain_over_a_picture_that_was_made(parts: Parts) -> None:
@@ -167,6 +237,28 @@ def test_a_greeting_runs_no_model_and_is_answered(parts: Parts) -> None:
     assert out["status"] == "done" and not out.get("results") and len(out["answer"]) > 20
 
 
+def test_what_can_be_done_names_only_what_can_run_and_fits_two_screens_of_a_phone(
+    parts: Parts,
+) -> None:
+    said = run(parts, "What can you do?")["answer"]
+    rows = [textwrap.wrap(line, 45) for line in said.splitlines()]
+    assert sum(map(len, rows)) <= 2 * 22
+    for kind, able in {
+        "Text": "translation",
+        "Pictures": "object detection",
+        "Sound": "finding",
+    }.items():
+        assert re.search(rf"^- {kind}: .*{able}", said, re.M)
+    assert "text generation" not in said and "music" not in said
+    assert "hugginggraph tasks" in said and "'Describe scene.png'" in said
+
+
+def test_where_no_model_can_write_an_llm_is_named_as_the_way_out(parts: Parts) -> None:
+    out = run(parts, "Write a poem")
+    assert "No model can run text-generation here" in out["answer"]
+    assert "Name an LLM with --llm: it does this itself." in out["answer"]
+
+
 @pytest.mark.parametrize(
     ("request_", "error"),
     [
@@ -187,6 +279,16 @@ def test_a_file_that_does_not_exist_is_named(parts: Parts) -> None:
     out = run(parts, "Describe pictures/nowhere.png")
     assert out["status"] == "failed" and "pictures/nowhere.png" in out["answer"]
     assert run(parts, "Describe it", "nowhere.png")["error"]["error"] == "FileMissingError"
+
+
+def test_a_file_that_no_task_reads_is_refused_whether_it_is_there_or_not(
+    parts: Parts, tmp_path: Path
+) -> None:
+    (tmp_path / "there.pdf").write_bytes(b"%PDF-1.4\n1 0 obj")
+    for name in ("there.pdf", "nowhere.pdf"):
+        out = run(parts, f"Summarize {tmp_path / name}")
+        assert out["status"] == "failed" and out["error"]["error"] == "UnsupportedFileError"
+        assert out["error"]["message"] == f"No task reads a file like '{name}'."
 
 
 def test_one_unreadable_picture_does_not_stop_the_others(parts: Parts, tmp_path: Path) -> None:
@@ -213,3 +315,41 @@ def test_nothing_is_overwritten_when_the_same_is_asked_twice(parts: Parts) -> No
     run(parts, "Count the objects in examples/scene.png")
     assert path.stat().st_mtime_ns == before
     assert len(path.stem) >= 32
+
+
+@pytest.mark.parametrize(
+    ("given", "context", "told"),
+    [
+        ({"request": 5}, {}, "The request is a text, and int was given."),
+        ({"request": "Describe it", "files": [5]}, {}, "A file is given by its path, and int was"),
+        ({"request": "Describe it", "files": 5}, {}, "A file is given by its path, and int was"),
+        ({"request": "Describe it"}, {"planner": "bultin"}, "There is no planner 'bultin'."),
+        ({"request": "Describe it"}, {"models": ["a/b"]}, "Models are named as a mapping"),
+        (
+            {"request": "Describe it"},
+            {"models": {"object-detecton": "a/b"}},
+            "No task type 'object-detecton'. Did you mean 'object-detection'?",
+        ),
+    ],
+)
+def test_what_is_given_in_a_wrong_shape_is_named(
+    parts: Parts, given: dict[str, Any], context: Any, told: str
+) -> None:
+    out = build_graph(parts=parts).invoke(given, context=context)  # type: ignore[call-overload]
+    assert out["status"] == "failed" and out["answer"].startswith(told), out["answer"]
+
+
+def test_one_file_need_not_be_in_a_list(parts: Parts) -> None:
+    scene = ROOT / "examples" / "scene.png"
+    for file in (scene, str(scene)):
+        given: Any = {"request": "Describe it", "files": file}
+        out = build_graph(parts=parts).invoke(given)
+        assert out["status"] == "done" and [*out["resources"]] == ["r1"]
+
+
+def test_a_pin_for_a_task_that_does_not_exist_is_told_and_not_passed_by(parts: Parts) -> None:
+    pins = {"object-detecton": "hugginggraph/shapes-detector"}
+    settings = parts.settings.model_copy(update={"pinned_models": pins})
+    out = build_graph(settings=settings).invoke({"request": "Describe examples/scene.png"})
+    assert out["status"] == "failed"
+    assert "'object-detection'" in out["answer"] and "HUGGINGGRAPH_PINNED_MODELS" in out["answer"]

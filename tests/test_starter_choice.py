@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from hugginggraph.registry import CardStore, load_settings, model_cards, retrieve
+from hugginggraph.graph import build_graph
+from hugginggraph.registry import CardStore, Settings, load_settings, model_cards, retrieve
 
 MACHINE = "hugginggraph.registry.machine"
 OUTSIDE: tuple[tuple[str, str, dict[str, Any]], ...] = (
@@ -63,3 +64,18 @@ def test_in_its_own_world_the_starter_goes_first(
     args = {"text": "two red circles on a white background", "target_language": "French"}
     found = retrieve(store, request, "translation", args, settings=load_settings(offline=False))
     assert found[0].card.id == "hugginggraph/world-english-french"
+
+
+@pytest.mark.parametrize(
+    ("said", "voice"),
+    [
+        ("Traduis 'a red circle' en français et lis-le à voix haute", "world-speaker-french"),
+        ("Traduce 'a red circle' al francés y léelo en voz alta", "world-speaker-french"),
+        ("Translate 'un cercle rouge' from French to English, read it aloud", "world-speaker"),
+    ],
+)
+def test_a_translation_is_read_by_a_voice_of_its_language_however_it_was_asked(
+    settings: Settings, said: str, voice: str
+) -> None:
+    out = build_graph(settings=settings).invoke({"request": said})
+    assert out["choices"]["1"]["model"] == f"hugginggraph/{voice}"
