@@ -41,10 +41,10 @@ _COLOUR = re.compile(
 )
 _TEXT = re.compile(
     r"(?:this|that|these|it)?(?: (?:one|text|sentence))?\s*"
-    r"(?::\s*(?P<pasted>\S.*)|(?P<quoted>\"[^\"]+\"|“[^”]+”))[\s?.!]*",
+    r"(?::\s*(?P<pasted>\S.*)|(?P<quoted>\"[^\"]+\"|“[^“”]+”))[\s?.!]*",
     re.I | re.S,
 )
-_QUOTED = re.compile(r"\"[^\"]+\"|“[^”]+”")
+_QUOTED = re.compile(r"\"[^\"]+\"|“[^“”]+”")
 _PASTED = re.compile(r"(?<=:)\s+\S.*", re.S)
 _AGAIN = re.compile(
     r"(?:(?:please|ok(?:ay)?|and|now)\W+)*(?:(?:do|try|run|draw|make|write|create|generate|paint"

@@ -19,12 +19,12 @@ from hugginggraph.registry import NotUnderstoodError, TaskType, task_types
 
 from ..planner import Draft, PlanRequest, Setback
 from ..state import Task
-from .arguments import POLITE, Wish
+from .arguments import Wish
 from .bind import grant, settle
 from .clauses import Clause, split_clauses
-from .cues import Cue, cues, match_cues, named_cues
+from .cues import OPENS_REQUEST, POLITE, Cue, cues, match_cues, named_cues
 from .files import unread
-from .find_mentions import find_mentions
+from .find_mentions import find_mentions, text_given
 from .followups import complete, said_before
 from .languages import in_english, speaks, unquoted
 from .meaning import by_meaning
@@ -37,14 +37,6 @@ from .talk import examples, small_talk
 from .wishes import find_wishes
 from .written import foreign_language
 
-_ASKED = re.compile(
-    r"(?:describe|count|find|detect|classif\w+|translate|summari\w+|write|generate|create|make|draw|"
-    r"extract|identify|tell|show|convert|turn|read|answer|compare|give|estimate|segment|remove|add|"
-    r"change|edit|play|buy|book|send|order|sing|dance|cook|open|search|download|install|call|solve|"
-    r"compute|calculate|plot|sort|rank|check|analy[sz]e|predict|explain|fix|help|what|who|how|when|"
-    r"where|why|which)\b",
-    re.I,
-)
 _SPOKEN = (
     "Without an LLM, English is understood, and plain requests in German, French, Spanish and "
     "Chinese."
@@ -114,7 +106,11 @@ def plan(
         return Draft(tasks=[], reply=reply)
     said = complete(request)
     language = speaks(said) or foreign_language(unquoted(said))
-    if english := in_english(said, language):
+
+    def given(head: str, gap: str, rest: str) -> bool:
+        return text_given(head, gap, rest, request.resources, _text_cues(rows))
+
+    if english := in_english(said, language, given):
         try:
             draft = _plan(replace(request, text=english), rows, language)
         except NotUnderstoodError as exc:
@@ -131,9 +127,7 @@ def plan(
 def _plan(request: PlanRequest, rows: Mapping[str, TaskType], language: str = "") -> Draft:
     everything = {**LATER, **rows}
     table = (*named_cues(everything), *cues())
-    mentions = find_mentions(
-        request.text, request.resources, lambda head: _takes_text(head, everything, table)
-    )
+    mentions = find_mentions(request.text, request.resources, _text_cues(rows))
     own = mentions.text.strip()
     if len(own) > _MOST_READ:
         own = own[:_MOST_READ].rpartition(" ")[0]
@@ -150,13 +144,13 @@ def _plan(request: PlanRequest, rows: Mapping[str, TaskType], language: str = ""
     return _draft(sketch, missed, request, rows)
 
 
-def _takes_text(head: str, rows: Mapping[str, TaskType], table: tuple[Cue, ...]) -> bool:
-    return any(
-        match.task in _TEXT_FAMILIES
-        or match.task == "classify"
-        or (match.task in rows and any(slot.kind == "text" for slot in rows[match.task].inputs))
-        for match in match_cues(head, table)
-    )
+def _text_cues(rows: Mapping[str, TaskType]) -> Callable[[str], bool]:
+    """Whether words ask for something to be done with a text, for these task types."""
+    everything = {**LATER, **rows}
+    table = (*named_cues(everything), *cues())
+    takes = {task for task, row in everything.items() if any(i.kind == "text" for i in row.inputs)}
+    takes.update((*_TEXT_FAMILIES, "classify"))
+    return lambda head: any(match.task in takes for match in match_cues(head, table))
 
 
 def _read(sketch: Sketch, at: int, clause: Clause, table: tuple[Cue, ...]) -> list[Wish] | None:
@@ -171,7 +165,7 @@ def _read(sketch: Sketch, at: int, clause: Clause, table: tuple[Cue, ...]) -> li
     for wish in wishes:
         grant(sketch, wish)
     said = POLITE.sub("", MARKER.sub("", clause.text))
-    return wishes if wishes or not _ASKED.match(said) else None
+    return wishes if wishes or not OPENS_REQUEST.match(said) else None
 
 
 def _draft(
