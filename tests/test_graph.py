@@ -102,6 +102,12 @@ def test_two_texts_that_are_compared_are_told_by_their_score(parts: Parts) -> No
     assert ", before the car is red (" in out["answer"]
 
 
+def test_a_list_that_is_read_aloud_is_called_one(parts: Parts) -> None:
+    scene = ROOT / "examples" / "scene.png"
+    out = run(parts, "Count the objects in scene.png and read the result aloud.", scene)
+    assert "The list of objects is read aloud: " in out["answer"]
+
+
 def test_results_of_several_tasks_are_called_by_what_they_were_made_from(parts: Parts) -> None:
     files = [ROOT / "examples" / name for name in ("scene.png", "crowd.png")]
     out = run(parts, "Describe scene.png and crowd.png and read the descriptions aloud.", *files)
