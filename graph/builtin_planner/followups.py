@@ -54,6 +54,7 @@ _AGAIN = re.compile(
     r"(?:\W+(?:please|thanks?))?\W*",
     re.I,
 )
+_LISTING = (",", " and", " or")
 _ABOUT = re.compile(r" about [^.?!]+", re.I)
 _MAKES = re.compile(
     r"\b(?:draw|paint|write|compose|tell|make|create|generate)(?: me)?"
@@ -168,6 +169,16 @@ def _swap(pattern: re.Pattern[str], new: str, text: str) -> str:
     found = list(pattern.finditer(text))
     if not found:
         return ""
-    first, end = found[0].start(), found[0].end()
-    rest = re.sub(rf"(?:,| and| or)*\s*(?:{pattern.pattern})", "", text[end:], flags=re.I)
-    return text[:first] + new + rest
+    kept, at = [text[: found[0].start()], new], found[0].end()
+    for match in found[1:]:
+        kept.append(_without_listing(text[at : match.start()]))
+        at = match.end()
+    return "".join((*kept, text[at:]))
+
+
+def _without_listing(words: str) -> str:
+    """Words that come before a thing of a list, without the comma, "and" and "or" before it."""
+    end = len(words.rstrip())
+    while found := [w for w in _LISTING if words[max(0, end - len(w)) : end].lower() == w]:
+        end -= len(found[0])
+    return words[:end]
