@@ -168,6 +168,27 @@ def test_of_which_files_something_was_found_is_told_by_how_many_there_were(tmp_p
     assert known(given(ids[0]), answer, given(*ids[1:]))[1] == [0]
 
 
+def test_a_file_given_again_in_every_message_is_recalled_in_no_time(tmp_path: Path) -> None:
+    (home := tmp_path / "me" / f"{1:032x}").mkdir(parents=True)
+    (home / "a.txt").write_text("x")
+    said = Turn(role="assistant", text="“a” reads as b.\n" * 1100 + "Models: "
+                "text-classification by a/b.")  # fmt: skip
+    asked = Turn(role="user", text="And now?", files=[f"{1:032x}.txt"] * 500)
+    begun = time.process_time()
+    files = Files(tmp_path, 100)
+    _, _, found = recalled(files, Fetched(files), "me", (said, asked) * 10, 100_000)
+    assert [each["resources"] for each in found] == [0] * 11_000
+    assert time.process_time() - begun < 3
+
+
+def test_what_was_found_is_not_of_a_picture_that_is_given_again(server: httpx.Client) -> None:
+    data = base64.b64encode(SCENE.read_bytes()).decode()
+    block = {"type": "image", "source_type": "base64", "mime_type": "image/png", "data": data}
+    first, then = ([{"type": "text", "text": text}, block] for text in ("Hm", "Put it into French"))
+    answer = "image.png shows a purple cow.\nModels: image-to-text by a/b."
+    assert "image-to-text by" in say(server, "chat", first, answer, then)
+
+
 def test_a_picture_that_an_answer_made_can_be_asked_about_by_its_owner_alone(
     server: httpx.Client,
 ) -> None:
