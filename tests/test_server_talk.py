@@ -16,8 +16,9 @@ from hugginggraph.graph import Finding, Parts, build_graph
 from hugginggraph.graph.earlier import findings
 from hugginggraph.registry import Settings, task_types
 from hugginggraph.serve.server.files import Files
+from hugginggraph.serve.server.original import _turn
 from hugginggraph.serve.server.recall import MOST_FILES, Fetched, found_in, recalled
-from hugginggraph.serve.server.shapes import Turn
+from hugginggraph.serve.server.shapes import Message, Turn
 
 pytestmark = pytest.mark.filterwarnings("ignore:Accessing the 'model_fields'")  # LangServe's own
 ROOT = Path(__file__).parents[1]
@@ -244,6 +245,28 @@ def test_what_was_wrong_with_an_old_message_does_not_stop_a_new_one(server: http
         assert say(server, "chat", old, "Yes", "hello").startswith("Hello"), old
     assert say(server, "original", "http://127.0.0.1:1/a.png", "Yes", "hello").startswith("Hello")
     assert say(server, "original", *["hello"] * 199).startswith("Hello")
+
+
+def test_an_address_that_is_none_is_left_as_it_is(server: httpx.Client) -> None:
+    for wrong in ("http://[x.png", "http://[::1/a.png", "http://\u2100.com/a.png"):
+        assert say(server, "original", f"Look at {wrong} now", "Yes", "hello").startswith("Hello")
+        assert say(server, "original", f"hello {wrong}")
+        block = {"type": "image", "url": wrong}
+        chat = [{"type": "human", "content": [{"type": "text", "text": "Look"}, block]}]
+        reply = server.post(
+            "/chat/invoke", json={"input": {"messages": chat}},
+            headers={"authorization": f"Bearer {ALICE}"},
+        )  # fmt: skip
+        assert reply.status_code == 400 and "The address is none" in reply.json()["message"]
+
+
+def test_a_message_full_of_addresses_takes_no_time_to_read() -> None:
+    begun = time.process_time()
+    for text in ("http://a" * 50_000, "http://a.png," * 10, "http://" + ".png" * 50_000):
+        found = _turn(Message(role="user", content=f"See {text}b and https://b.de/c.JPG?d=1"))
+        assert found.files[-1] == "https://b.de/c.JPG" and found.text.endswith("c.jpg?d=1")
+        assert found.files[0].endswith((".png", "JPG")) and len(found.files) < 3
+    assert time.process_time() - begun < 1
 
 
 def test_a_message_with_too_many_files_is_refused_in_plain_words(server: httpx.Client) -> None:
