@@ -57,7 +57,7 @@ def test_what_looks_like_a_path_is_read_in_no_time(repeated: str) -> None:
     assert has_path(f"{text} b.png")
 
 
-@pytest.mark.parametrize("repeated", [",", " and", " or", " ", ", and"])
+@pytest.mark.parametrize("repeated", [",", " and", " or", " ", ", and", " “", ' "', " 'a", "'a"])
 def test_a_long_request_is_gone_on_from_in_no_time(repeated: str) -> None:
     before = f"Describe this picture{repeated * (LONG // len(repeated))} x"
     request = PlanRequest("and the second one?", history=(("human", before), ("ai", "Well.")))

@@ -54,6 +54,8 @@ _AGAIN = re.compile(
     r"(?:\W+(?:please|thanks?))?\W*",
     re.I,
 )
+_DATA = re.compile(r"\"[^\"]*\"|“[^“”]*”|«[^«»]*»|(?<!\w)'[^'\n]*(?:(?<=\w)'(?=\w)[^'\n]*)*'(?!\w)")
+"""What stands in quotes, which no later request means to change."""
 _LISTING = (",", " and", " or")
 _ABOUT = re.compile(r" about [^.?!]+", re.I)
 _MAKES = re.compile(
@@ -135,8 +137,9 @@ def _filled(last: str, text: str, resources: Mapping[str, Resource]) -> str:
         last = _swap(_LANGUAGE, wanted, last) or _in_language(last.rstrip(" .?!"), wanted)
     if things:
         wanted = " and ".join(things)
-        swapped = (_swap(pattern, wanted, last) for pattern in (files, _POINTER, _SPOKEN_OF, _IT))
-        last = next(filter(None, swapped), f"{last.rstrip(' .?!')}: {wanted}")
+        named = _swap(files, wanted, last, quoted=True)
+        swapped = (_swap(pattern, wanted, last) for pattern in (_POINTER, _SPOKEN_OF, _IT))
+        last = named or next(filter(None, swapped), f"{last.rstrip(' .?!')}: {wanted}")
     return last
 
 
@@ -164,9 +167,13 @@ def _recoloured(last: str, colours: list[str], rest: str) -> str:
     return _swap(_COLOUR, " and ".join(colours), last)
 
 
-def _swap(pattern: re.Pattern[str], new: str, text: str) -> str:
-    """The text with the first match replaced and later ones left out; empty without a match."""
-    found = list(pattern.finditer(text))
+def _swap(pattern: re.Pattern[str], new: str, text: str, *, quoted: bool = False) -> str:
+    """The text with the first match replaced and later ones left out; empty without a match.
+
+    ``quoted`` says that one in quotes counts too, as a file's name does.
+    """
+    own = text if quoted else _DATA.sub(lambda data: "·" * len(data[0]), text)
+    found = list(pattern.finditer(own))
     if not found:
         return ""
     kept, at = [text[: found[0].start()], new], found[0].end()
