@@ -99,6 +99,7 @@ def asked(*requests: str) -> tuple[tuple[str, str], ...]:
             ["text-generation(Write a poem about mountains)"],
         ),
         (["Draw a blue star"], "now a green one", ["text-to-image(green star)"]),
+        (["Draw a picture of 'a blue star'"], "now a green one", ["text-to-image(a green star)"]),
         (["Draw a blue star"], "Draw a house instead", ["text-to-image(house)"]),
         (['Translate "cat" to French'], 'and "dog"?', ["translation(dog, French)"]),
         (

@@ -164,13 +164,13 @@ def _recoloured(last: str, colours: list[str], rest: str) -> str:
     """The last request to make something, with another colour; empty where it named none."""
     if not re.search(r"\b(?:one|ones)\b", rest, re.I):
         return ""
-    return _swap(_COLOUR, " and ".join(colours), last)
+    return _swap(_COLOUR, " and ".join(colours), last, quoted=True)
 
 
 def _swap(pattern: re.Pattern[str], new: str, text: str, *, quoted: bool = False) -> str:
     """The text with the first match replaced and later ones left out; empty without a match.
 
-    ``quoted`` says that one in quotes counts too, as a file's name does.
+    ``quoted`` says that one in quotes counts too, as a file's name and what is to be drawn do.
     """
     own = text if quoted else _DATA.sub(lambda data: "·" * len(data[0]), text)
     found = list(pattern.finditer(own))
