@@ -138,6 +138,12 @@ def test_whether_a_thing_is_there_is_answered_with_yes_or_no_where_that_is_known
     assert out["answer"].startswith(begins)
 
 
+@pytest.mark.parametrize("where", ["in it", "in the picture"])
+def test_a_picture_that_is_asked_about_need_not_be_named(parts: Parts, where: str) -> None:
+    out = run(parts, f"Is there a circle {where}?", ROOT / "examples" / "scene.png")
+    assert out["answer"].startswith("Yes. In scene.png I found")
+
+
 def test_every_choice_says_why_and_names_the_runners_up(parts: Parts) -> None:
     out = run(parts, "Describe it.", ROOT / "examples" / "scene.png")
     (choice,) = out["choices"].values()
@@ -175,6 +181,7 @@ def test_a_summary_is_classified_and_not_the_original(parts: Parts) -> None:
     [
         ("Summarize article.txt in two sentences", "article.txt", "more than the 2 asked for"),
         ("Summarize article.txt in 9 sentences", "article.txt", ""),
+        ("Summarize article.txt in a word or two", "article.txt", ""),
         ("Summarize this: He put it in a word. The sun is hot. The moon is cold.", "", ""),
         ("Detect objects in scene.png, but do not draw boxes", "scene.png", "boxes are drawn all"),
         ("Detect objects in scene.png", "scene.png", ""),

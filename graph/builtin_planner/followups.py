@@ -54,6 +54,9 @@ _AGAIN = re.compile(
     r"(?:\W+(?:please|thanks?))?\W*",
     re.I,
 )
+_DATA = re.compile(r"\"[^\"]*\"|“[^“”]*”|«[^«»]*»|(?<!\w)'[^'\n]*(?:(?<=\w)'(?=\w)[^'\n]*)*'(?!\w)")
+"""What stands in quotes, which no later request means to change."""
+_LISTING = (",", " and", " or")
 _ABOUT = re.compile(r" about [^.?!]+", re.I)
 _MAKES = re.compile(
     r"\b(?:draw|paint|write|compose|tell|make|create|generate)(?: me)?"
@@ -134,8 +137,9 @@ def _filled(last: str, text: str, resources: Mapping[str, Resource]) -> str:
         last = _swap(_LANGUAGE, wanted, last) or _in_language(last.rstrip(" .?!"), wanted)
     if things:
         wanted = " and ".join(things)
-        swapped = (_swap(pattern, wanted, last) for pattern in (files, _POINTER, _SPOKEN_OF, _IT))
-        last = next(filter(None, swapped), f"{last.rstrip(' .?!')}: {wanted}")
+        named = _swap(files, wanted, last, quoted=True)
+        swapped = (_swap(pattern, wanted, last) for pattern in (_POINTER, _SPOKEN_OF, _IT))
+        last = named or next(filter(None, swapped), f"{last.rstrip(' .?!')}: {wanted}")
     return last
 
 
@@ -160,14 +164,28 @@ def _recoloured(last: str, colours: list[str], rest: str) -> str:
     """The last request to make something, with another colour; empty where it named none."""
     if not re.search(r"\b(?:one|ones)\b", rest, re.I):
         return ""
-    return _swap(_COLOUR, " and ".join(colours), last)
+    return _swap(_COLOUR, " and ".join(colours), last, quoted=True)
 
 
-def _swap(pattern: re.Pattern[str], new: str, text: str) -> str:
-    """The text with the first match replaced and later ones left out; empty without a match."""
-    found = list(pattern.finditer(text))
+def _swap(pattern: re.Pattern[str], new: str, text: str, *, quoted: bool = False) -> str:
+    """The text with the first match replaced and later ones left out; empty without a match.
+
+    ``quoted`` says that one in quotes counts too, as a file's name and what is to be drawn do.
+    """
+    own = text if quoted else _DATA.sub(lambda data: "·" * len(data[0]), text)
+    found = list(pattern.finditer(own))
     if not found:
         return ""
-    first, end = found[0].start(), found[0].end()
-    rest = re.sub(rf"(?:,| and| or)*\s*(?:{pattern.pattern})", "", text[end:], flags=re.I)
-    return text[:first] + new + rest
+    kept, at = [text[: found[0].start()], new], found[0].end()
+    for match in found[1:]:
+        kept.append(_without_listing(text[at : match.start()]))
+        at = match.end()
+    return "".join((*kept, text[at:]))
+
+
+def _without_listing(words: str) -> str:
+    """Words that come before a thing of a list, without the comma, "and" and "or" before it."""
+    end = len(words.rstrip())
+    while found := [w for w in _LISTING if words[max(0, end - len(w)) : end].lower() == w]:
+        end -= len(found[0])
+    return words[:end]

@@ -172,5 +172,6 @@ def _field(rest: str, at: int, name: str, mentions: Mentions) -> tuple[str, int]
 
 
 def _choices(value: str) -> tuple[str, ...]:
-    parts = re.split(r"\s*[,;/\n]\s*(?:(?:or|and)\s+)?|\s+or\s+|\s+and\s+", value.strip(" ()[]"))
+    words = re.sub(r"\s*\n\s*", "\n", re.sub(r"[^\S\n]+", " ", value.strip(" ()[]")))
+    parts = re.split(r" ?[,;/\n]\s*(?:(?:or|and)\s+)?|\s(?:or|and)\s+", words)
     return tuple(part.strip("'\" ?") for part in parts if part.strip("'\" ?"))

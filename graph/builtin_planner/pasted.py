@@ -10,7 +10,8 @@ from .files import has_path
 from .mentions import Mentions
 
 FIELD = re.compile(
-    r"(?:^|(?<=\n)|(?<=[.?!,;»]\s))\s*(?:the |my )?(question|context|text|passage|document|article|"
+    r"(?:^|(?<=\n)|(?<=[.?!,;»]\s))[^\S\n]*(?:the |my )?"
+    r"(question|context|text|passage|document|article|"
     r"paragraph|labels?|candidate labels|categories|classes|options|prompt|"
     r"(?:source |first |second )?sentence(?: \d)?|text \d)\s*:",
     re.I,
@@ -103,7 +104,7 @@ def split_items(data: str) -> tuple[str, ...]:
     numbered = [part.strip(" ,;") for part in _INLINE_NUMBER.split(data) if part.strip(" ,;")]
     if len(numbered) > 1 and _INLINE_NUMBER.match(data):
         return tuple(numbered)
-    for separator in (r"\s*;\s*(?:and\s+|or\s+)?", r"(?<=[.!?])\s+", r"\s*,\s*(?:and\s+|or\s+)?"):
+    for separator in (r";\s*(?:and\s+|or\s+)?", r"(?<=[.!?])\s+", r",\s*(?:and\s+|or\s+)?"):
         parts = [part.strip().strip("'\"") for part in re.split(separator, data.rstrip(";,"))]
         parts = [part for part in parts if part]
         if len(parts) > 1:
