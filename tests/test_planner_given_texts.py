@@ -7,8 +7,10 @@ import time
 import pytest
 from test_followups import asked, steps
 
-from hugginggraph.graph.builtin_planner import unquoted
+from hugginggraph.graph import PlanRequest
+from hugginggraph.graph.builtin_planner import plan, unquoted
 from hugginggraph.graph.spoken import language_of
+from hugginggraph.registry import NotUnderstoodError, task_types
 
 DOG = "Der Hund sitzt auf dem Bild. Beide sind rot."
 LINES = f"{DOG}\n\nEin Bild: die Katze liest."
@@ -75,6 +77,66 @@ def test_a_text_may_stand_below_the_line_that_asks(asks: str) -> None:
 )  # fmt: skip
 def test_what_asks_for_something_is_no_text(request_: str, wanted: list[str]) -> None:
     assert steps(request_) == wanted
+
+
+TEXTS = (
+    "The dog sleeps.", "Dear Bob: the meeting is at 12:30. Describe the room, please!",
+    "It's John's dog; he doesn't bark.", 'She said "hello" and left.',
+    "See report.pdf and photo.png, or https://example.com/a?b=c.", "Is it raining? I don't know.",
+    "- milk\n- eggs\n- bread", "1. Open the door.\n2. Count the cats.\n3. Draw a circle.",
+    "Hi Bob,\n\nsend me the picture.\nQuestion: when is it due?\n\nBest,\nAnna",
+    "Price: 5 € (was 7,50 €) — 30% off!", 'def f(x):\n    return {"a": x[0]}',
+    "Cats, dogs and birds. And fish? No.", "Translate this letter, he said. Then read it aloud.",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("frame", "task"),
+    [
+        ("Translate to German: {}", "translation"),
+        ("Translate the following text to German:\n\n{}", "translation"),
+        ('Translate this to German: """{}"""', "translation"),
+        ("Translate this to German:\n```\n{}\n```", "translation"),
+        ("Translate to German:\n---\n{}\n---", "translation"),
+        ("{}\n\nTranslate the above to German", "translation"),
+        ("Übersetze auf Deutsch: {}", "translation"),
+        ("Summarize this email.\n\n{}", "summarization"),
+        ("tl;dr this:\n{}", "summarization"),
+        ("Fasse zusammen: {}", "summarization"),
+        ("Read this aloud: {}", "text-to-speech"),
+        ("What is the sentiment of this review: {}", "text-classification"),
+    ],
+)
+def test_a_text_is_whole_and_plans_nothing(frame: str, task: str) -> None:
+    for text in TEXTS:
+        tasks = plan(PlanRequest(frame.format(text), {}), task_types()).tasks
+        assert [each["task"] for each in tasks] == [task], text
+        assert str(tasks[0]["args"]["text"]).strip(".") == text.strip("."), text
+
+
+@pytest.mark.parametrize(
+    ("request_", "wanted"),
+    [
+        ("Translate this to French. The dog sleeps.", "translation(The dog sleeps., French)"),
+        ("The dog sleeps. Translate that to French!", "translation(The dog sleeps., French)"),
+        ("Read this aloud. Good morning everyone.", "text-to-speech(Good morning everyone.)"),
+        ("How positive is this? The food was bad.", "text-classification(The food was bad.)"),
+        ("You won! Call now! Is this spam?",
+         "zero-shot-classification(You won! Call now!, ['spam', 'not spam'])"),
+    ],
+)  # fmt: skip
+def test_this_is_the_text_beside_where_nothing_else_is_given(request_: str, wanted: str) -> None:
+    assert steps(request_, files=0) == [wanted]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    ["Hello! Can you translate this to French?", "Translate this. Thanks!",
+     "I need help. Summarize this."],
+)  # fmt: skip
+def test_a_greeting_is_no_text(request_: str) -> None:
+    with pytest.raises(NotUnderstoodError, match="nothing given fits"):
+        steps(request_, files=0)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from itertools import islice
 
 from ..state import Resource
 from .cues import NOUNS
@@ -12,15 +13,13 @@ from .mentions import MARKER, Mentions
 from .pasted import FIELD, NOT_DATA, split_items
 
 _OPEN = {
-    '"': re.compile(r'(?<!\w)"(?=\s?\S)'),
-    "'": re.compile(r"(?<!\w)'(?=\S)"),
+    '"': re.compile(r'\"{3}|(?<!\w)"(?=\s?\S)'),
+    "'": re.compile(r"'{3}|(?<!\w)'(?=\S)"),
     "`": re.compile(r"`+"),
 }
-_CLOSE = {
-    '"': re.compile(r'"'),
-    "'": re.compile(r"(?<=\S)'(?!\w)"),
-    "`": re.compile(r"`+"),
-}
+_CLOSE = {'"': re.compile(r'"'), "'": re.compile(r"(?<=\S)'(?!\w)")}
+_INNER = re.compile(r'(?P<open>(?<=[\s(\[])"(?=\w))|"')
+_MOST_INNER = 20
 _MOST_EVENTS = 400
 _EVENT = re.compile(r"[\"'`«:]")
 _ASKED = re.compile(r"\b(?:the|a|this|following|my) (?:\w+ )?question\W*$", re.I)
@@ -69,10 +68,10 @@ def take_literals(
             continue
         start = _OPEN[mark].match(text, where)
         close = None
-        if start and mark not in hopeless:
-            close = _CLOSE[mark].search(text, start.end())
+        if start and start[0] not in hopeless:
+            close = _closing(text, start)
             if close is None:
-                hopeless.add(mark)
+                hopeless.add(start[0])
         if start is None or close is None:
             out.append(mark)
             continue
@@ -82,6 +81,20 @@ def take_literals(
         at = close.end()
     out.append(text[at:])
     return "".join(out)
+
+
+def _closing(text: str, start: re.Match[str]) -> re.Match[str] | None:
+    """Where a quoted span ends; quotes inside it are part of it where they are balanced."""
+    mark = start[0]
+    if len(mark) > 1 or mark == "`":
+        return re.compile(rf"(?<!{mark[0]}){mark}(?!{mark[0]})").search(text, start.end())
+    if mark == '"':
+        depth = 1
+        for quote in islice(_INNER.finditer(text, start.end()), _MOST_INNER):
+            depth += 1 if quote["open"] else -1
+            if depth == 0:
+                return quote
+    return _CLOSE[mark].search(text, start.end())
 
 
 def _quoted(

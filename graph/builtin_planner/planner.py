@@ -29,6 +29,7 @@ from .followups import complete, said_before
 from .languages import in_english, speaks, unquoted
 from .meaning import by_meaning
 from .mentions import MARKER, Mention
+from .pasted import text_beside
 from .rejected import without_named
 from .results import mark_results
 from .rows import LATER
@@ -45,6 +46,7 @@ _OF_MODELS = re.compile(r"\b(?:which|what|list|show|your|have)\b[^.?!]{0,30}\bmo
 _SEARCH = "`hugginggraph models search` lists the models for a task."
 _MOST_READ = 5000
 _MOST_CLAUSES = 250
+_BEHIND = re.compile(r"[:：\n]")
 _DONE = re.compile(r"\W*(?:after|once|having|upon|when)\b", re.I)
 _SAYS_WHY = re.compile(r"\bnot available\b| needs ")
 _TEXT_FAMILIES = ("question", "emotion", "people", "language")
@@ -105,7 +107,19 @@ def plan(
     if reply := said_before(request) or small_talk(request.text, rows, can_run):
         return Draft(tasks=[], reply=reply)
     said = complete(request)
-    language = speaks(said) or foreign_language(unquoted(said))
+    try:
+        return _plan_said(request, said, rows)
+    except NotUnderstoodError:
+        alone = not (request.resources or request.earlier)
+        beside = alone and text_beside(said, _text_cues(rows))
+        if not beside:
+            raise
+        return _plan_said(request, beside, rows)
+
+
+def _plan_said(request: PlanRequest, said: str, rows: Mapping[str, TaskType]) -> Draft:
+    """The draft for what was said, in English or in a language that the glossary knows."""
+    language = next(filter(None, map(_language, (_head(said), said))), "")
 
     def given(head: str, gap: str, rest: str) -> bool:
         return text_given(head, gap, rest, request.resources, _text_cues(rows))
@@ -142,6 +156,15 @@ def _plan(request: PlanRequest, rows: Mapping[str, TaskType], language: str = ""
     if not (wishes and missed) and (meant := by_meaning(sketch, own, wishes)):
         sketch, missed = meant, []
     return _draft(sketch, missed, request, rows)
+
+
+def _head(said: str) -> str:
+    """The request up to its first colon or line break, behind which a text may stand."""
+    return _BEHIND.split(said, maxsplit=1)[0]
+
+
+def _language(said: str) -> str:
+    return speaks(said) or foreign_language(unquoted(said))
 
 
 def _text_cues(rows: Mapping[str, TaskType]) -> Callable[[str], bool]:
