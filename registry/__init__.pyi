@@ -56,10 +56,11 @@ from .errors import (
 )
 from .hub import (
     SyncReport as SyncReport,
-    import_file as import_file,
     sync as sync,
     synced_cards as synced_cards,
+    with_synced as with_synced,
 )
+from .imported import import_file as import_file
 from .machine import (
     PICKLED as PICKLED,
     WITHOUT_FILES as WITHOUT_FILES,

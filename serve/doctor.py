@@ -65,7 +65,22 @@ def _hardware(settings: Settings) -> Iterator[tuple[str, bool | None, str]]:
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     apple = torch.backends.mps.is_available()
     device = ", ".join(gpus) or ("Apple GPU (mps)" if apple else f"CPU, {os.cpu_count()} cores")
-    yield "device", None, f"{device}; setting: {settings.device}"
+    wrong = _wrong_device(settings)
+    told = f"{device}; {wrong}" if wrong else f"{device}; setting: {settings.device}"
+    yield "device", False if wrong else None, told
+
+
+def _wrong_device(settings: Settings) -> str:
+    """What is wrong with the setting, which on a cluster its nodes alone can say."""
+    from hugginggraph.tools import pick_device
+
+    if settings.executor == "ray":
+        return ""
+    try:
+        pick_device(settings.device)
+    except HuggingGraphError as exc:
+        return str(exc)
+    return ""
 
 
 def _folder(name: str, folder: Path) -> Iterator[tuple[str, bool | None, str]]:

@@ -196,6 +196,14 @@ def test_doctor_says_what_is_there(cli: Cli) -> None:
         assert word in done.stdout
 
 
+def test_doctor_tells_a_device_that_is_not_there(cli: Cli) -> None:
+    done = cli("doctor", HUGGINGGRAPH_DEVICE="cuda:99", COLUMNS="400")
+    assert done.returncode == 1
+    (line,) = (line for line in done.stdout.splitlines() if " device " in line)
+    assert line.startswith("✗") and "'cuda:99' is not on this machine" in line
+    assert "HUGGINGGRAPH_DEVICE" in line
+
+
 def test_a_request_can_come_from_standard_input(folder: Path) -> None:
     done = subprocess.run(
         [str(COMMAND), "plan", "-", "--json"],
