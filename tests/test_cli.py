@@ -204,6 +204,34 @@ def test_doctor_tells_a_device_that_is_not_there(cli: Cli) -> None:
     assert "HUGGINGGRAPH_DEVICE" in line
 
 
+def test_doctor_tells_servers_threads_and_pins_that_do_not_work(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "threads.sqlite").write_text("no database")
+    (tmp_path / "registry").mkdir()
+    wrong = cli(
+        "doctor",
+        COLUMNS="400",
+        HUGGINGGRAPH_CHROMA_URL="http://127.0.0.1:9",
+        HUGGINGGRAPH_DATA_DIR=str(tmp_path),
+        HUGGINGGRAPH_PINNED_MODELS='{"summarization": "acme/none"}',
+    )
+    told = {line.split()[1]: line for line in wrong.stdout.splitlines() if line.startswith("✗")}
+    assert wrong.returncode == 1 and set(told) == {"threads", "Chroma", "pinned"}
+    assert "threads.sqlite, is damaged: file is not a database. Move it away" in told["threads"]
+    assert "http://127.0.0.1:9 does not answer" in told["Chroma"]
+    assert "does not answer" in told["pinned"]
+
+
+def test_a_file_of_threads_that_cannot_be_used_is_named(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "threads.sqlite").write_text("no database")
+    done = cli("threads", HUGGINGGRAPH_DATA_DIR=str(tmp_path))
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "threads.sqlite, is damaged: file is not a database. Move it away" in done.stderr
+    (tmp_path / "file").touch()
+    done = cli("threads", HUGGINGGRAPH_DATA_DIR=str(tmp_path / "file"))
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "cannot be used: File exists. Give another one in HUGGINGGRAPH_DATA_DIR" in done.stderr
+
+
 def test_a_request_can_come_from_standard_input(folder: Path) -> None:
     done = subprocess.run(
         [str(COMMAND), "plan", "-", "--json"],
