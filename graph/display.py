@@ -192,7 +192,9 @@ def _box(
     x, y = place
     room = box - 28 - _PAD
     name = _cut(task["task"], room, 13)
-    note = _cut(note, room - (_width(seconds, 11.5) + _PAD if seconds else 0), 11.5)
+    if _width(note, 11.5) + _PAD + _width(seconds, 11.5) > room:
+        seconds = ""  # the model says more, and the result says both
+    note = _cut(note, room, 11.5)
     return (
         f'<g class="hg-task hg-{state}" data-task="{task["id"]}" '
         f'transform="translate({x:.0f} {y:.0f})">'

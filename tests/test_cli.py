@@ -165,6 +165,9 @@ def test_threads_tell_how_their_last_run_ended(cli: Cli) -> None:
     assert {"well": "done", "half": "partial", "lost": "failed"}.items() <= told.items()
     cli("run", edges, "--thread", "lost")
     assert f"lost  done  {edges}" in cli("threads").stdout
+    long = f"Sort by sport or politics: '{'They won again and then lost. ' * 4}'"
+    cli("run", long, "--thread", "long")
+    assert f"  {long}\n" in cli("threads").stdout
 
 
 def test_models_are_found_by_meaning(cli: Cli) -> None:
