@@ -31,7 +31,7 @@ def search(
     from hugginggraph.registry import SettingsError, search as find
 
     from .cli import print_json, settings_for
-    from .terminal import card_table
+    from .terminal import show_cards
 
     if not query.strip():
         raise SettingsError("The query is empty.", "Say what the model should do.")
@@ -50,7 +50,7 @@ def search(
             ]
         )
     else:
-        Console().print(card_table(found))
+        show_cards(Console(highlight=False), found)
 
 
 @models.command()

@@ -179,6 +179,11 @@ def test_models_are_found_by_meaning(cli: Cli) -> None:
     assert "hugginggraph/shapes-detector" in ids
     table = cli("models", "search", "read speech aloud", "--task", "text-to-speech").stdout
     assert "text-to-speech" in table
+    long = "mrm8488/bert2bert_shared-german-finetuned-summarization"
+    search = ["models", "search", "German news summaries", "--task", "summarization", "-k", "20"]
+    assert long in cli(*search, COLUMNS="200").stdout.splitlines()[1:][0]
+    narrow = cli(*search, COLUMNS="80").stdout
+    assert f"{long}\n    summarization, " in narrow and ", runs here: no\n" in narrow
 
 
 def test_tasks_lists_every_row_of_the_table(cli: Cli) -> None:
