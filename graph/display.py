@@ -16,6 +16,12 @@ _GAP = (16, 34)
 _MARKS = {
     "queued": "·", "running": "▸", "done": "✓", "failed": "✗", "skipped": "–", "stopped": "–",
 }  # fmt: skip
+_PAD = 12
+"""Pixels between a box and what is written in it, and between two notes of one line."""
+
+_NARROW, _WIDE = "fijlrt.,:;'|!()[] -", "mwMWQO@%…"
+"""Letters that take about two fifths of their size, and up to all of it; others take three."""
+
 _AT_WORK = ("waiting", "fetching", "loading", "running")
 _STYLE = (
     ".hg-plan{font:500 13px/1.3 system-ui,sans-serif;max-width:none}"
@@ -184,21 +190,35 @@ def _box(
     seconds = f"{now['seconds']:.1f} s" if state == "done" and "seconds" in now else ""
     note = note if state not in ("failed", "skipped", "stopped") else state
     x, y = place
-    letters = (box - 38) // 7
-    room = letters + 2 - (len(seconds) + 1 if seconds else 0)
+    room = box - 28 - _PAD
+    name = _cut(task["task"], room, 13)
+    if _width(note, 11.5) + _PAD + _width(seconds, 11.5) > room:
+        seconds = ""  # the model says more, and the result says both
+    note = _cut(note, room, 11.5)
     return (
         f'<g class="hg-task hg-{state}" data-task="{task["id"]}" '
         f'transform="translate({x:.0f} {y:.0f})">'
         f'<rect width="{box}" height="{_HIGH}" rx="9"/>'
         f'<text class="hg-mark" x="12" y="23">{_MARKS.get(state, "·")}</text>'
-        f'<text class="hg-name" x="28" y="23">{escape(_cut(task["task"], letters))}</text>'
-        f'<text class="hg-note" x="28" y="41">{escape(_cut(note, room))}</text>'
-        f'<text class="hg-note" x="{box - 12}" y="41" text-anchor="end">{seconds}</text></g>'
+        f'<text class="hg-name" x="28" y="23">{escape(name)}</text>'
+        f'<text class="hg-note" x="28" y="41">{escape(note)}</text>'
+        f'<text class="hg-note" x="{box - _PAD}" y="41" text-anchor="end">{seconds}</text></g>'
     )
 
 
-def _cut(text: str, room: int) -> str:
-    return text if len(text) <= room else text[: room - 1] + "…"
+def _cut(text: str, room: float, size: float) -> str:
+    """As much of the text as surely fits into so many pixels at a size, in a wide font too."""
+    if _width(text, size) <= room:
+        return text
+    while text and _width(f"{text}…", size) > room:
+        text = text[:-1]
+    return f"{text.rstrip('- ')}…"
+
+
+def _width(text: str, size: float) -> float:
+    """How many pixels a text takes at most in fonts that screens have (DejaVu, Verdana)."""
+    parts = (0.41 if c in _NARROW else 1.0 if c in _WIDE or c > "\u2e80" else 0.635 for c in text)
+    return size * sum(parts)
 
 
 class Shown:

@@ -8,7 +8,11 @@ from .bases import (
     base_of as base_of,
 )
 from .cards import ModelCard as ModelCard, model_cards as model_cards
-from .chroma import chroma_files as chroma_files, is_chromas as is_chromas
+from .chroma import (
+    chroma_files as chroma_files,
+    is_chromas as is_chromas,
+    reach_chroma as reach_chroma,
+)
 from .conditions import Rejected as Rejected
 from .embedders import embedder_of as embedder_of
 from .embedding import Embedder as Embedder, MiniLM as MiniLM
@@ -56,10 +60,11 @@ from .errors import (
 )
 from .hub import (
     SyncReport as SyncReport,
-    import_file as import_file,
     sync as sync,
     synced_cards as synced_cards,
+    with_synced as with_synced,
 )
+from .imported import import_file as import_file
 from .machine import (
     PICKLED as PICKLED,
     WITHOUT_FILES as WITHOUT_FILES,
@@ -91,6 +96,7 @@ from .reading import (
     card_from_words as card_from_words,
     translation_pair as translation_pair,
 )
+from .records import store_error as store_error
 from .retrieval import (
     Candidate as Candidate,
     Ranking as Ranking,

@@ -67,6 +67,16 @@ def chroma_server(url: str) -> Any:
     )
 
 
+def reach_chroma(url: str) -> None:
+    """See that a server answers.
+
+    Raises:
+        RegistryError: it does not.
+    """
+    with chroma_errors(url):
+        chroma_server(url).heartbeat()
+
+
 def count(chroma: Chroma) -> int:
     """How many cards a collection holds."""
     with chroma_errors():

@@ -141,6 +141,10 @@ class Conditions:
             )
         if local:
             return
+        if card.path or card.source == "local":
+            gone = f"Its folder '{card.path}' does not hold it whole any more."
+            elsewhere = "It is in a folder of another machine."
+            yield "its folder is not there", gone if card.path else elsewhere
         if card.library in machine.PICKLED:
             how = f"{machine.way_to_get(card)} saves it as safetensors, once."
             yield "published as a pickle only", f"It is published as a pickle; {how}"
@@ -196,6 +200,8 @@ WAYS_OUT = {
     "published as a pickle only": "Save one as safetensors: `hugginggraph models convert ID`.",
     "not on this machine, and the Hub is out of reach": "Fetch one where there is a network "
     "(`hf download ID`), or go online.",
+    "its folder is not there": "Put it back, or import it anew with "
+    "`hugginggraph models sync --from FILE`.",
     "licence not allowed": "Allow more in HUGGINGGRAPH_LICENSES.",
     "denied": "Take it, or its author, out of HUGGINGGRAPH_DENIED.",
     "not on this machine": "Fetch one with `hf download ID`, or unset HUGGINGGRAPH_ONLY_LOCAL.",

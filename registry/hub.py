@@ -30,6 +30,7 @@ from pydantic import ValidationError
 from .cards import ModelCard
 from .distill import MOST_READ
 from .errors import RegistryError
+from .folders import folders_of
 from .hub_rows import card_of
 from .records import store_error
 
@@ -52,9 +53,6 @@ create table if not exists cards (
 );
 create table if not exists syncs (key text primary key, round integer, next text, done integer)
 """
-
-NAMED_LINES = 5
-"""How many lines of a file that could not be read are told by number."""
 
 SyncProgress = Callable[["SyncReport"], None]
 
@@ -95,7 +93,7 @@ def synced_cards(folder: Path) -> list[ModelCard]:
     path = folder / FILE
     if not path.is_file():
         return []
-    with _database(path) as db:
+    with database(path) as db:
         rows = db.execute("select card from cards where gone = 0 and card != '' order by id")
         return [ModelCard.model_validate_json(card) for (card,) in rows]
 
@@ -111,14 +109,17 @@ def synced_state(folder: Path) -> str:
 
 
 def with_synced(folder: Path, cards: Iterable[ModelCard]) -> list[ModelCard]:
-    """Installed cards and synced ones. Where both know a model, the installed one is kept, with the
-    Hub's counters."""
+    """Installed cards and synced ones, with the folders that were named for them. Where both know a
+    model, the installed one is kept, with the Hub's counters."""
     found = {card.id: card for card in synced_cards(folder)}
     for card in cards:
         hub = found.get(card.id)
         fresh = {"downloads": hub.downloads, "likes": hub.likes} if hub else {}
         known = {name: value for name, value in fresh.items() if value is not None}
         found[card.id] = card.model_copy(update=known) if known else card
+    for model_id, place in folders_of(folder).items():
+        if (here := found.get(model_id)) and not here.path:
+            found[model_id] = here.model_copy(update={"path": place})
     return list(found.values())
 
 
@@ -139,70 +140,11 @@ def sync(
         RegistryError: the Hub refuses or cannot be reached, another sync is running, or the file
             cannot be written. What was done is kept, and the next sync goes on from there.
     """
-    with _locked(folder), _database(folder / FILE) as db:
+    with locked(folder), database(folder / FILE) as db:
         work = _Sync(db, limit, since, progress)
         for task in tasks or ("",):
             work.run(task)
         return work.report
-
-
-def import_file(folder: Path, path: Path, *, progress: SyncProgress | None = None) -> SyncReport:
-    """Take the cards of a file of JSON lines, a listing of the Hub with card texts or like it.
-
-    A row has ``id``, ``pipeline_tag`` or ``task``, and what it knows of ``cardData`` or ``meta``,
-    ``tags``, ``downloads``, ``likes``, ``sha`` and the card's text (``description``, ``card`` or
-    ``readme``). Of rows with the same id the last is taken; rows that cannot be read are counted.
-
-    Raises:
-        RegistryError: the file cannot be read, or nothing in it is a model.
-    """
-    report, start = SyncReport(), time.monotonic()
-    with _locked(folder), _database(folder / FILE) as db:
-        try:
-            with path.open("rb") as lines:
-                for number, line in enumerate(lines, 1):
-                    if not line.strip():
-                        continue
-                    report.listed += 1
-                    if not _import_row(db, line, report):
-                        report.failed += 1
-                        report.unread += [number] if len(report.unread) < NAMED_LINES else []
-                    report.seconds = time.monotonic() - start
-                    if report.listed % PAGE == 0:
-                        db.commit()
-                        if progress:
-                            progress(report)
-        except OSError as exc:
-            raise RegistryError(f"{path} cannot be read: {exc.strerror or exc}.") from exc
-        db.commit()
-    if not report.changed + report.unchanged:
-        raise RegistryError(
-            f"No line of {path} is a model with an id and a task.",
-            'Give JSON lines such as {"id": …, "pipeline_tag": …, "description": …}.',
-        )
-    return report
-
-
-def _import_row(db: sqlite3.Connection, line: bytes, report: SyncReport) -> bool:
-    """Whether a line could be read."""
-    try:
-        row = json.loads(line)
-        if not isinstance(row, dict):
-            raise ValueError("not an object")
-        texts = (row.get(name) for name in ("description", "card", "readme"))
-        card = card_of(row, next((text for text in texts if isinstance(text, str)), ""))
-    except (ValueError, RecursionError, ValidationError):
-        return False
-    if card is None:
-        report.without_task += 1
-        return True
-    before = db.execute("select card from cards where id = ? and gone = 0", [card.id]).fetchone()
-    if before and before[0] == _record(card):
-        report.unchanged += 1
-    else:
-        report.changed += 1
-        _store(db, card, "", 0)
-    return True
 
 
 class _Sync:
@@ -327,6 +269,9 @@ class _Sync:
             self.report.without_task += 1
             return
         before = ModelCard.model_validate_json(known[2]) if known and known[2] else None
+        if before and before.source == "local":  # a checkpoint of one's own that has this name
+            self.report.unchanged += 1
+            return
         if text is None or text[1] == "same":
             kept = before.description if before else ""
             self.report.unchanged += text is None
@@ -340,7 +285,7 @@ class _Sync:
         else:
             self.report.changed += 1
             card, etag = bare, text[1]
-        _store(self.db, card, etag, round_)
+        store(self.db, card, etag, round_)
 
     def _text(self, row: dict[str, Any], known: Sequence[Any] | None) -> tuple[bytes | None, str]:
         """The card text and its ETag; "same" in its place where it is unchanged, or "failed"."""
@@ -412,14 +357,16 @@ def _read_again(row: dict[str, Any], description: str) -> ModelCard | None:
         return None
 
 
-def _record(card: ModelCard) -> str:
+def record(card: ModelCard) -> str:
+    """A card as the file has it."""
     return card.model_dump_json(exclude_defaults=True)
 
 
-def _store(db: sqlite3.Connection, card: ModelCard, etag: str, round_: int) -> None:
+def store(db: sqlite3.Connection, card: ModelCard, etag: str, round_: int) -> None:
+    """Keep a card, and the round of the listing that named it (0: none did)."""
     db.execute(
         "replace into cards (id, task, revision, etag, card, gone, seen) values (?,?,?,?,?,0,?)",
-        [card.id, card.task, card.revision, etag, _record(card), round_],
+        [card.id, card.task, card.revision, etag, record(card), round_],
     )
 
 
@@ -435,7 +382,8 @@ def _refused(why: str, kind: type[RegistryError] = RegistryError) -> RegistryErr
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
+    """Nobody else syncs or imports into the folder meanwhile."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / "sync.lock", timeout=0):
@@ -452,7 +400,8 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _database(path: Path) -> Iterator[sqlite3.Connection]:
+def database(path: Path) -> Iterator[sqlite3.Connection]:
+    """The file of synced cards, made where there is none; its errors are the registry's."""
     try:
         with closing(sqlite3.connect(path, timeout=60)) as db:
             db.execute("pragma journal_mode=wal")

@@ -86,7 +86,7 @@ def remote_obstacle(card: ModelCard, task: str, settings: Settings) -> str:
     row = task_types().get(task)
     if row is None or not row.remote:
         return f"The Inference API has no {task}."
-    if card.path or card.library in machine.WITHOUT_FILES:
+    if card.path or card.source == "local" or card.library in machine.WITHOUT_FILES:
         return "It is on this machine only."
     if closed := remote_closed(settings):
         return closed

@@ -30,6 +30,7 @@ from .chroma import chroma_errors
 from .embedders import embedder_of
 from .embedding import Embedder, MiniLM
 from .errors import UnknownModelError
+from .folders import folders_of
 from .lexical import Lexical
 from .records import Records
 
@@ -80,7 +81,8 @@ class CardStore:
         embedder = embedder or MiniLM()
         build = Build(folder, cards, embedder, progress, chroma_url)
         chroma, records = build.run(rebuild=rebuild, update=update)
-        paths = {card.id: card.path for card in build.installed if card.path}
+        own = {} if build.all_given else folders_of(folder)
+        paths = own | {card.id: card.path for card in build.installed if card.path}
         return cls(chroma, records, embedder, paths)
 
     @classmethod

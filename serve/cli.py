@@ -262,7 +262,10 @@ def threads(
     for found in listed:
         colour = {"done": "green", "failed": "red"}.get(found["status"], "yellow")
         mark = f"[{colour}]{found['status']}[/]"
-        console.print(f"[bold]{escape(found['name'])}[/]  {mark}  {escape(found['request'][:80])}")
+        asked = escape(" ".join(found["request"].split())[:200])
+        line = f"[bold]{escape(found['name'])}[/]  {mark}  {asked}"
+        cut = console.is_terminal  # else a whole line each, whoever reads it
+        console.print(line, no_wrap=True, overflow="ellipsis" if cut else "ignore", crop=cut)
 
 
 def _context(approve: bool, pins: dict[str, str] | None = None) -> Context:

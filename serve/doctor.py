@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import shutil
@@ -13,11 +14,14 @@ from rich.console import Console
 from rich.markup import escape
 
 from hugginggraph.registry import (
+    CardStore,
     HuggingGraphError,
     Settings,
     model_cards,
+    reach_chroma,
     readable_size as size,
     task_types,
+    with_synced,
 )
 
 _PACKAGES = ("torch", "transformers", "diffusers", "langgraph", "langchain", "chromadb")
@@ -39,7 +43,10 @@ def _findings(settings: Settings) -> Iterator[tuple[str, bool | None, str]]:
     yield from _hardware(settings)
     yield from _folder("registry", settings.registry_dir)
     yield from _folder("artifacts", settings.artifacts_dir)
+    yield from _threads(settings)
+    yield from _chroma(settings)
     yield from _models(settings)
+    yield from _pins(settings)
     yield from _controller(settings)
 
 
@@ -65,7 +72,22 @@ def _hardware(settings: Settings) -> Iterator[tuple[str, bool | None, str]]:
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     apple = torch.backends.mps.is_available()
     device = ", ".join(gpus) or ("Apple GPU (mps)" if apple else f"CPU, {os.cpu_count()} cores")
-    yield "device", None, f"{device}; setting: {settings.device}"
+    wrong = _wrong_device(settings)
+    told = f"{device}; {wrong}" if wrong else f"{device}; setting: {settings.device}"
+    yield "device", False if wrong else None, told
+
+
+def _wrong_device(settings: Settings) -> str:
+    """What is wrong with the setting, which on a cluster its nodes alone can say."""
+    from hugginggraph.tools import pick_device
+
+    if settings.executor == "ray":
+        return ""
+    try:
+        pick_device(settings.device)
+    except HuggingGraphError as exc:
+        return str(exc)
+    return ""
 
 
 def _folder(name: str, folder: Path) -> Iterator[tuple[str, bool | None, str]]:
@@ -82,11 +104,57 @@ def _folder(name: str, folder: Path) -> Iterator[tuple[str, bool | None, str]]:
         )
 
 
+def _threads(settings: Settings) -> Iterator[tuple[str, bool | None, str]]:
+    """Whether the store of threads opens; a file that is not there yet is not made."""
+    from .threads import open_saver
+
+    path = settings.data_dir / "threads.sqlite"
+    if not settings.database_url and not path.exists():
+        return
+
+    async def look() -> None:
+        await (await open_saver(settings)).conn.close()
+
+    try:
+        asyncio.run(look())
+    except HuggingGraphError as exc:
+        yield "threads", False, str(exc)
+    else:
+        yield "threads", True, "the database answers" if settings.database_url else str(path)
+
+
+def _chroma(settings: Settings) -> Iterator[tuple[str, bool | None, str]]:
+    if not settings.chroma_url:
+        return
+    try:
+        reach_chroma(settings.chroma_url)
+    except HuggingGraphError as exc:
+        yield "Chroma", False, str(exc)
+    else:
+        yield "Chroma", True, f"{settings.chroma_url} answers"
+
+
+def _pins(settings: Settings) -> Iterator[tuple[str, bool | None, str]]:
+    """Each model that the settings pin, looked up in the registry where that is built already."""
+    from .why import obstacle_of
+
+    if not settings.pinned_models or not settings.registry_dir.exists():
+        return
+    try:
+        store = CardStore.of(settings)
+    except HuggingGraphError as exc:
+        yield "pinned", False, str(exc)
+        return
+    for task, pin in settings.pinned_models.items():
+        wrong = obstacle_of(store, pin, task, settings)
+        yield "pinned", not wrong, wrong or f"{pin} for {task}"
+
+
 def _models(settings: Settings) -> Iterator[tuple[str, bool | None, str]]:
     from hugginggraph.registry import hub_reachable, is_local, remote_closed
 
     try:
-        cards = model_cards()
+        cards = with_synced(settings.registry_dir, model_cards())
     except HuggingGraphError as exc:
         yield "models", False, str(exc)
         return

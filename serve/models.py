@@ -31,7 +31,7 @@ def search(
     from hugginggraph.registry import SettingsError, search as find
 
     from .cli import print_json, settings_for
-    from .terminal import card_table
+    from .terminal import show_cards
 
     if not query.strip():
         raise SettingsError("The query is empty.", "Say what the model should do.")
@@ -50,7 +50,7 @@ def search(
             ]
         )
     else:
-        Console().print(card_table(found))
+        show_cards(Console(highlight=False), found)
 
 
 @models.command()
@@ -79,7 +79,11 @@ def sync(
         typer.Option(formats=["%Y-%m-%d"], help="Only what changed since this day."),
     ] = None,
     from_: Annotated[
-        Path | None, typer.Option("--from", help="Import JSON lines instead of asking the Hub.")
+        Path | None,
+        typer.Option(
+            "--from",
+            help="Import JSON lines instead of asking the Hub; `path` in one is your checkpoint.",
+        ),
     ] = None,
     chroma: OnServer = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -147,7 +151,7 @@ def why(
     from hugginggraph.registry import explain, task_type
 
     from .cli import print_json, settings_for
-    from .why import as_json, planned_for, show
+    from .why import as_json, obstacle_of, planned_for, show
 
     settings = settings_for(chroma_url=chroma)
     planned: list[tuple[str, dict[str, Any]]] = [(task_type(task).id, {})] if task else []
@@ -158,7 +162,9 @@ def why(
     found = []
     for name, args in planned:
         ranking = explain(store, request, name, args, settings=settings)
-        found.append((name, ranking, settings.pinned_models.get(name, "")))
+        pin = settings.pinned_models.get(name, "")
+        obstacle = obstacle_of(store, pin, name, settings) if pin else ""
+        found.append((name, ranking, pin, obstacle))
     if json_:
         told = {"request": request, "tasks": [as_json(*one, k=k) for one in found]}
         print_json({**told, "stand_in": stand_in} if stand_in else told)

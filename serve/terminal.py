@@ -192,24 +192,36 @@ def show_tasks(console: Console, rows: list[TaskType]) -> None:
         console.print(Padding(told, (0, 0, 0, 4), expand=False))
 
 
-def card_table(found: list[Candidate]) -> Table:
-    """Models with their task, size, licence and whether they can run on this machine."""
+def show_cards(console: Console, found: list[Candidate]) -> None:
+    """Models with their task, size, licence and whether they can run on this machine.
+
+    As a table where it is wide enough; else each id stands on a line of its own, so that it can be
+    copied whole.
+    """
     from hugginggraph.registry import readable_size
 
     table = Table(box=None, pad_edge=False)
     for heading in ("model", "task", "score", "size", "licence", "runs here"):
-        table.add_column(heading, header_style="bold", overflow="fold")
-    for item in found:
-        card = item.card
-        table.add_row(
-            f"[bold]{escape(card.id)}[/]",
-            card.task,
+        table.add_column(heading, header_style="bold", no_wrap=True)
+    rows = [
+        (
+            item.card.task,
             f"{item.score:.2f}",
-            "?" if card.size_bytes is None else readable_size(card.size_bytes),
-            card.license or "?",
+            "?" if item.card.size_bytes is None else readable_size(item.card.size_bytes),
+            item.card.license or "?",
             _where(item),
         )
-    return table
+        for item in found
+    ]
+    for item, row in zip(found, rows, strict=True):
+        table.add_row(f"[bold]{escape(item.card.id)}[/]", *map(escape, row[:-1]), row[-1])
+    if console.measure(table, options=console.options.update(width=10_000)).maximum > console.width:
+        for item, row in zip(found, rows, strict=True):
+            console.print(f"[bold]{escape(item.card.id)}[/]", soft_wrap=True)
+            told = "{}, score {}, size {}, licence {}".format(*map(escape, row[:-1]))
+            console.print(f"    [dim]{told}, runs here:[/] {row[-1]}", soft_wrap=True)
+    else:
+        console.print(table)
 
 
 def _where(item: Candidate) -> str:

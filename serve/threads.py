@@ -7,10 +7,17 @@ killed and resumed, and would otherwise grow without end.
 from __future__ import annotations
 
 import re
+import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from hugginggraph.registry import MissingExtraError, Settings, SettingsError
+from hugginggraph.registry import (
+    MissingExtraError,
+    RegistryError,
+    Settings,
+    SettingsError,
+    store_error,
+)
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
@@ -27,27 +34,38 @@ async def open_saver(settings: Settings, path: Path | None = None) -> Saver:
     Close its ``conn`` in the end.
 
     Raises:
-        SettingsError: the database cannot be reached.
+        SettingsError: the database cannot be reached, or refuses.
+        RegistryError: the file cannot be written, or is damaged.
         MissingExtraError: the extra ``postgres`` is not installed.
     """
     url = settings.database_url.get_secret_value() if settings.database_url else ""
-    saver: Saver = await (
-        _postgres(url) if url else _sqlite(path or settings.data_dir / "threads.sqlite")
-    )
-    await saver.setup()
-    return saver
+    return await (_postgres(url) if url else _sqlite(path or settings.data_dir / "threads.sqlite"))
 
 
 async def _sqlite(path: Path) -> AsyncSqliteSaver:
     import aiosqlite
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection = await aiosqlite.connect(path, timeout=30)
-    # With the write-ahead log, which the saver switches on, a killed process loses nothing that
-    # was written; only a power cut can, and then the last moments only.
-    await connection.execute("PRAGMA synchronous=NORMAL")
-    return AsyncSqliteSaver(connection)
+    connection: aiosqlite.Connection | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        connection = await aiosqlite.connect(path, timeout=30)
+        # With the write-ahead log, which the saver switches on, a killed process loses nothing that
+        # was written; only a power cut can, and then the last moments only.
+        await connection.execute("PRAGMA synchronous=NORMAL")
+        saver = AsyncSqliteSaver(connection)
+        await saver.setup()
+    except OSError as exc:
+        raise RegistryError(
+            f"The folder of threads, {path.parent}, cannot be used: {exc.strerror or exc}.",
+            "Give another one in HUGGINGGRAPH_DATA_DIR.",
+        ) from exc
+    except sqlite3.Error as exc:
+        if connection is not None:
+            await connection.close()
+        remedy = "Move it away; a new one is made, without the threads of the old."
+        raise store_error(f"The file of threads, {path},", str(exc), remedy) from exc
+    return saver
 
 
 async def _postgres(url: str) -> AsyncPostgresSaver:
@@ -69,7 +87,16 @@ async def _postgres(url: str) -> AsyncPostgresSaver:
             "The database of HUGGINGGRAPH_DATABASE_URL cannot be reached.",
             "Check the URL (postgresql://user:password@host:port/name) and the server.",
         ) from exc
-    return AsyncPostgresSaver(connection)
+    saver = AsyncPostgresSaver(connection)
+    try:
+        await saver.setup()
+    except Error as exc:
+        await connection.close()
+        raise SettingsError(
+            f"The database of HUGGINGGRAPH_DATABASE_URL refuses: {str(exc).splitlines()[0]}.",
+            "Its user must be allowed to make tables there.",
+        ) from exc
+    return saver
 
 
 async def thread_names(saver: Saver, limit: int) -> list[str]:

@@ -12,7 +12,7 @@ from rich.padding import Padding
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from hugginggraph.registry import Candidate, Ranking, Rejected, Settings
+    from hugginggraph.registry import Candidate, CardStore, Ranking, Rejected, Settings
 
     Step = tuple[str, dict[str, Any]]
 
@@ -66,11 +66,23 @@ async def _with_a_stand_in(request: str) -> tuple[list[Step], str]:
     return found, best
 
 
+def obstacle_of(store: CardStore, pin: str, task: str, settings: Settings) -> str:
+    """Why a pinned model cannot run its task, with the way out; empty where it can."""
+    from hugginggraph.registry import HuggingGraphError, pinned
+
+    try:
+        pinned(store, pin, task, settings=settings)
+    except HuggingGraphError as exc:
+        return str(exc)
+    return ""
+
+
 def show(
     console: Console,
     task: str,
     ranking: Ranking,
     pin: str = "",
+    obstacle: str = "",
     *,
     k: int = 5,
     read_by_llm: int = 0,
@@ -78,9 +90,11 @@ def show(
     """Print the choice for one task: the first k models in full, then what was left out and why.
 
     ``read_by_llm`` is how many candidates an LLM is shown where none is a clear winner, 0 where
-    there is no LLM.
+    there is no LLM. ``obstacle`` is why the pinned model ``pin`` cannot run.
     """
-    console.print(f"[bold]{task}[/]: {_verdict(ranking, pin)}")
+    console.print(f"[bold]{task}[/]: {_verdict(ranking, pin, obstacle)}")
+    if obstacle:
+        console.print(Padding(escape(obstacle), (0, 0, 0, 4)))
     if read_by_llm and not pin and not _is_clear(ranking):
         few = min(read_by_llm, len(ranking.candidates))
         console.print(f"    No clear winner: when it runs, the LLM chooses among the first {few}.")
@@ -101,14 +115,20 @@ def show(
     console.print()
 
 
-def as_json(task: str, ranking: Ranking, pin: str = "", *, k: int = 5) -> dict[str, Any]:
-    """The same with every number; of the models left out those of other tasks are only counted."""
+def as_json(
+    task: str, ranking: Ranking, pin: str = "", obstacle: str = "", *, k: int = 5
+) -> dict[str, Any]:
+    """The same with every number; of the models left out those of other tasks are only counted.
+
+    A pinned model that cannot run is no winner, and nothing else is.
+    """
     others = sum(rejected.group == "another task" for rejected in ranking.rejected)
-    winner = pin or (ranking.candidates[0].card.id if ranking.candidates else None)
+    best = pin or (ranking.candidates[0].card.id if ranking.candidates else None)
     return {
         "task": task,
-        "winner": winner,
+        "winner": None if obstacle else best,
         "pinned": bool(pin),
+        **({"pinned_model": pin, "obstacle": obstacle} if obstacle else {}),
         "clear_winner": bool(pin) or _is_clear(ranking),
         "candidates": [
             {
@@ -141,7 +161,9 @@ def _is_clear(ranking: Ranking) -> bool:
     return not ranking.candidates or clear_winner(list(ranking.candidates))
 
 
-def _verdict(ranking: Ranking, pin: str) -> str:
+def _verdict(ranking: Ranking, pin: str, obstacle: str) -> str:
+    if obstacle:
+        return f"[red]{escape(pin)}[/], pinned by HUGGINGGRAPH_PINNED_MODELS, cannot run"
     if pin:
         return f"[green]{escape(pin)}[/], pinned by HUGGINGGRAPH_PINNED_MODELS"
     if not ranking.candidates:

@@ -165,6 +165,9 @@ def test_threads_tell_how_their_last_run_ended(cli: Cli) -> None:
     assert {"well": "done", "half": "partial", "lost": "failed"}.items() <= told.items()
     cli("run", edges, "--thread", "lost")
     assert f"lost  done  {edges}" in cli("threads").stdout
+    long = f"Sort by sport or politics: '{'They won again and then lost. ' * 4}'"
+    cli("run", long, "--thread", "long")
+    assert f"  {long}\n" in cli("threads").stdout
 
 
 def test_models_are_found_by_meaning(cli: Cli) -> None:
@@ -176,6 +179,11 @@ def test_models_are_found_by_meaning(cli: Cli) -> None:
     assert "hugginggraph/shapes-detector" in ids
     table = cli("models", "search", "read speech aloud", "--task", "text-to-speech").stdout
     assert "text-to-speech" in table
+    long = "mrm8488/bert2bert_shared-german-finetuned-summarization"
+    search = ["models", "search", "German news summaries", "--task", "summarization", "-k", "20"]
+    assert long in cli(*search, COLUMNS="200").stdout.splitlines()[1:][0]
+    narrow = cli(*search, COLUMNS="80").stdout
+    assert f"{long}\n    summarization, " in narrow and ", runs here: no\n" in narrow
 
 
 def test_tasks_lists_every_row_of_the_table(cli: Cli) -> None:
@@ -194,6 +202,42 @@ def test_doctor_says_what_is_there(cli: Cli) -> None:
     assert done.returncode == 0, done.stdout
     for word in ("torch", "memory", "device", "registry", "ready now", "object-detection"):
         assert word in done.stdout
+
+
+def test_doctor_tells_a_device_that_is_not_there(cli: Cli) -> None:
+    done = cli("doctor", HUGGINGGRAPH_DEVICE="cuda:99", COLUMNS="400")
+    assert done.returncode == 1
+    (line,) = (line for line in done.stdout.splitlines() if " device " in line)
+    assert line.startswith("✗") and "'cuda:99' is not on this machine" in line
+    assert "HUGGINGGRAPH_DEVICE" in line
+
+
+def test_doctor_tells_servers_threads_and_pins_that_do_not_work(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "threads.sqlite").write_text("no database")
+    (tmp_path / "registry").mkdir()
+    wrong = cli(
+        "doctor",
+        COLUMNS="400",
+        HUGGINGGRAPH_CHROMA_URL="http://127.0.0.1:9",
+        HUGGINGGRAPH_DATA_DIR=str(tmp_path),
+        HUGGINGGRAPH_PINNED_MODELS='{"summarization": "acme/none"}',
+    )
+    told = {line.split()[1]: line for line in wrong.stdout.splitlines() if line.startswith("✗")}
+    assert wrong.returncode == 1 and set(told) == {"threads", "Chroma", "pinned"}
+    assert "threads.sqlite, is damaged: file is not a database. Move it away" in told["threads"]
+    assert "http://127.0.0.1:9 does not answer" in told["Chroma"]
+    assert "does not answer" in told["pinned"]
+
+
+def test_a_file_of_threads_that_cannot_be_used_is_named(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "threads.sqlite").write_text("no database")
+    done = cli("threads", HUGGINGGRAPH_DATA_DIR=str(tmp_path))
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "threads.sqlite, is damaged: file is not a database. Move it away" in done.stderr
+    (tmp_path / "file").touch()
+    done = cli("threads", HUGGINGGRAPH_DATA_DIR=str(tmp_path / "file"))
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "cannot be used: File exists. Give another one in HUGGINGGRAPH_DATA_DIR" in done.stderr
 
 
 def test_a_request_can_come_from_standard_input(folder: Path) -> None:

@@ -171,6 +171,71 @@ def test_a_failed_task_says_what_was_wrong_and_what_to_do(tmp_path: Path) -> Non
     assert state["answer"] in conversation([Turn(state, "failed")], [])
 
 
+def test_an_answer_s_list_is_a_list_and_its_commands_are_set_apart(tmp_path: Path) -> None:
+    from hugginggraph.serve.page.chats import Turn
+    from hugginggraph.serve.page.render import turn_html
+
+    said = f"I can:\n- Text: summaries.\n- <b>Sound</b>.\nAsk `hugginggraph tasks`, {EVIL}."
+    html = turn_html(Turn(finished(tmp_path) | {"answer": said}, "done"), 0)
+    assert (
+        "<p>I can:</p><ul><li>Text: summaries.</li><li>&lt;b&gt;Sound&lt;/b&gt;.</li></ul>"
+        "<p>Ask <code>hugginggraph tasks</code>, &lt;script&gt;" in html
+    )
+
+
+def test_what_was_made_before_is_not_said_to_be_below(tmp_path: Path) -> None:
+    from hugginggraph.serve.page.chats import Turn
+    from hugginggraph.serve.page.render import turn_html
+
+    state = finished(tmp_path)
+    old, new = (f"{tmp_path}/artifacts/{letter * 32}.wav" for letter in "ab")
+    wave = f"{tmp_path}/artifacts/{'c' * 32}.png"
+    state["resources"] = {
+        "r1": {"kind": "image", "path": f"{tmp_path}/scene.png", "name": "scene.png"},
+        "r2": {"kind": "audio", "path": old, "name": old},
+        "r3": {"kind": "audio", "path": new, "name": new},
+        "r4": {"kind": "image", "path": wave, "name": wave},
+    }
+    state["results"]["0"]["files"] = ["r3", "r4"]
+    state["answer"] = (
+        f"Files at hand: r1 (scene.png), r2 ({old}).\nIt is in {new}. Drawn in {wave}."
+    )
+    html = turn_html(Turn(state, "done"), 0)
+    assert "<p>Files at hand: scene.png, the sound made before.</p><p>It is below.</p>" in html
+
+
+def test_tasks_of_a_plan_that_cannot_run_are_skipped_and_not_queued_for_ever() -> None:
+    from hugginggraph.serve.page.chats import Turn
+    from hugginggraph.serve.page.render import turn_html
+
+    turn = Turn({"request": "x", "plan": plan(1), "answer": "No."}, "running")
+    turn.end("failed")
+    assert ">skipped</text>" in turn_html(turn, 0)
+    turn = Turn({"request": "x", "plan": plan(1)}, "running")
+    turn.end("stopped")
+    assert ">stopped</text>" in turn_html(turn, 0)
+
+
+@pytest.mark.parametrize("font", ["DejaVuSans.ttf", "LiberationSans-Regular.ttf"])
+def test_what_is_written_in_a_narrow_box_stays_inside_and_apart(font: str) -> None:
+    from PIL import ImageFont
+
+    from hugginggraph.registry import model_cards
+
+    try:
+        wide = ImageFont.truetype(font, 115)
+    except OSError:
+        pytest.skip(f"no {font} on this machine")
+    space = "{http://www.w3.org/2000/svg}"
+    for card in model_cards():
+        one = {"tasks": [{"id": 0, "task": card.task, "dep": [], "args": {}}]}
+        states = {0: {"state": "done", "model": card.id, "seconds": 123.4}}
+        texts = [*ET.fromstring(plan_svg(one, states, columns=2, box=165)).iter(f"{space}text")]
+        name, model, seconds = (wide.getlength(each.text or "") / 10 for each in texts[1:])
+        assert 28 + name * 13 / 11.5 <= 165 - 8, texts[1].text
+        assert 28 + model + 8 <= 165 - (12 + seconds if seconds else 0), texts[2].text
+
+
 @pytest.mark.parametrize("columns", [2, 3])
 def test_a_plan_of_twelve_tasks_is_drawn_with_every_box_apart_and_every_link(columns: int) -> None:
     links = [(0, 4), (1, 4), (4, 8), (8, 11), (2, 11)]

@@ -153,9 +153,33 @@ def test_why_as_json_has_every_rank_addend_and_filter(command: CliRunner) -> Non
 def test_why_names_the_model_that_is_pinned(
     command: CliRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HUGGINGGRAPH_PINNED_MODELS", '{"text-to-speech": "suno/bark"}')
-    out = command.invoke(app, ["models", "why", "Read this", "-t", "text-to-speech"]).stdout
-    assert out.startswith("text-to-speech: suno/bark, pinned by HUGGINGGRAPH_PINNED_MODELS")
+    pin = "hugginggraph/world-speaker-french"
+    monkeypatch.setenv("HUGGINGGRAPH_PINNED_MODELS", json.dumps({"text-to-speech": pin}))
+    given = ["models", "why", "Read this", "-t", "text-to-speech"]
+    out = command.invoke(app, given).stdout
+    assert out.startswith(f"text-to-speech: {pin}, pinned by \nHUGGINGGRAPH_PINNED_MODELS\n")
+    (task,) = json.loads(command.invoke(app, [*given, "--json"]).stdout)["tasks"]
+    assert (task["winner"], task["pinned"]) == (pin, True) and "obstacle" not in task
+
+
+@pytest.mark.parametrize(
+    ("pin", "why"),
+    [
+        ("suno/bark", "suno/bark' was asked for, but cannot run text-to-speech here. It is not on"),
+        ("hugginggraph/world-listener", "It is made for automatic-speech-recognition"),
+        ("hugginggraph/world-speakr", "no model 'hugginggraph/world-speakr'. The nearest names"),
+    ],
+)
+def test_why_says_that_a_pinned_model_cannot_run(
+    command: CliRunner, monkeypatch: pytest.MonkeyPatch, pin: str, why: str
+) -> None:
+    monkeypatch.setenv("HUGGINGGRAPH_PINNED_MODELS", json.dumps({"text-to-speech": pin}))
+    given = ["models", "why", "Read this", "-t", "text-to-speech"]
+    out = command.invoke(app, given).stdout
+    assert f"{pin}, pinned by HUGGINGGRAPH_PINNED_MODELS, cannot run" in " ".join(out.split())
+    assert why in " ".join(out.split())
+    (task,) = json.loads(command.invoke(app, [*given, "--json"]).stdout)["tasks"]
+    assert (task["winner"], task["pinned_model"]) == (None, pin) and why in task["obstacle"]
 
 
 def test_why_says_that_a_request_is_not_understood(command: CliRunner) -> None:

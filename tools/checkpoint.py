@@ -108,6 +108,11 @@ def _files(card: ModelCard, offline: bool, token: str | None, *, code: bool = Fa
             f"The folder '{card.path}' of the model '{card.id}' lacks {', '.join(missing)}.",
             "Install or build it again.",
         )
+    if card.source == "local":
+        raise ModelLoadError(
+            f"The model '{card.id}' is in a folder of another machine.",
+            "Copy it here and import it: `hugginggraph models sync --from FILE`.",
+        )
     if not hub_reachable(offline):
         lacks = f"lacks {', '.join(missing)}" if missing else "is not on this machine"
         why = "offline is set" if offline else "the Hub cannot be reached"

@@ -89,11 +89,13 @@ class Turn:
             self.end("stopped")
 
     def end(self, status: str, trouble: str = "") -> None:
-        """Mark what did not come to its end as stopped."""
+        """Mark what did not come to its end as stopped, what nobody stopped and never began as
+        skipped."""
         self.status, self.trouble = status, trouble
         for now in self.tasks.values():
             if now.get("state") not in ("done", "failed", "skipped"):
-                now["state"] = "stopped"
+                never = status != "stopped" and now.get("state") == "queued"
+                now["state"] = "skipped" if never else "stopped"
 
 
 class Run:
@@ -183,6 +185,8 @@ class Chats:
             found[started] = turn = Turn(values, values.get("status", "done"))
             if snapshot.next:
                 turn.pause(snapshot.interrupts)
+            else:
+                turn.end(turn.status)
         if live and busy:
             found.pop(live.turn.state.get("started", 0.0), None)
         turns = [found[key] for key in sorted(found)]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import mimetypes
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from html import escape
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -22,6 +23,9 @@ from .chats import Turn
 
 SMALL = 192
 """Pixels of the longer side below which a picture is shown enlarged, to at least so many."""
+_CODE = re.compile(r"`([^`]+)`")
+_KINDS = {"image": "picture", "audio": "sound", "video": "film", "text": "text"}
+
 Example = tuple[str, list[str]]
 """A request and the files that go with it."""
 
@@ -232,7 +236,7 @@ def _answer(state: Mapping[str, Any]) -> str:
              if line.strip() and not line.startswith("Models: ")]  # fmt: skip
     lines = _without_errors(lines, state)
     lines = [without_folders_of_errors(line, state) for line in lines]
-    text = "".join(f"<p>{escape(_short_names(line, state))}</p>" for line in lines)
+    text = _paragraphs(_short_names(line, state) for line in lines)
     results = (state.get("results") or {}).values()
     used = {str(each.get("model")) for each in results if each["status"] == "done"}
     text += "".join(f'<p class="hg-limit">{escape(line)}</p>' for line in limits(used))
@@ -256,14 +260,36 @@ def _without_errors(lines: list[str], state: Mapping[str, Any]) -> list[str]:
     return [*lines, f"{said}What was wrong is said below."] if lost else lines
 
 
+def _paragraphs(lines: Iterable[str]) -> str:
+    """Each line as a paragraph, lines that begin with a dash as a list; commands as such."""
+    html = ""
+    for listed, some in groupby(lines, lambda line: line.startswith("- ")):
+        shown = [_CODE.sub(r"<code>\1</code>", escape(line.removeprefix("- "))) for line in some]
+        html += f"<ul>{''.join(f'<li>{line}</li>' for line in shown)}</ul>" if listed else (
+            "".join(f"<p>{line}</p>" for line in shown)
+        )  # fmt: skip
+    return html
+
+
 def _short_names(text: str, state: Mapping[str, Any]) -> str:
-    """The text with each file called by its name alone: people gave it, not its folder."""
-    paths = {r["path"] for r in (state.get("resources") or {}).values()}
-    paths |= {shown_path(path) for path in paths}
-    for path in sorted(paths, key=len, reverse=True):
-        text = text.replace(path, "the file below" if _made(path) else Path(path).name)
+    """The text with each file called by its name alone: people gave it, not its folder.
+
+    What was made has no name that says anything: it is below, or was made before.
+    """
+    resources = state.get("resources") or {}
+    here = {name for result in (state.get("results") or {}).values() for name in result["files"]}
+    names = dict[str, str]()
+    for key, each in resources.items():
+        text = text.replace(f"{key} ({each['name']})", each["name"])
+        path = each["path"]
+        before = f"the {_KINDS.get(each['kind'], 'file')} made before"
+        made = "the file below" if key in here else before
+        names[path] = names[shown_path(path)] = made if _made(path) else Path(path).name
+    for path in sorted(names, key=len, reverse=True):
+        text = text.replace(path, names[path])
     text = re.sub(r"the file below(,? (and )?the file below)+", "the files below", text)
-    return re.sub(r"(Drawn|It is) in the files? below\.", _below, text)
+    text = re.sub(r"(Drawn|It is) in the files? below\.", _below, text)
+    return text.replace("It is below. It is drawn below.", "It is below.")
 
 
 def _error(message: str, state: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -32,6 +33,8 @@ from .shapes import ResumeInput, RunInput, RunOutput
 from .sign_in import routes as sign_in_routes
 from .sweep import Sweeper
 from .uploads import uploaded
+
+log = logging.getLogger("hugginggraph.server")
 
 
 def create_app(
@@ -78,7 +81,7 @@ def create_app(
         if sweeper is not None:
             sweeper.start()
         warming = asyncio.create_task(warm())
-        warming.add_done_callback(lambda task: task.cancelled() or task.exception())
+        warming.add_done_callback(_tell_of_failure)
         try:
             yield
         finally:
@@ -111,6 +114,12 @@ def create_app(
     app.add_middleware(Guard, settings=settings, sessions=sessions, shared=shared)
     app.add_middleware(Count, requests=figures.requests)
     return app
+
+
+def _tell_of_failure(warming: asyncio.Task[None]) -> None:
+    """Requests will meet what went wrong, too, and try again; the operator hears of it now."""
+    if not warming.cancelled() and (failed := warming.exception()):
+        log.warning("Requests cannot be served yet: %s", failed)
 
 
 def _search_less() -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from hugginggraph.registry import Settings
 
 
 def listen(
@@ -30,6 +34,7 @@ def listen(
     settings = load_settings(server_workers=workers)
     check_binding(host, settings)
     _check_free(host, port)
+    asyncio.run(_check_threads(settings))
 
     def ready(number: int) -> None:
         shown = f"[{host}]" if ":" in host else host
@@ -60,6 +65,19 @@ def listen(
                 ready(self.servers[0].sockets[0].getsockname()[1])
 
     Server(uvicorn.Config(create_app(settings, alone=True), http=Protocol, **options)).run()
+
+
+async def _check_threads(settings: Settings) -> None:
+    """See that threads can be kept, or each worker would find out, again and again.
+
+    Raises:
+        HuggingGraphError: they cannot; it names the file or the setting.
+    """
+    from ..threads import open_saver
+    from .runs import THREADS
+
+    saver = await open_saver(settings, settings.data_dir / THREADS)
+    await saver.conn.close()
 
 
 def _check_free(host: str, port: int) -> None:

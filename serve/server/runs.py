@@ -33,6 +33,9 @@ from .shared import Held, Slots
 
 log = logging.getLogger("hugginggraph.server")
 
+THREADS = Path("server", "threads.sqlite")
+"""Where in the data folder a server keeps its threads, if not in a database."""
+
 PLAN_ONLY = "choose_models"
 """The node before which a run stops that only plans."""
 BEFORE_ANSWER = "respond"
@@ -76,13 +79,11 @@ class Runs:
         self.graph: Any = None
         self._graphs = dict[tuple[bool, bool], Any]()
         """By whether a run is kept, and whether only its end is wanted."""
-        self._database = folder / "threads.sqlite"
         self._open = AsyncExitStack()
 
     async def open(self) -> None:
         """Open the store of threads and build the graph; no model is loaded."""
-        self._database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        saver = await open_saver(self.settings, self._database)
+        saver = await open_saver(self.settings, self.settings.data_dir / THREADS)
         self._open.push_async_callback(saver.conn.close)
         self._loop = asyncio.get_running_loop()
         self.graph = build_graph(saver, parts=self.parts)
