@@ -23,8 +23,11 @@ _MOST_NAMED = 3
 """How many results that a text is made of are named one by one."""
 _NO_ANSWER = frozenset(("unknown", "unanswerable", "no answer"))
 """What models that answer questions say where they know no answer."""
-_WHERE: Mapping[Kind, str] = {"text": "See", "audio": "It is in", "video": "It is in"}
-"""How a sentence points to the files of a result of each kind; its pictures are drawn."""
+_IN = "It is in"
+_WHERE: Mapping[Kind, str] = {"text": "See", "image": _IN, "audio": _IN, "video": _IN}
+"""How a sentence points to the files of a result of each kind."""
+_DRAWN: Mapping[Kind, str] = {"text": "See", "image": _IN, "audio": "Its wave is drawn in"}
+"""How it points to the pictures of a result, which else are drawn of what was found."""
 
 
 def shown_path(path: str) -> str:
@@ -94,9 +97,8 @@ def finding(task: Task, state: State) -> str:
     made: dict[str, list[str]] = {}
     for each in (resources[key] for key in result["files"] if key in resources):
         if Path(each["path"]).is_file():
-            picture = each["kind"] == "image" and row.output != "text"
-            where = "Drawn in" if picture else _WHERE.get(row.output, "Drawn in")
-            made.setdefault(where, []).append(shown_path(each["path"]))
+            ways = _DRAWN if each["kind"] == "image" else _WHERE
+            made.setdefault(ways.get(row.output, "Drawn in"), []).append(shown_path(each["path"]))
     text += "".join(f" {where} {', '.join(paths)}." for where, paths in made.items())
     return re.sub(r"([.!?…])\.(?=\s|$)", r"\1", text)
 

@@ -114,7 +114,7 @@ def test_results_of_several_tasks_are_called_by_what_they_were_made_from(parts: 
     named = "The text of the caption of scene.png and the caption of crowd.png is read aloud: "
     assert named in out["answer"]
     sound, picture = (out["resources"][key]["path"] for key in out["results"]["2"]["files"])
-    assert f"It is in {sound}. Drawn in {picture}." in out["answer"]
+    assert f"It is in {sound}. Its wave is drawn in {picture}." in out["answer"]
 
 
 @pytest.mark.parametrize(

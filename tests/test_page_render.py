@@ -198,7 +198,7 @@ def test_what_was_made_before_is_not_said_to_be_below(tmp_path: Path) -> None:
     }
     state["results"]["0"]["files"] = ["r3", "r4"]
     state["answer"] = (
-        f"Files at hand: r1 (scene.png), r2 ({old}).\nIt is in {new}. Drawn in {wave}."
+        f"Files at hand: r1 (scene.png), r2 ({old}).\nIt is in {new}. Its wave is drawn in {wave}."
     )
     html = turn_html(Turn(state, "done"), 0)
     assert "<p>Files at hand: scene.png, the sound made before.</p><p>It is below.</p>" in html

@@ -288,7 +288,7 @@ def _short_names(text: str, state: Mapping[str, Any]) -> str:
     for path in sorted(names, key=len, reverse=True):
         text = text.replace(path, names[path])
     text = re.sub(r"the file below(,? (and )?the file below)+", "the files below", text)
-    text = re.sub(r"(Drawn|It is) in the files? below\.", _below, text)
+    text = re.sub(r"(Drawn|Its wave is drawn|It is) in the files? below\.", _below, text)
     return text.replace("It is below. It is drawn below.", "It is below.")
 
 
@@ -297,7 +297,7 @@ def _error(message: str, state: Mapping[str, Any]) -> str:
 
 
 def _below(found: re.Match[str]) -> str:
-    return "It is drawn below." if found[1] == "Drawn" else "It is below."
+    return "It is drawn below." if "rawn" in found[1] else "It is below."
 
 
 def media(resource: Mapping[str, Any], said: str) -> str:
