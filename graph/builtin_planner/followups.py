@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import reduce
 from pathlib import PurePath
 
 from ..planner import PlanRequest
 from ..state import Resource
 from .cues import LANGUAGES, NOUNS
+from .languages import in_english, language_asked
 from .talk import talk_kind
 
 _LEAD = re.compile(
@@ -66,6 +68,24 @@ _ASKED_BACK = re.compile(
     r"(?= again)|(?:repeat|show me) (?:that|it|your (?:last )?answer))(?: again)?(?: please)?\W*",
     re.I,
 )
+
+
+def put_in_english(request: PlanRequest) -> tuple[PlanRequest, str]:
+    """The request and those before it in English, and the language that it was in.
+
+    The language is empty for an English one, and for one in a language without a glossary.
+    """
+    history: list[tuple[str, str]] = []
+    older: list[str] = []
+    for role, text in request.history:
+        if role in ("human", "user"):
+            older.insert(0, text)
+            text = in_english(text, language_asked(text, older[1:])) or text
+        history.append((role, text))
+    language = language_asked(request.text, older)
+    english = in_english(request.text, language)
+    put = replace(request, text=english or request.text, history=tuple(history))
+    return put, language if english else ""
 
 
 def said_before(request: PlanRequest) -> str:

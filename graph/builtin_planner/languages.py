@@ -8,10 +8,11 @@ vor"), not free talk: that takes an LLM.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 from .cues import table_lines
+from .written import english_words, foreign_language
 
 _KEPT = re.compile(
     r"\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)|“[^”]*”|«[^»]*»|「[^」]*」|„[^“”]*[“”]|https?://\S+"
@@ -61,6 +62,20 @@ def in_english(text: str, language: str) -> str:
         text = pattern.sub(english, text)
     text = re.sub(r"F(\d+)F", lambda match: kept[int(match[1])], text)
     return re.sub(r"\s+(?=[?!.,;])", "", " ".join(re.sub(r"[¿¡]", "", text).split()))
+
+
+def language_asked(text: str, before: Iterable[str] = ()) -> str:
+    """The language that a request is in where it is not English, else empty.
+
+    One whose words do not tell ("kürzer") is in that of the last request ``before`` it that has
+    one, where the glossary knows a word of it.
+    """
+    bare = unquoted(text)
+    if found := speaks(text) or foreign_language(bare):
+        return found
+    last = next((said for old in before if (said := language_asked(old))), "")
+    known = bool(last) and not english_words(bare)
+    return last if known and in_english(bare, last) not in ("", " ".join(bare.split())) else ""
 
 
 def unquoted(text: str, instead: str = " ") -> str:

@@ -25,8 +25,8 @@ from .clauses import Clause, split_clauses
 from .cues import Cue, cues, match_cues, named_cues
 from .files import unread
 from .find_mentions import find_mentions
-from .followups import complete, said_before
-from .languages import in_english, speaks, unquoted
+from .followups import complete, put_in_english, said_before
+from .languages import unquoted
 from .meaning import by_meaning
 from .mentions import MARKER, Mention
 from .rejected import without_named
@@ -110,22 +110,20 @@ def plan(
         NotUnderstoodError: nothing in the request can be planned.
         UnsupportedFileError: it names a file or an address that no task reads.
     """
+    request, language = put_in_english(request)
     if reply := said_before(request) or small_talk(request.text, rows, can_run):
         return Draft(tasks=[], reply=reply)
-    said = complete(request)
-    language = speaks(said) or foreign_language(unquoted(said))
-    if english := in_english(said, language):
-        try:
-            draft = _plan(replace(request, text=english), rows, language)
-        except NotUnderstoodError as exc:
-            if _SAYS_WHY.search(exc.message):
-                raise
-            raise _not_understood(request, rows, list[str](), language) from exc
-        note = f"The request was read as: '{_short(english)}'."
-        return replace(
-            draft, confidence=round(0.85 * draft.confidence, 2), notes=(note, *draft.notes)
-        )
-    return _plan(replace(request, text=said), rows)
+    request = replace(request, text=complete(request))
+    if not language:
+        return _plan(request, rows)
+    try:
+        draft = _plan(request, rows, language)
+    except NotUnderstoodError as exc:
+        if _SAYS_WHY.search(exc.message):
+            raise
+        raise _not_understood(request, rows, list[str](), language) from exc
+    note = f"The request was read as: '{_short(request.text)}'."
+    return replace(draft, confidence=round(0.85 * draft.confidence, 2), notes=(note, *draft.notes))
 
 
 def _plan(request: PlanRequest, rows: Mapping[str, TaskType], language: str = "") -> Draft:

@@ -131,6 +131,11 @@ def foreign_language(text: str) -> str:
     return best if counts[best] >= 2 and counts[best] > counts["English"] else ""
 
 
+def english_words(text: str) -> int:
+    """How many common words of English a text has."""
+    return _counts(text)["English"]
+
+
 def _counts(text: str) -> dict[str, int]:
     """How many words of each language a text has; "La La Land" says one word twice."""
     said = set(re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", text.lower()))
