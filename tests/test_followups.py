@@ -11,6 +11,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from hugginggraph.graph import Finding, PlanRequest, Resource, build_graph, gather
 from hugginggraph.graph.builtin_planner import LATER, plan
+from hugginggraph.graph.builtin_planner.followups import complete
 from hugginggraph.graph.earlier import findings
 from hugginggraph.graph.state import merge
 from hugginggraph.registry import ResourceError, Settings, task_types
@@ -289,3 +290,181 @@ def test_what_was_done_with_it_is_done_with_the_picture_named_now() -> None:
     said = (*THEN, ("human", "and read it aloud"), ("ai", "It is read aloud."))
     again = steps("the first picture again", CAPTION, FRENCH, files=2, history=said)
     assert again == ["image-to-text(r1)", "text-to-speech(<resource>-0)"]
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "wanted"),
+    [
+        (["Was ist auf dem ersten Bild?"], "Und das zweite Bild?", ["image-to-text(r2)"]),
+        (["Was ist auf dem ersten Bild?"], "Und das zweite?", ["image-to-text(r2)"]),
+        (["Describe the first picture"], "Und das zweite Bild?", ["image-to-text(r2)"]),
+        (["Beschreibe das erste Bild"], "and the second one", ["image-to-text(r2)"]),
+        (["Beschreibe das erste Bild"], "Nochmal", ["image-to-text(r1)"]),
+        (["Décris la première image"], "et la deuxième image ?", ["image-to-text(r2)"]),
+        (["Describe la primera imagen por favor"], "y la segunda?", ["image-to-text(r2)"]),
+    ],
+)
+def test_what_goes_on_from_a_request_may_be_in_another_language_than_english(
+    before: list[str], text: str, wanted: list[str]
+) -> None:
+    assert steps(text, files=2, history=asked(*before)) == wanted
+
+
+def test_what_was_found_is_meant_in_another_language_too() -> None:
+    said = asked("Beschreibe scene.png")
+    assert steps("Und auf Französisch?", CAPTION, history=said) == [
+        "translation(a red circle, French)"
+    ]
+    assert steps("Lies es vor", CAPTION, history=said) == ["text-to-speech(a red circle)"]
+    assert steps("Kürzer bitte", CAPTION, history=said) == ["summarization(a red circle)"]
+    assert steps("and in German?", CAPTION, history=asked("Describe scene.png")) == [
+        "translation(a red circle, German)"
+    ]
+
+
+def test_a_caption_is_in_english_already() -> None:
+    seen = Finding(task="image-to-text", text="a circle and a heart on the left", resources=1)
+    request = PlanRequest(
+        "Und auf Englisch?", {"r1": SCENE}, asked("Beschreibe scene.png"), (seen,)
+    )
+    made = plan(request, ROWS)
+    assert (made.tasks, "in English already" in made.reply) == ([], True)
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "wanted"),
+    [
+        ("Describe scene1.png", "the other one", ["image-to-text(r2)"]),
+        ("Describe scene1.png", "no, the other", ["image-to-text(r2)"]),
+        ("Beschreibe scene1.png", "Nein, das andere", ["image-to-text(r2)"]),
+    ],
+)
+def test_the_other_is_what_was_not_named(before: str, text: str, wanted: list[str]) -> None:
+    pictures = {
+        f"r{n}": Resource(kind="image", path=f"/data/scene{n}.png", name=f"scene{n}.png")
+        for n in (1, 2)
+    }
+    for said in ((before,), (before, text, "and the other one")):
+        made = plan(PlanRequest(text, pictures, history=asked(*said)), ROWS)
+        assert [f"{t['task']}({t['args']['image']})" for t in made.tasks] == wanted
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "full"),
+    [
+        ("Count the circles in scene.png", "and the squares?", "Count the squares in scene.png"),
+        ("How many red circles are there?", "and blue?", "How many blue circles are there?"),
+        ("How many circles are there?", "and the red ones?", "How many red circles are there?"),
+        ("how much is the tea?", "and coffee?", "how much is the coffee?"),
+        ("how much does the tea cost?", "what about the bread?", "how much does the bread cost?"),
+        ("Is it about sport or law?", "what about art or food?", "Is it about art or food?"),
+        ("draw a green square", "add a red heart", "draw a green square and a red heart"),
+        ("what is this?", "and coffee?", "and coffee?"),
+        ("How many circles are there?", "and describe it", "and describe it"),
+        ("How many circles are there?", "and why?", "and why?"),
+        ("Describe it", "and the red ones?", "and the red ones?"),
+    ],
+)
+def test_what_only_names_a_thing_asks_the_same_of_it(before: str, text: str, full: str) -> None:
+    assert complete(PlanRequest(text, {"r1": SCENE}, asked(before))) == full
+
+
+MIXED = Finding(
+    task="object-detection",
+    text="5 objects: 1 purple heart (0.96), 2 red diamonds (0.95, 0.94) and 2 digit 2s (0.9, 0.9)",
+    resources=1,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("How many of them are red?", "2 are labelled “red”: 2 red diamonds."),
+        ("how many are blue", "none is labelled “blue”."),
+        ("how many of those are hearts or red", "3 are labelled “heart or red”: 1 purple heart"),
+        ("how many red ones are there?", "2 are labelled “red”: 2 red diamonds."),
+        ("How many of them are not red?", "3 are not labelled “red”: 1 purple heart and 2 digit"),
+        ("Wie viele davon sind rot?", "2 are labelled “red”"),
+        ("Combien d'entre eux sont rouges ?", "2 are labelled “red”"),
+        ("¿Cuántos de ellos son rojos?", "2 are labelled “red”"),
+    ],
+)
+def test_how_many_of_what_was_found_are_so_is_told_from_the_labels(text: str, said: str) -> None:
+    made = plan(PlanRequest(text, {"r1": SCENE}, history=SAID, earlier=(MIXED,)), ROWS)
+    assert made.tasks == []
+    assert made.reply.startswith(f"Of the 5 objects found before, {said}")
+
+
+def test_labels_without_colours_tell_no_colour() -> None:
+    dogs = Finding(task="object-detection", text="2 objects: 2 dogs (0.9, 0.8)", resources=1)
+    request = PlanRequest("How many of them are red?", {"r1": SCENE}, SAID, (dogs,))
+    assert "without colours" in plan(request, ROWS).reply
+
+
+@pytest.mark.parametrize("text", ["How many of them are left of the heart?", "Count the hearts"])
+def test_what_no_label_can_tell_is_looked_at_again(text: str) -> None:
+    assert steps(text, MIXED, history=SAID) == ["object-detection(r1)"]
+
+
+@pytest.mark.parametrize(
+    ("text", "noted"),
+    [
+        ("How many red circles are in scene.png?", "red circles"),
+        ("Count the dogs", "dogs"),
+        ("How many objects are in scene.png?", ""),
+        ("Count everything in scene.png", ""),
+    ],
+)
+def test_a_count_of_some_things_says_that_everything_is_listed(text: str, noted: str) -> None:
+    notes = plan(PlanRequest(text, {"r1": SCENE}), ROWS).notes
+    whole = f"Every object found is listed, not only what was asked for: {noted}."
+    assert notes == ((whole,) if noted else ())
+
+
+def test_the_last_answer_is_read_aloud_and_not_a_caption_before_it() -> None:
+    spoken = ["text-to-speech(5 objects: 1 purple heart, 2 red diamonds and 2 digit 2s)"]
+    assert steps("Read it aloud", CAPTION, MIXED, history=SAID) == spoken
+    assert steps("Summarize it", CAPTION, MIXED, history=SAID) == ["summarization(a red circle)"]
+
+
+def test_an_answer_that_needed_no_task_is_read_aloud_too() -> None:
+    answer = "Of the 5 objects found before, 2 are labelled “red”: 2 red diamonds."
+    said = (*SAID, ("human", "How many of them are red?"), ("ai", answer))
+    assert steps("Read it aloud", CAPTION, MIXED, history=said) == [f"text-to-speech({answer})"]
+    assert steps("Read the answer aloud", MIXED, history=said) == [f"text-to-speech({answer})"]
+    thanked = (*SAID, ("human", "Thanks"), ("ai", "You are welcome."))
+    assert steps("Read it aloud", CAPTION, history=thanked) == ["text-to-speech(a red circle)"]
+
+
+def test_an_answer_is_not_what_is_looked_into_next() -> None:
+    answer = Finding(task="question-answering", text="in Rome", resources=0)
+    assert steps("Who is mentioned in it?", GIVEN, answer, files=0) == [
+        "token-classification(Ann lives in Rome.)"
+    ]
+    assert steps("Read it aloud", GIVEN, answer, files=0) == ["text-to-speech(in Rome)"]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("How many objects are there?", ["object-detection(r1)"]),
+        ("Describe it", ["image-to-text(r1)"]),
+        ("Describe this picture", ["image-to-text(r2)"]),
+        ("Make it blue", ["image-to-image(r1, Make it blue)"]),
+    ],
+)
+def test_what_only_shows_a_depth_does_not_take_the_place_of_the_photo(
+    text: str, wanted: list[str]
+) -> None:
+    both = {"r1": SCENE, "r2": Resource(kind="image", path="/a/map.png", name="a/map.png", task=0)}
+    said = (("human", "Estimate its depth"), ("ai", "Drawn in a/map.png.\nModels: a by b."))
+    for history in (said, (*said, *asked("Thanks"))):
+        made = plan(PlanRequest(text, both, history=history), ROWS).tasks
+        assert [f"{t['task']}({', '.join(t['args'].values())})" for t in made] == wanted
+
+
+def test_a_picture_that_was_drawn_is_what_is_counted() -> None:
+    both = {"r1": SCENE, "r2": Resource(kind="image", path="/a/cat.png", name="a/cat.png", task=0)}
+    said = (("human", "Draw a cat"), ("ai", "Drawn in a/cat.png.\nModels: a by b."))
+    made = plan(PlanRequest("How many objects are there?", both, history=said), ROWS).tasks
+    assert made[0]["args"] == {"image": "r2"}

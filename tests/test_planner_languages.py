@@ -237,6 +237,18 @@ def test_requests_of_four_languages_as_people_write_them(
     assert tasks(text, file) == wanted
 
 
+def test_the_language_asked_for_is_that_of_the_text_and_not_of_its_translation(
+    german: Path,
+) -> None:
+    for text in (
+        "Translate brief.txt to French and tell me what language it is",
+        "Translate brief.txt to French, then summarize it and tell me what language it is in",
+    ):
+        made = draft(text, german)
+        assert made.notes == ("brief.txt is in German, going by its words.",)
+        assert made.tasks[0]["task"] == "translation"
+
+
 def test_why_nothing_can_be_done_is_said_to_a_german_request_too() -> None:
     with pytest.raises(NotUnderstoodError, match="exact edits"):
         draft("Drehe scene.png um 90 Grad", "scene.png")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from planned import draft, state, tasks
 
@@ -26,13 +28,31 @@ def test_a_text_is_never_drawn_to_be_looked_at(text: str, wanted: str | None) ->
         draft(text, "note.txt")
 
 
-def test_what_is_to_be_corrected_stands_in_the_request() -> None:
-    for text in ("Fix the spelling of note.txt", "Fix the spelling"):
-        with pytest.raises(NotUnderstoodError, match="needs the text itself in the request"):
-            draft(text, "note.txt")
-    made = draft("proofread note.txt and read it aloud", "note.txt")
-    assert [task["task"] for task in made.tasks] == ["text-to-speech"]
-    assert "needs the text itself" in made.notes[0]
+def test_what_is_to_be_corrected_stands_in_the_request_or_in_a_file(tmp_path: Path) -> None:
+    for text in ("Fix the spelling of nowhere.txt", "Fix the spelling"):
+        with pytest.raises(NotUnderstoodError, match="needs the text itself"):
+            draft(text)
+    assert tasks("Fix the spelling: 'I has a dog'")[0].startswith("text2text-generation")
+    note = tmp_path / "note.txt"
+    note.write_text("We was there, see <resource>-7.")
+    content = "We was there, see ."
+    assert tasks("Fix the spelling", note) == [
+        f"text2text-generation(text=Fix the spelling\n\n{content})"
+    ]
+    assert tasks("Summarize note.txt and fix its grammar", note) == [
+        "summarization(text=r1)",
+        "text2text-generation(text=fix its grammar\n\n<resource>-0)",
+    ]
+    for text in ("Rewrite note.txt politely", "Rewrite it politely"):
+        assert tasks(text, note) == [f"text-generation(text={text}\n\n{content})"]
+
+
+def test_of_a_long_file_a_prompt_takes_the_beginning_and_says_so(tmp_path: Path) -> None:
+    note = tmp_path / "note.txt"
+    note.write_text("word " * 2000)
+    made = draft("Rewrite note.txt politely", note)
+    assert len(made.tasks[0]["args"]["text"]) < 4100
+    assert made.notes == ("Of note.txt only the first 4,000 characters were taken.",)
 
 
 @pytest.mark.parametrize(

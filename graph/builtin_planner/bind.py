@@ -19,6 +19,7 @@ from .arguments import (
     role,
     written_in,
 )
+from .counted import count_among, note_all_are_listed
 from .cues import NOUNS, SCANS, cues, match_cues
 from .inputs import Input, bridge, find_media, find_texts, present
 from .mentions import MARKER
@@ -36,9 +37,13 @@ def grant(sketch: Sketch, wish: Wish) -> None:
     if without_model := UNMODELLED.get(wish.task):
         without_model(sketch, wish)
         return
+    if wish.task == "count" and count_among(sketch, wish):
+        return
     task = settle(sketch, wish)
     if task not in sketch.available and _instead(sketch, wish, task):
         return
+    if wish.task == "count" and task == "object-detection":
+        note_all_are_listed(sketch, wish)
     if task in sketch.rows:
         sketch.groups += 1
         _bind(sketch, wish, sketch.rows[task], sketch.groups)

@@ -73,6 +73,8 @@ LANGUAGES = words(
     "persian swahili"
 )
 
+COLOURS = words("red blue green yellow white black pink purple orange gray grey brown")
+
 _TOKENS: Mapping[str, str] = {
     "LANG": r"(?:" + "|".join(LANGUAGES) + r")\b",
     "GAP": r"[^.;!?\n]{0,40}?",

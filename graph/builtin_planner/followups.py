@@ -14,8 +14,9 @@ from pathlib import PurePath
 
 from ..planner import PlanRequest
 from ..state import Resource
-from .cues import LANGUAGES, NOUNS
+from .cues import COLOURS, LANGUAGES, NOUNS
 from .languages import in_english, language_asked
+from .swaps import swapped
 from .talk import talk_kind
 
 _LEAD = re.compile(
@@ -31,16 +32,14 @@ _POINTER = re.compile(
 )
 _SPOKEN_OF = re.compile(rf"\b(?:this|the|that|my|attached) (?:{_THING})s?\b(?! (?:of|in)\b)", re.I)
 _IT = re.compile(r"\b(?:it|that)\b", re.I)
-_OTHER = re.compile(rf"\bthe other (?:{_THING})\b", re.I)
+_OTHER = re.compile(rf"\bthe other(?: (?:{_THING})\b|(?=\W*(?:please\W*)?$))", re.I)
 _FILLER = re.compile(
     r"\b(?:and|or|please|pls|too|also|as well|instead|again|thanks?|the|an?|ones?)\b", re.I
 )
 _ALOUD = re.compile(r"\bread (it|this|that|(?:your|the) \w+) (?=aloud\b|out loud\b)", re.I)
 _HERE = re.compile(rf"\b(?:this|that) (?:{_THING})\b", re.I)
 _BARE_ORDER = re.compile(r"(?:the )?(?:first|second|third|fourth|fifth|last)\W*$", re.I)
-_COLOUR = re.compile(
-    r"\b(?:red|blue|green|yellow|white|black|pink|purple|orange|gr[ae]y|brown)\b", re.I
-)
+_COLOUR = re.compile(rf"\b(?:{'|'.join(COLOURS)})\b", re.I)
 _TEXT = re.compile(
     r"(?:this|that|these|it)?(?: (?:one|text|sentence))?\s*"
     r"(?::\s*(?P<pasted>\S.*)|(?P<quoted>\"[^\"]+\"|“[^”]+”))[\s?.!]*",
@@ -62,6 +61,13 @@ _MAKES = re.compile(
     r" (?:an?|some|one|two|three)\b",
     re.I,
 )
+_MORE = re.compile(
+    r"(?:(?:please|ok(?:ay)?|and|now|can you|could you|also)\W+)*(?:add|put in)(?: in)?"
+    r" ((?:an?|one|two|three|some) (?:(?!to\b|on\b|in\b|into\b)[\w-]+ ?)+?)"
+    r"(?: (?:too|as well|also|please))*\W*",
+    re.I,
+)
+_DRAWS = re.compile(r"^\W*(?:please |now |can you |could you )*(?:draw|paint)\b", re.I)
 _ASKED_BACK = re.compile(
     r"(?:(?:and|so|sorry|wait|ok(?:ay)?)\W+)*(?:what did you (?:just )?(?:find|say|see|answer|get)"
     r"(?: out)?|what was (?:that|it|your answer|the (?:answer|result))|(?:say|tell me) (?:that|it)"
@@ -100,10 +106,13 @@ def complete(request: PlanRequest) -> str:
     said = [text for text in said if not talk_kind(text) and not _ASKED_BACK.fullmatch(text)]
     if not said:
         return request.text
-    text = _other(request.text, said, request.resources)
     full: list[str] = []
-    for new in [*said, text]:
-        full.append(_again(full, new) or _filled(full[-1] if full else "", new, request.resources))
+    for text in [*said, request.text]:
+        new = _other(text, full, request.resources)
+        last = full[-1] if full else ""
+        found = bool(request.earlier) and len(full) == len(said)
+        again = _again(full, new) or _added(last, new)
+        full.append(again or _filled(last, new, request.resources, found=found))
     return full[-1]
 
 
@@ -123,15 +132,26 @@ def _again(before: list[str], text: str) -> str:
 
 
 def _other(text: str, said: list[str], resources: Mapping[str, Resource]) -> str:
-    """The file that no earlier request named, where that is "the other one"."""
+    """The request with the file's name for "the other one": one that no earlier request named."""
     spoken = " ".join(said)
     names = [PurePath(r["name"]).name for r in resources.values() if "task" not in r]
     left = [name for name in names if name not in spoken]
+    if not left and len(names) == 2:  # both were named: the one that was not named last
+        left = sorted(names, key=spoken.rfind)[:1]
     return _OTHER.sub(lambda _: left[0], text) if len(left) == 1 else text
 
 
-def _filled(last: str, text: str, resources: Mapping[str, Resource]) -> str:
-    """The last request with what this one names in place of what that one named."""
+def _added(last: str, text: str) -> str:
+    """The last request to draw, with a thing that is to be drawn too; empty for anything else."""
+    more = _MORE.fullmatch(text.strip())
+    return f"{last.rstrip(' .?!')} and {more[1]}" if more and _DRAWS.search(last) else ""
+
+
+def _filled(last: str, text: str, resources: Mapping[str, Resource], *, found: bool) -> str:
+    """The last request with what this one names in place of what that one named.
+
+    A language alone is asked of what was ``found``, so that the last request need not run again.
+    """
     lead = _LEAD.match(text)
     rest = text[lead.end() :] if lead else text
     colon = ":" if lead and ":" in lead[0] else ""
@@ -146,16 +166,18 @@ def _filled(last: str, text: str, resources: Mapping[str, Resource]) -> str:
     parts = (files, _POINTER, _HERE, _LANGUAGE, _COLOUR, _FILLER)
     bare = reduce(lambda left, part: part.sub("", left), parts, rest)
     if re.search(r"\w", bare) or not (things or languages or colours):
-        return text
+        return swapped(last, text)
     if colours and not (things or languages):
-        return _recoloured(last, colours, rest) or text
+        return _recoloured(last, colours, rest) or swapped(last, text)
     if languages:
         wanted = " and ".join(languages)
+        if found and not (things or _LANGUAGE.search(last) or _ALOUD.search(last)):
+            return f"translate it to {wanted}"
         last = _swap(_LANGUAGE, wanted, last) or _in_language(last.rstrip(" .?!"), wanted)
     if things:
         wanted = " and ".join(things)
-        swapped = (_swap(pattern, wanted, last) for pattern in (files, _POINTER, _SPOKEN_OF, _IT))
-        last = next(filter(None, swapped), f"{last.rstrip(' .?!')}: {wanted}")
+        named = (_swap(pattern, wanted, last) for pattern in (files, _POINTER, _SPOKEN_OF, _IT))
+        last = next(filter(None, named), f"{last.rstrip(' .?!')}: {wanted}")
     return last
 
 

@@ -17,7 +17,7 @@ from ..references import reference, whole_reference
 from .cues import NOUNS
 from .mentions import MARKER, Mention
 from .results import ORIGINAL
-from .rows import BRIDGES, GIVEN, Trait
+from .rows import BRIDGES, GIVEN, TOLD, Trait
 from .sketch import Sketch, Step
 
 _POINTS = re.compile(
@@ -28,9 +28,15 @@ _SEVERAL = re.compile(
     r"|\b(?:these|those|all)\b(?=\W*(?:$|«|\b(?:and|in|into|to|as|for|with|please|aloud)\b))",
     re.I,
 )
+_POINTED = re.compile(
+    rf"\b(?:this|that|new|resulting)\s+(?:\w+ )?(?:{NOUNS['image']}|one)s?\b"
+    r"|\b(?:map|result|output|depth|edges?|outlines?|contours?|scribbles?)\b",
+    re.I,
+)
+"""Words that mean a picture that only shows something about another one, where one was made."""
 
-_MOST_READ = 4000
-"""How many characters of a file are looked at to tell its language."""
+MOST_READ = 4000
+"""How many characters of a file are looked at to tell its language, or put into a prompt."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ def find_media(sketch: Sketch, kind: Kind, at: int, window: str) -> Input:
         chosen = earlier if several(kind, window) else earlier[-1:] or later[:1]
         sketch.used.update(m.number for m in chosen)
         return Input(tuple(dict.fromkeys(v for m in chosen for v in m.values)), 0.97)
-    return _given(sketch, kind, window) or _any_result(sketch, kind, at) or Input()
+    return given(sketch, kind, window) or _any_result(sketch, kind, at) or Input()
 
 
 def present(sketch: Sketch, kind: str, at: int) -> bool:
@@ -99,10 +105,12 @@ def points_back(text: str) -> bool:
     return bool(_POINTS.search(MARKER.sub("", text)))
 
 
-def _given(sketch: Sketch, kind: Kind, window: str) -> Input | None:
+def given(sketch: Sketch, kind: Kind, window: str) -> Input | None:
     """Given files that the request does not name: all for a plural, else the latest."""
     ids = [rid for rid, resource in sketch.resources.items() if resource["kind"] == kind]
     ids = [rid for rid in ids if "drawn" not in sketch.resources[rid]] or ids
+    if not _POINTED.search(window):
+        ids = [rid for rid in ids if rid not in sketch.views] or ids
     mine = [rid for rid in ids if "task" not in sketch.resources[rid]] or ids
     if not ids:
         return None
@@ -156,7 +164,7 @@ def words_of(sketch: Sketch, value: str) -> str:
         return value
     try:
         with Path(file["path"]).open(encoding="utf-8", errors="replace") as opened:
-            return opened.read(_MOST_READ) if file["kind"] == "text" else ""
+            return opened.read(MOST_READ) if file["kind"] == "text" else ""
     except OSError:
         return ""
 
@@ -178,7 +186,7 @@ def _told_from(sketch: Sketch, window: str) -> Input | None:
     own = [s for s in texts if s.row is GIVEN]
     if own:
         return Input(sketch.results_of(own[-1]), 0.9)
-    return _given(sketch, "text", window) if files[-1:] == ["text"] else None
+    return given(sketch, "text", window) if files[-1:] == ["text"] else None
 
 
 def _text_elsewhere(
@@ -187,7 +195,7 @@ def _text_elsewhere(
     read = [s for s in reversed(sketch.steps) if reads_as(s.row.output, "text")]
     texts = [s for s in read if s.row.output == "text"]
     if texts and texts[0].clause < 0:  # what this request finds goes before older texts
-        texts = [s for s in read if s.clause >= 0] or texts
+        texts = [s for s in read if s.clause >= 0] or _of_before(read, texts, trait)
     result = next((s for s in texts if not s.found or s.trait is not trait), None)
     named = [
         m
@@ -200,8 +208,8 @@ def _text_elsewhere(
         rf"\b(?:the|this|that|my)\s+(?:original )?(?:{NOUNS['text']})\b", window, re.I
     )
     first = not named and re.search(r"\b(?:the|its) original\b", window, re.I)
-    if first and (given := _given(sketch, "text", window)):
-        return given
+    if first and (file := given(sketch, "text", window)):
+        return file
     original = bool(spoken and named) and not trait.prompted and not sketch.clauses[at].then
     if result and (trait.chains or points or not named) and not original:
         return Input(sketch.results_of(result), 0.9)
@@ -213,9 +221,22 @@ def _text_elsewhere(
         last = next((s for s in read if not s.found or s.trait is not trait or points), None)
         if last and (trait.chains or points):
             return Input(sketch.results_of(last), 0.9)
-        if given := _given(sketch, "text", window) or _given(sketch, "table", window):
-            return given
+        if file := given(sketch, "text", window) or given(sketch, "table", window):
+            return file
     return Input()
+
+
+def _of_before(read: list[Step], texts: list[Step], trait: Trait) -> list[Step]:
+    """Of what earlier turns found, the texts that are meant, the latest first.
+
+    What is said or translated may be any answer; what is looked into is no answer to a question.
+    """
+    if trait.brief and (trait.tells or read[0].row.output == "boxes"):
+        return read
+    whole = [
+        s for s in texts if s.row is not TOLD and "question" not in {i.name for i in s.row.inputs}
+    ]
+    return texts if trait.brief else whole
 
 
 def turned_to_text(sketch: Sketch, at: int, window: str = "") -> Input:
@@ -226,8 +247,8 @@ def turned_to_text(sketch: Sketch, at: int, window: str = "") -> Input:
     if bridged := _bridged(sketch, (meant or everywhere)[-1:], at):
         return Input(bridged.values, 0.8)
     for kind in ("image", "audio", "video"):
-        if (given := _given(sketch, kind, "")) and (task := BRIDGES.get((kind, "text"))):
-            return bridge(sketch, task, given, at)
+        if (file := given(sketch, kind, "")) and (task := BRIDGES.get((kind, "text"))):
+            return bridge(sketch, task, file, at)
     return Input()
 
 

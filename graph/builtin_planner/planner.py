@@ -15,10 +15,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from hugginggraph.registry import NotUnderstoodError, TaskType, task_types
+from hugginggraph.registry import HuggingGraphError, NotUnderstoodError, TaskType, task_types
 
 from ..planner import Draft, PlanRequest, Setback
-from ..state import Task
+from ..state import Finding, Task
 from .arguments import POLITE, Wish
 from .bind import grant, settle
 from .clauses import Clause, split_clauses
@@ -27,13 +27,14 @@ from .files import unread
 from .find_mentions import find_mentions
 from .followups import complete, put_in_english, said_before
 from .languages import unquoted
+from .made import views
 from .meaning import by_meaning
 from .mentions import MARKER, Mention
 from .rejected import without_named
 from .results import mark_results
-from .rows import LATER
+from .rows import LATER, TOLD
 from .sketch import Sketch
-from .talk import examples, small_talk
+from .talk import examples, small_talk, talk_kind
 from .wishes import find_wishes
 from .written import foreign_language
 
@@ -113,7 +114,7 @@ def plan(
     request, language = put_in_english(request)
     if reply := said_before(request) or small_talk(request.text, rows, can_run):
         return Draft(tasks=[], reply=reply)
-    request = replace(request, text=complete(request))
+    request = _with_reply(replace(request, text=complete(request)), rows)
     if not language:
         return _plan(request, rows)
     try:
@@ -126,6 +127,21 @@ def plan(
     return replace(draft, confidence=round(0.85 * draft.confidence, 2), notes=(note, *draft.notes))
 
 
+def _with_reply(request: PlanRequest, rows: Mapping[str, TaskType]) -> PlanRequest:
+    """The request with the last answer among what was found, where no task had to find it."""
+    *before, asked, answered = (("", ""), ("", ""), *request.history)
+    answer = answered[1]
+    if not answer or asked[0] not in ("human", "user") or "\nModels: " in answer:
+        return request
+    again = replace(request, text=asked[1], history=tuple(before[2:]))
+    try:
+        told = plan(again, rows).reply == answer and not talk_kind(asked[1])
+    except HuggingGraphError:
+        return request
+    found = Finding(task=TOLD.id, text=answer, resources=len(request.resources))
+    return replace(request, earlier=(*request.earlier, found)) if told else request
+
+
 def _plan(request: PlanRequest, rows: Mapping[str, TaskType], language: str = "") -> Draft:
     everything = {**LATER, **rows}
     table = (*named_cues(everything), *cues())
@@ -136,7 +152,10 @@ def _plan(request: PlanRequest, rows: Mapping[str, TaskType], language: str = ""
     if len(own) > _MOST_READ:
         own = own[:_MOST_READ].rpartition(" ")[0]
     clauses = split_clauses(own)[:_MOST_CLAUSES]
-    sketch = Sketch(everything, frozenset(rows), mentions, clauses, request.resources, language)
+    sketch = Sketch(
+        everything, frozenset(rows), mentions, clauses, request.resources, language,
+        views(request, everything),
+    )  # fmt: skip
     if len(mentions.text.strip()) > _MOST_READ:
         sketch.note(f"Only the first {_MOST_READ} characters outside quoted texts were read.")
     sketch.recall(request.earlier)

@@ -16,7 +16,10 @@ from ..references import REFERENCE, reference, references
 from ..state import Finding, Resource, Task
 from .clauses import Clause
 from .mentions import Mention, Mentions
-from .rows import GIVEN, Trait, trait
+from .rows import EARLIER, Trait, trait
+
+_SCORES = re.compile(r" \((?:\d\.\d+|…)(?:, (?:\d\.\d+|…))*\)")
+"""How sure a model was of each thing that it found: nobody has that read out or translated."""
 
 
 @dataclass
@@ -53,7 +56,8 @@ class Sketch:
     ``language`` is what the request was put into English from, empty where it was English; ``told``
     answers what no model has to be asked for, and ``refused`` says what none can do. ``used`` holds
     the numbers of the mentions that a step works on, and ``refers`` the step by the number of
-    the mention that speaks of its result.
+    the mention that speaks of its result. ``views`` are the pictures that only show something about
+    another one (``made.py``).
     """
 
     rows: Mapping[str, TaskType]
@@ -62,6 +66,7 @@ class Sketch:
     clauses: list[Clause]
     resources: Mapping[str, Resource]
     language: str = ""
+    views: frozenset[str] = frozenset()
     steps: list[Step] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
@@ -81,7 +86,7 @@ class Sketch:
         What was found before a file was given is only meant where the request calls it by its name.
         """
         for finding in earlier:
-            row = GIVEN if finding["task"] == GIVEN.id else self.rows.get(finding["task"])
+            row = EARLIER.get(finding["task"]) or self.rows.get(finding["task"])
             if self.mentions.found or row is None:
                 continue
             files = list(self.resources.values())[finding["resources"] :]
@@ -89,10 +94,11 @@ class Sketch:
             if newer and (row.inputs[0].kind in newer or not self._called_by_name(row)):
                 continue
             self.groups += 1
+            said = finding["text"] if row.output == "text" else _SCORES.sub("", finding["text"])
             self.steps.append(
                 Step(
                     len(self.steps), row, -1, 1.0, group=self.groups,
-                    args={"found": finding["text"]}, found=finding["text"],
+                    args={"found": said}, found=said,
                 )
             )  # fmt: skip
 

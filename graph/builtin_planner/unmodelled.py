@@ -12,7 +12,7 @@ from .inputs import find_texts, words_of
 from .languages import in_english, speaks, unquoted
 from .rows import CLASSES, FAMILIES, trait
 from .sketch import Sketch, Step
-from .written import foreign_language, plain_language
+from .written import foreign_language, language_of, plain_language
 
 _EXACT = re.compile(
     r"\b(?:blur|sharp|bright|dark|black[- ](?:and|&)[- ]white|gr[ae]yscale|monochrome|sepia"
@@ -32,7 +32,7 @@ def tell_language(sketch: Sketch, wish: Wish) -> None:
     """Tell the language of texts from their words, and leave to a model what they do not tell."""
     row = sketch.rows[FAMILIES["language"]["text"]]
     found = find_texts(sketch, wish.at, wish.window, trait(row.id), frozenset())
-    for value in found.values:
+    for value in (_told_of(sketch, value) for value in found.values):
         called = _called(sketch, value)
         if language := plain_language(words_of(sketch, value)):
             sketch.told.append(f"{called} is in {language}, going by its words.")
@@ -42,6 +42,15 @@ def tell_language(sketch: Sketch, wish: Wish) -> None:
             sketch.add(row.id, wish.at, min(0.85, found.sure), {row.inputs[0].name: value})
     if not found.values:
         sketch.note("The question what language something is in needs a text.")
+
+
+def _told_of(sketch: Sketch, value: str) -> str:
+    """The text that was translated or summarized in this request: the language of that is asked."""
+    source = whole_reference(value)
+    step = sketch.steps[source] if source is not None else None
+    if step is None or step.clause < 0 or step.trait.prompted or not step.trait.chains:
+        return value
+    return _told_of(sketch, str(step.args.get("text", value)))
 
 
 def _asks_for_classes(sketch: Sketch) -> bool:
@@ -63,14 +72,23 @@ def warn_of_repainting(sketch: Sketch, wish: Wish) -> None:
 def leave_be(sketch: Sketch, step: Step) -> None:
     """Let a text stand for its own translation where it plainly is in the wanted language.
 
-    English is never so plain: a few of its words stand in texts of any language.
+    English is never so plain, as a few of its words stand in texts of any language, but in what an
+    earlier turn saw in a picture.
     """
     text, target = (str(step.args.get(name, "")) for name in ("text", "target_language"))
     words = words_of(sketch, text)
-    if target not in ("", "English") and plain_language(words, 3) == target:
+    source = whole_reference(text)
+    seen = source is not None and sketch.steps[source].clause < 0 and _seen(sketch.steps[source])
+    english = target == "English" and seen and language_of(words) == "English"
+    if english or (target not in ("", "English") and plain_language(words, 3) == target):
         step.found = text if whole_reference(text) is None else words
         name = _called(sketch, text)
         sketch.told.append(f"{name} is in {target} already: there is nothing to translate.")
+
+
+def _seen(step: Step) -> bool:
+    """Whether a step looked at a picture, and so wrote the words that its model knows."""
+    return step.row.inputs[0].kind == "image" and step.row.output in ("text", "boxes", "labels")
 
 
 def asks_language_only(request: str) -> bool:

@@ -77,10 +77,13 @@ def _has_its_thing(sketch: Sketch, at: int, task: str) -> bool:
     if task == "text2text-generation":
         named = sketch.named(range(len(sketch.clauses)))
         texts = [m for m in named if m.kind == "text"]
-        made = any(step.row.output == "text" for step in sketch.steps)
-        fits = not any(m.file for m in texts) if texts else made
+        made = any(step.row.output == "text" for step in sketch.steps) or present(
+            sketch, "text", at
+        )
+        values = [value for m in texts if m.file for value in m.values]
+        fits = all(value in sketch.resources for value in values) if texts else made
         if not fits:
-            sketch.note("Correcting a text needs the text itself in the request, in quotes.")
+            sketch.note("Correcting a text needs the text itself: in quotes, or as a file.")
         return fits
     return task not in ("seen", "moved") or present(sketch, "image", at)
 
