@@ -6,11 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hugginggraph.graph import Draft, PlanRequest, Resource
-from hugginggraph.graph.builtin_planner import plan
+from hugginggraph.graph import Draft, Finding, PlanRequest, Resource
+from hugginggraph.graph.builtin_planner import LATER, plan
 from hugginggraph.graph.state import State
 from hugginggraph.registry import Kind, task_types
 
+ROWS = {**LATER, **task_types()}
+SCENE = Resource(kind="image", path="/data/scene.png", name="scene.png")
+CAPTION = Finding(task="image-to-text", text="a red circle", resources=1)
+SAID = (("human", "Describe scene.png"), ("ai", "It shows a red circle."))
+GIVEN = Finding(task="given-text", text="Ann lives in Rome.", resources=1)
+SUMMARY = Finding(task="summarization", text="Ann: Rome.", resources=1)
 KINDS: dict[str, Kind] = {"png": "image", "txt": "text", "wav": "audio", "mp4": "video"}
 
 
@@ -46,3 +52,15 @@ def state(text: str, planned: Sequence[Any], *found: Any) -> State:
     resources = {"r1": Resource(kind="image", path="/data/scene.png", name="scene.png")}
     whole: Any = {"request": text, "plan": made, "results": results, "resources": resources}
     return whole
+
+
+def steps(text: str, *earlier: Finding, files: int = 1, **more: Any) -> list[str]:
+    """The plan after earlier turns as lines such as ``image-to-text(r1)``."""
+    resources = {f"r{n}": SCENE for n in range(1, files + 1)}
+    made = plan(PlanRequest(text, resources, earlier=earlier, **more), ROWS).tasks
+    return [f"{task['task']}({', '.join(map(str, task['args'].values()))})" for task in made]
+
+
+def asked(*requests: str) -> tuple[tuple[str, str], ...]:
+    """A history of these requests."""
+    return tuple(pair for said in requests for pair in (("human", said), ("ai", "Done.")))

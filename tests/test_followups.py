@@ -8,27 +8,19 @@ from typing import Any
 import pytest
 from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
+from planned import CAPTION, GIVEN, ROWS, SAID, SCENE, SUMMARY, asked, steps
 
 from hugginggraph.graph import Finding, PlanRequest, Resource, build_graph, gather
-from hugginggraph.graph.builtin_planner import LATER, plan
+from hugginggraph.graph.builtin_planner import plan
 from hugginggraph.graph.builtin_planner.followups import complete
 from hugginggraph.graph.earlier import findings
 from hugginggraph.graph.state import merge
-from hugginggraph.registry import ResourceError, Settings, task_types
+from hugginggraph.registry import ResourceError, Settings
 
 ROOT = Path(__file__).parents[1]
-ROWS = {**LATER, **task_types()}
-SCENE = Resource(kind="image", path="/data/scene.png", name="scene.png")
-CAPTION = Finding(task="image-to-text", text="a red circle", resources=1)
 FRENCH = Finding(task="translation", text="un cercle rouge", resources=1)
-SAID = (("human", "Describe scene.png"), ("ai", "It shows a red circle."))
+COUNTED = Finding(task="object-detection", text="2 dogs", resources=1)
 THEN = (*SAID, ("human", "Translate it to French"), ("ai", "Un cercle rouge."))
-
-
-def steps(text: str, *earlier: Finding, files: int = 1, **more: Any) -> list[str]:
-    resources = {f"r{n}": SCENE for n in range(1, files + 1)}
-    made = plan(PlanRequest(text, resources, earlier=earlier, **more), ROWS).tasks
-    return [f"{task['task']}({', '.join(map(str, task['args'].values()))})" for task in made]
 
 
 @pytest.mark.parametrize(
@@ -78,15 +70,6 @@ def test_the_same_again_starts_from_what_the_first_time_started_from() -> None:
     assert again == ["translation(a red circle, German)"]
     assert steps("Translate it to German", CAPTION, FRENCH) == again
     assert steps("Read it aloud", CAPTION, FRENCH) == ["text-to-speech(un cercle rouge)"]
-
-
-GIVEN = Finding(task="given-text", text="Ann lives in Rome.", resources=1)
-SUMMARY = Finding(task="summarization", text="Ann: Rome.", resources=1)
-COUNTED = Finding(task="object-detection", text="2 dogs", resources=1)
-
-
-def asked(*requests: str) -> tuple[tuple[str, str], ...]:
-    return tuple(pair for said in requests for pair in (("human", said), ("ai", "Done.")))
 
 
 @pytest.mark.parametrize(
@@ -367,104 +350,3 @@ def test_the_other_is_what_was_not_named(before: str, text: str, wanted: list[st
 )
 def test_what_only_names_a_thing_asks_the_same_of_it(before: str, text: str, full: str) -> None:
     assert complete(PlanRequest(text, {"r1": SCENE}, asked(before))) == full
-
-
-MIXED = Finding(
-    task="object-detection",
-    text="5 objects: 1 purple heart (0.96), 2 red diamonds (0.95, 0.94) and 2 digit 2s (0.9, 0.9)",
-    resources=1,
-)
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("How many of them are red?", "2 are labelled “red”: 2 red diamonds."),
-        ("how many are blue", "none is labelled “blue”."),
-        ("how many of those are hearts or red", "3 are labelled “heart or red”: 1 purple heart"),
-        ("how many red ones are there?", "2 are labelled “red”: 2 red diamonds."),
-        ("How many of them are not red?", "3 are not labelled “red”: 1 purple heart and 2 digit"),
-        ("Wie viele davon sind rot?", "2 are labelled “red”"),
-        ("Combien d'entre eux sont rouges ?", "2 are labelled “red”"),
-        ("¿Cuántos de ellos son rojos?", "2 are labelled “red”"),
-    ],
-)
-def test_how_many_of_what_was_found_are_so_is_told_from_the_labels(text: str, said: str) -> None:
-    made = plan(PlanRequest(text, {"r1": SCENE}, history=SAID, earlier=(MIXED,)), ROWS)
-    assert made.tasks == []
-    assert made.reply.startswith(f"Of the 5 objects found before, {said}")
-
-
-def test_labels_without_colours_tell_no_colour() -> None:
-    dogs = Finding(task="object-detection", text="2 objects: 2 dogs (0.9, 0.8)", resources=1)
-    request = PlanRequest("How many of them are red?", {"r1": SCENE}, SAID, (dogs,))
-    assert "without colours" in plan(request, ROWS).reply
-
-
-@pytest.mark.parametrize("text", ["How many of them are left of the heart?", "Count the hearts"])
-def test_what_no_label_can_tell_is_looked_at_again(text: str) -> None:
-    assert steps(text, MIXED, history=SAID) == ["object-detection(r1)"]
-
-
-@pytest.mark.parametrize(
-    ("text", "noted"),
-    [
-        ("How many red circles are in scene.png?", "red circles"),
-        ("Count the dogs", "dogs"),
-        ("How many objects are in scene.png?", ""),
-        ("Count everything in scene.png", ""),
-    ],
-)
-def test_a_count_of_some_things_says_that_everything_is_listed(text: str, noted: str) -> None:
-    notes = plan(PlanRequest(text, {"r1": SCENE}), ROWS).notes
-    whole = f"Every object found is listed, not only what was asked for: {noted}."
-    assert notes == ((whole,) if noted else ())
-
-
-def test_the_last_answer_is_read_aloud_and_not_a_caption_before_it() -> None:
-    spoken = ["text-to-speech(5 objects: 1 purple heart, 2 red diamonds and 2 digit 2s)"]
-    assert steps("Read it aloud", CAPTION, MIXED, history=SAID) == spoken
-    assert steps("Summarize it", CAPTION, MIXED, history=SAID) == ["summarization(a red circle)"]
-
-
-def test_an_answer_that_needed_no_task_is_read_aloud_too() -> None:
-    answer = "Of the 5 objects found before, 2 are labelled “red”: 2 red diamonds."
-    said = (*SAID, ("human", "How many of them are red?"), ("ai", answer))
-    assert steps("Read it aloud", CAPTION, MIXED, history=said) == [f"text-to-speech({answer})"]
-    assert steps("Read the answer aloud", MIXED, history=said) == [f"text-to-speech({answer})"]
-    thanked = (*SAID, ("human", "Thanks"), ("ai", "You are welcome."))
-    assert steps("Read it aloud", CAPTION, history=thanked) == ["text-to-speech(a red circle)"]
-
-
-def test_an_answer_is_not_what_is_looked_into_next() -> None:
-    answer = Finding(task="question-answering", text="in Rome", resources=0)
-    assert steps("Who is mentioned in it?", GIVEN, answer, files=0) == [
-        "token-classification(Ann lives in Rome.)"
-    ]
-    assert steps("Read it aloud", GIVEN, answer, files=0) == ["text-to-speech(in Rome)"]
-
-
-@pytest.mark.parametrize(
-    ("text", "wanted"),
-    [
-        ("How many objects are there?", ["object-detection(r1)"]),
-        ("Describe it", ["image-to-text(r1)"]),
-        ("Describe this picture", ["image-to-text(r2)"]),
-        ("Make it blue", ["image-to-image(r1, Make it blue)"]),
-    ],
-)
-def test_what_only_shows_a_depth_does_not_take_the_place_of_the_photo(
-    text: str, wanted: list[str]
-) -> None:
-    both = {"r1": SCENE, "r2": Resource(kind="image", path="/a/map.png", name="a/map.png", task=0)}
-    said = (("human", "Estimate its depth"), ("ai", "Drawn in a/map.png.\nModels: a by b."))
-    for history in (said, (*said, *asked("Thanks"))):
-        made = plan(PlanRequest(text, both, history=history), ROWS).tasks
-        assert [f"{t['task']}({', '.join(t['args'].values())})" for t in made] == wanted
-
-
-def test_a_picture_that_was_drawn_is_what_is_counted() -> None:
-    both = {"r1": SCENE, "r2": Resource(kind="image", path="/a/cat.png", name="a/cat.png", task=0)}
-    said = (("human", "Draw a cat"), ("ai", "Drawn in a/cat.png.\nModels: a by b."))
-    made = plan(PlanRequest("How many objects are there?", both, history=said), ROWS).tasks
-    assert made[0]["args"] == {"image": "r2"}

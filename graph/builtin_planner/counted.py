@@ -45,8 +45,8 @@ _PLACED = re.compile(
 
 def count_among(sketch: Sketch, wish: Wish) -> bool:
     """Tell how many of what was found last are labelled as asked; whether that is what is asked."""
-    last = sketch.steps[-1] if sketch.steps else None
     asked = _AMONG.search(MARKER.sub(" ", wish.window))
+    last = next((step for step in reversed(sketch.steps) if step.row is not TOLD), None)
     if not asked or last is None or last.clause >= 0 or last.row.output != "boxes":
         return False
     what = _LEFT_OUT.sub(" ", asked["what"] or asked["these"])
@@ -65,9 +65,11 @@ def count_among(sketch: Sketch, wish: Wish) -> bool:
 
 def note_all_are_listed(sketch: Sketch, wish: Wish) -> None:
     """Note that a detector counts everything, where only some of it is asked for."""
-    asked = _SOME.search(MARKER.sub(" ", wish.window))
-    if asked and any(word not in _ANY for word in _words(asked[1])):
-        sketch.note(f"Every object found is listed, not only what was asked for: {asked[1]}.")
+    window = MARKER.sub(" ", wish.window)
+    asked, among = _SOME.search(window), _AMONG.search(window)
+    some = asked[1] if asked else among["what"] if among else ""
+    if some and any(word not in _ANY for word in _words(some)):
+        sketch.note(f"Every object found is listed, not only what was asked for: {some}.")
 
 
 def _told(found: Mapping[str, int], kinds: list[list[str]], called: str, *, inverted: bool) -> str:
@@ -84,8 +86,17 @@ def _told(found: Mapping[str, int], kinds: list[list[str]], called: str, *, inve
     if not chosen:
         return f"{head}none is labelled {'otherwise' if inverted else f'“{called}”'}."
     each = listed([f"{count} {label}" for label, count in chosen.items()])
-    called = f"{'not ' if inverted else ''}labelled “{called}”"
-    return f"{head}{many} {'is' if many == 1 else 'are'} {called}: {each}."
+    kind = " or ".join(_as_named(kind, many) for kind in kinds)
+    verb = f"{'is' if many == 1 else 'are'}{' not' if inverted else ''}"
+    return f"{head}{many} {verb} {kind}: {each}."
+
+
+def _as_named(kind: list[str], many: int) -> str:
+    """What things of a kind are: "red", "a red heart", "hearts"."""
+    words = " ".join(kind)
+    if kind[-1] in COLOURS or many != 1:
+        return words if kind[-1] in COLOURS else plural(words, many)
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 
 
 def _words(text: str) -> list[str]:

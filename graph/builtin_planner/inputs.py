@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from hugginggraph.registry import KINDS, Kind, reads_as
+from hugginggraph.registry import KINDS, Kind, TaskType, reads_as
 
 from ..references import reference, whole_reference
 from .cues import NOUNS
@@ -28,6 +28,8 @@ _SEVERAL = re.compile(
     r"|\b(?:these|those|all)\b(?=\W*(?:$|«|\b(?:and|in|into|to|as|for|with|please|aloud)\b))",
     re.I,
 )
+_SHORTER = re.compile(r"\b(?:shorter|briefer|more briefly)\b", re.I)
+_COMPARED = r"\bwhich (?:one|of|(?:{})s?)\b.*?\b(?:more|most|less|least|\w+er|\w+est)\b"
 _POINTED = re.compile(
     rf"\b(?:this|that|new|resulting)\s+(?:\w+ )?(?:{NOUNS['image']}|one)s?\b"
     r"|\b(?:map|result|output|depth|edges?|outlines?|contours?|scribbles?)\b",
@@ -94,9 +96,11 @@ def _made(sketch: Sketch, kind: Kind, at: int) -> Step | None:
 
 
 def several(kind: Kind, window: str) -> bool:
-    """Whether the words speak of more than one thing of a kind: its plural, "them", "these"."""
+    """Whether words speak of several things of a kind: its plural, "them", "which has more"."""
     return bool(
-        re.search(rf"\b(?:{NOUNS.get(kind, kind)})s\b", window, re.I) or _SEVERAL.search(window)
+        re.search(rf"\b(?:{NOUNS.get(kind, kind)})s\b", window, re.I)
+        or _SEVERAL.search(window)
+        or re.search(_COMPARED.format(NOUNS.get(kind, kind)), window, re.I)
     )
 
 
@@ -196,7 +200,8 @@ def _text_elsewhere(
     texts = [s for s in read if s.row.output == "text"]
     if texts and texts[0].clause < 0:  # what this request finds goes before older texts
         texts = [s for s in read if s.clause >= 0] or _of_before(read, texts, trait)
-    result = next((s for s in texts if not s.found or s.trait is not trait), None)
+    again = bool(_SHORTER.search(window))  # than what was summarized
+    result = next((s for s in texts if not s.found or s.trait is not trait or again), None)
     named = [
         m
         for m in sketch.named(range(len(sketch.clauses)))
@@ -218,12 +223,22 @@ def _text_elsewhere(
         sketch.used.update(m.number for m in chosen)
         return Input(tuple(dict.fromkeys(v for m in chosen for v in m.values)), 0.95)
     if not trait.prompted or points:
+        file = given(sketch, "text", window) or given(sketch, "table", window)
         last = next((s for s in read if not s.found or s.trait is not trait or points), None)
-        if last and (trait.chains or points):
+        if last and (trait.chains or points) and not (file and _only_answers(last, trait)):
             return Input(sketch.results_of(last), 0.9)
-        if file := given(sketch, "text", window) or given(sketch, "table", window):
+        if file:
             return file
     return Input()
+
+
+def _only_answers(step: Step, trait: Trait) -> bool:
+    """Whether an earlier turn's step found no text to be looked into, but an answer about one."""
+    return step.clause < 0 and not trait.brief and (step.row.output != "text" or _answers(step.row))
+
+
+def _answers(row: TaskType) -> bool:
+    return row is TOLD or any(slot.name == "question" for slot in row.inputs)
 
 
 def _of_before(read: list[Step], texts: list[Step], trait: Trait) -> list[Step]:
@@ -233,10 +248,7 @@ def _of_before(read: list[Step], texts: list[Step], trait: Trait) -> list[Step]:
     """
     if trait.brief and (trait.tells or read[0].row.output == "boxes"):
         return read
-    whole = [
-        s for s in texts if s.row is not TOLD and "question" not in {i.name for i in s.row.inputs}
-    ]
-    return texts if trait.brief else whole
+    return [s for s in texts if trait.brief or not _answers(s.row)]
 
 
 def turned_to_text(sketch: Sketch, at: int, window: str = "") -> Input:

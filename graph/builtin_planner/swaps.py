@@ -13,7 +13,8 @@ _NEW = re.compile(
     re.I,
 )
 _SUBJECT = re.compile(
-    r"\b(?:(?:count|find|detect|locate|show me|how many|number of)"
+    r"\b(?:(?P<among>how many of (?:them|these|those) (?:are|is))"
+    r"|(?:count|find|detect|locate|show me|how many|number of)"
     r"|(?:how much|what|where|who|when|which \w+)(?: (?:is|are|was|were|does|do|did)|'s)"
     r"|(?:is|are) there)\s+(?:(?:all|of|the|an?|any|some|price of|date of)\s+)*"
     r"(?P<thing>(?!STOP)[\w-]+(?: (?!STOP)[\w-]+){0,2})".replace(
@@ -51,7 +52,9 @@ def swapped(last: str, text: str) -> str:
     if bare := _only_colours(new):
         if _COLOUR.search(last):
             return _COLOUR.sub(bare, last, count=1)
-        return _put(last, subject, f"{bare} {subject['thing']}") if subject else text
+        if subject is None:
+            return text
+        return _put(last, subject, bare if subject["among"] else f"{bare} {subject['thing']}")
     return text if subject is None or _POINTS.search(new) else _put(last, subject, new)
 
 
