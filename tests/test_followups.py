@@ -293,10 +293,19 @@ def test_what_goes_on_from_a_request_may_be_in_another_language_than_english(
     assert steps(text, files=2, history=asked(*before)) == wanted
 
 
+def test_a_version_in_a_language_is_that_and_not_what_was_translated() -> None:
+    said = asked('Translate "a red circle" to French', "now into German")
+    given = Finding(task="given-text", text="a red circle", resources=0)
+    for text in ("read the french one aloud", "Read the French version aloud"):
+        made = steps(text, given, FRENCH, files=0, history=said)
+        assert made[-1].startswith("text-to-speech(") and "a red circle)" not in made[-1]
+        assert made[:-1] in ([], ["translation(a red circle, French)"])
+
+
 def test_what_was_found_is_meant_in_another_language_too() -> None:
     said = asked("Beschreibe scene.png")
     assert steps("Und auf Französisch?", CAPTION, history=said) == [
-        "translation(a red circle, French)"
+        "translation(a red circle, French, English)"
     ]
     assert steps("Lies es vor", CAPTION, history=said) == ["text-to-speech(a red circle)"]
     assert steps("Kürzer bitte", CAPTION, history=said) == ["summarization(a red circle)"]
@@ -342,6 +351,9 @@ def test_the_other_is_what_was_not_named(before: str, text: str, wanted: list[st
         ("how much does the tea cost?", "what about the bread?", "how much does the bread cost?"),
         ("Is it about sport or law?", "what about art or food?", "Is it about art or food?"),
         ("draw a green square", "add a red heart", "draw a green square and a red heart"),
+        ("is there a heart in this one?", "and here?", "is there a heart in this one?"),
+        ("how many of them are hearts?", "and red?", "how many of them are red?"),
+        ("Translate it to French", "no, i meant Spanish", "Translate it to Spanish"),
         ("what is this?", "and coffee?", "and coffee?"),
         ("How many circles are there?", "and describe it", "and describe it"),
         ("How many circles are there?", "and why?", "and why?"),

@@ -7,6 +7,7 @@ from planned import CAPTION, GIVEN, ROWS, SAID, SCENE, SUMMARY, asked, steps
 
 from hugginggraph.graph import Finding, PlanRequest, Resource
 from hugginggraph.graph.builtin_planner import plan
+from hugginggraph.registry import NotUnderstoodError
 
 MIXED = Finding(
     task="object-detection",
@@ -108,7 +109,23 @@ def test_pictures_that_are_compared_are_all_looked_at() -> None:
     both = ["object-detection(r1)", "object-detection(r2)"]
     assert steps("Which one has more objects?", files=2) == both
     assert steps("Which picture has the most circles?", files=2) == both
+    assert steps("Which one has a heart?", files=2) == both
+    assert steps("How many objects are there in total?", files=2) == both
     assert len(steps("Which one is bigger?", files=2)) == 2
+
+
+def test_a_text_is_never_drawn_to_be_looked_into() -> None:
+    letter = {"r1": Resource(kind="text", path="/data/a.txt", name="a.txt")}
+    with pytest.raises(NotUnderstoodError, match="needs the picture"):
+        plan(PlanRequest("Where are they?", letter, asked("Who is named in a.txt?")), ROWS)
+
+
+def test_of_several_texts_one_is_pointed_at() -> None:
+    letters = {
+        f"r{n}": Resource(kind="text", path=f"/data/{n}.txt", name=f"{n}.txt") for n in (1, 2)
+    }
+    for text in ("Summarize the first one", "Summarize the first text"):
+        assert plan(PlanRequest(text, letters), ROWS).tasks[0]["args"] == {"text": "r1"}
 
 
 @pytest.mark.parametrize(

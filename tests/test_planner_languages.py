@@ -249,6 +249,37 @@ def test_the_language_asked_for_is_that_of_the_text_and_not_of_its_translation(
         assert made.tasks[0]["task"] == "translation"
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("beschreib mir mal kurz was da drauf ist", ["image-to-text(image=r1)"]),
+        (
+            "Welche Farbe hat das Herz?",
+            ["visual-question-answering(image=r1, question=what is the color of the heart?)"],
+        ),
+        (
+            "De quelle couleur est le cœur ?",
+            ["visual-question-answering(image=r1, question=what is the color of the heart?)"],
+        ),
+        ("mal mir ein rotes Herz", ["text-to-image(text=red heart)"]),
+        (
+            "Beschreibe a.png und übersetze es ins Französische",
+            [
+                "image-to-text(image=r1)",
+                "translation(text=<resource>-0, target_language=French, source_language=English)",
+            ],
+        ),
+    ],
+)
+def test_chatty_requests_in_other_languages(text: str, wanted: list[str]) -> None:
+    assert tasks(text, "a.png") == wanted
+
+
+def test_what_a_price_is_asked_of_in_german() -> None:
+    made = draft("Was kostet der Tee?", "receipt.png").tasks
+    assert made[0]["args"] == {"image": "r1", "question": "what did the tea cost?"}
+
+
 def test_why_nothing_can_be_done_is_said_to_a_german_request_too() -> None:
     with pytest.raises(NotUnderstoodError, match="exact edits"):
         draft("Drehe scene.png um 90 Grad", "scene.png")

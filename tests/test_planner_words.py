@@ -136,3 +136,18 @@ def test_a_caption_that_names_what_the_detector_did_not_find_is_noted() -> None:
     assert "Either may be wrong." in said
     agreed = compose(state(text, planned, "two blue squares", "text", boxes, "boxes"))
     assert "Either may be wrong." not in agreed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "make a sound file that says two red circles",
+        "Record a voice message saying two red circles",
+    ],
+)
+def test_a_sound_that_says_something_is_speech(text: str) -> None:
+    assert tasks(text) == ["text-to-speech(text=two red circles)"]
+
+
+def test_what_is_on_a_foto_is_seen() -> None:
+    assert tasks("hey can u tell me whats on this foto", "a.png") == ["image-to-text(image=r1)"]

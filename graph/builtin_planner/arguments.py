@@ -258,7 +258,9 @@ def bound_language(wish: Wish, part: str) -> Input:
         return Input(((found[1] or found[2]).capitalize(),)) if found else Input()
     several = rf"({name}(?:(?:,|,? and| as well as|,? then|) (?:(?:in)?to )?{name})*)"
     found = re.search(rf"\b(?:(?:in)?to|in) (?:both )?{several}", wish.window, re.I)
-    found = found or re.search(rf"\b(?:a|an) ({name})", wish.window, re.I)
+    found = found or re.search(
+        rf"\b(?:an?|the(?= \w+ (?:one|version|translation)\b)) ({name})", wish.window, re.I
+    )
     named = re.findall(name, found[1], re.I) if found else []
     return Input(tuple(dict.fromkeys(each.capitalize() for each in named)))
 

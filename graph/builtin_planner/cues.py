@@ -30,7 +30,8 @@ def table_lines(name: str) -> list[str]:
 
 
 NOUNS: Mapping[str, str] = {
-    "image": r"image|picture|photo|photograph|pic|drawing|scene|painting|screenshot|snapshot|img",
+    "image": r"image|picture|photo|photograph|foto|pic|drawing|scene|painting|screenshot|snapshot"
+    r"|img",
     "audio": r"audio|recording|voice message|podcast|speech|song|sound|voice memo|voice note",
     "video": r"video|movie|film|footage|clip",
     "table": r"table|spreadsheet|csv",
@@ -94,7 +95,7 @@ _TOKENS: Mapping[str, str] = {
     r"|recogni[sz](?:e|ing)|determin(?:e|ing)|detect(?:ing)?|tell me|extract(?:ing)?|give me|get"
     r"|see|pick out|point out|mark|highlight|show(?: me)?|provide|label|analy[sz](?:e|ing))",
     "THINGS": r"(?:objects?|items?|things|shapes?|elements|animals?|faces?|cars?|vehicles?|circles?"
-    r"|squares?|triangles?|digits?|cats?|dogs?|birds?|fruits?|bottles?|chairs?)\b",
+    r"|squares?|triangles?|hearts?|stars?|diamonds?|digits?|cats?|dogs?|birds?|fruits?|bottles?|chairs?)\b",
 }
 
 _KEYWORDS = words(

@@ -22,6 +22,7 @@ from .talk import talk_kind
 _LEAD = re.compile(
     r"^(?:(?:and|but|ok(?:ay)?|now|so|then|next|again|please|also|what about|how about"
     r"|(?:do |try )?(?:it|that|the same(?: thing)?|same(?: thing)?)(?: again)?|do|this time"
+    r"|i (?:mean|meant|want|wanted|said)|sorry|actually|rather"
     r"|for|with|on|in|to|of|as well|too|no|use)\b[\s,:]*)+",
     re.I,
 )
@@ -38,6 +39,7 @@ _FILLER = re.compile(
 )
 _ALOUD = re.compile(r"\bread (it|this|that|(?:your|the) \w+) (?=aloud\b|out loud\b)", re.I)
 _HERE = re.compile(rf"\b(?:this|that) (?:{_THING})\b", re.I)
+_THERE = re.compile(r"^(?:here|over here|in here)\b", re.I)
 _BARE_ORDER = re.compile(r"(?:the )?(?:first|second|third|fourth|fifth|last)\W*$", re.I)
 _COLOUR = re.compile(rf"\b(?:{'|'.join(COLOURS)})\b", re.I)
 _TEXT = re.compile(
@@ -157,11 +159,14 @@ def _filled(last: str, text: str, resources: Mapping[str, Resource], *, found: b
     colon = ":" if lead and ":" in lead[0] else ""
     if new := _TEXT.fullmatch(colon + rest):
         return _with_text(last, new) or text
+    rest = _THERE.sub("this one", rest)
     if _BARE_ORDER.fullmatch(rest):
         rest = f"{rest.rstrip(' .?!')} one"
     names = [name for r in resources.values() for name in (r["name"], PurePath(r["name"]).name)]
     files = re.compile("|".join(map(re.escape, names)) or r"(?!)", re.I)
-    things = files.findall(rest) or _POINTER.findall(rest) or _HERE.findall(rest)
+    things = files.findall(rest) or _POINTER.findall(rest)
+    new_file = bool(things)
+    things = things or _HERE.findall(rest)
     languages, colours = _LANGUAGE.findall(rest), _COLOUR.findall(rest)
     parts = (files, _POINTER, _HERE, _LANGUAGE, _COLOUR, _FILLER)
     bare = reduce(lambda left, part: part.sub("", left), parts, rest)
@@ -177,7 +182,7 @@ def _filled(last: str, text: str, resources: Mapping[str, Resource], *, found: b
     if things:
         wanted = " and ".join(things)
         named = (_swap(pattern, wanted, last) for pattern in (files, _POINTER, _SPOKEN_OF, _IT))
-        last = next(filter(None, named), f"{last.rstrip(' .?!')}: {wanted}")
+        last = next(filter(None, named), f"{last.rstrip(' .?!')}: {wanted}" if new_file else last)
     return last
 
 

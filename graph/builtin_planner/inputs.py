@@ -29,7 +29,11 @@ _SEVERAL = re.compile(
     re.I,
 )
 _SHORTER = re.compile(r"\b(?:shorter|briefer|more briefly)\b", re.I)
-_COMPARED = r"\bwhich (?:one|of|(?:{})s?)\b.*?\b(?:more|most|less|least|\w+er|\w+est)\b"
+_COMPARED = (
+    r"\bwhich (?:one|of|(?:{})s?)\b.*?"
+    r"\b(?:has|have|contains?|shows?|more|most|less|least|\w+er|\w+est)\b"
+    r"|\bhow many\b.*\b(?:in total|altogether)\b"
+)
 _POINTED = re.compile(
     rf"\b(?:this|that|new|resulting)\s+(?:\w+ )?(?:{NOUNS['image']}|one)s?\b"
     r"|\b(?:map|result|output|depth|edges?|outlines?|contours?|scribbles?)\b",
