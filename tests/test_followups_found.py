@@ -152,3 +152,61 @@ def test_a_picture_that_was_drawn_is_what_is_counted() -> None:
     said = (("human", "Draw a cat"), ("ai", "Drawn in a/cat.png.\nModels: a by b."))
     made = plan(PlanRequest("How many objects are there?", both, history=said), ROWS).tasks
     assert made[0]["args"] == {"image": "r2"}
+
+
+HEARTS = Finding(task="object-detection", text="2 objects: 2 red hearts (0.9, 0.9)", resources=2)
+BOTH = (
+    ("human", "Count the objects in both"),
+    ("ai", f"In a.png I found {HEARTS['text']}.\nIn b.png I found {MIXED['text']}.\nModels: a."),
+)
+
+
+def test_what_one_answer_told_of_two_pictures_belongs_together() -> None:
+    mixed = Finding(task="object-detection", text=MIXED["text"], resources=2)
+    two = {"r1": SCENE, "r2": SCENE}
+    request = PlanRequest("How many of them are red?", two, BOTH, (HEARTS, mixed))
+    told = "Of the 7 objects found before, 4 are red: 2 red hearts and 2 red diamonds."
+    assert plan(request, ROWS).reply == told
+    seen = [Finding(task="image-to-text", text=text, resources=2) for text in ("a cat", "a dog")]
+    said = (("human", "Describe both"), ("ai", "a.png shows a cat.\nb.png shows a dog."))
+    assert steps("Read it aloud", *seen, files=2, history=said) == ["text-to-speech(a cat\na dog)"]
+    assert len(steps("Translate it to French", *seen, files=2, history=said)) == 2
+    assert steps("Read it aloud", *seen, files=2) == ["text-to-speech(a dog)"]
+
+
+def test_a_sound_is_heard_and_its_drawing_not_looked_at() -> None:
+    files = {
+        "r1": Resource(kind="audio", path="/data/a.wav", name="a.wav"),
+        "r2": Resource(kind="audio", path="/data/b.wav", name="b.wav", task=0),
+        "r3": Resource(kind="image", path="/data/b.png", name="b.png", task=0, drawn="audio"),
+    }
+    made = plan(PlanRequest("what is said in it?", files, asked("clean it up")), ROWS).tasks
+    assert [(task["task"], task["args"]) for task in made] == [
+        ("automatic-speech-recognition", {"audio": "r2"})
+    ]
+
+
+def test_one_question_is_not_asked_of_the_answer_to_another() -> None:
+    letter = {"r1": Resource(kind="text", path="/data/a.txt", name="a.txt")}
+    made = plan(PlanRequest("Who is Ann? Where did they find them?", letter), ROWS).tasks
+    assert [task["args"]["context"] for task in made] == ["r1", "r1"]
+
+
+def test_the_other_one_is_none_where_there_is_one() -> None:
+    with pytest.raises(NotUnderstoodError):
+        steps("and the other one?", history=asked("Describe it"))
+
+
+@pytest.mark.parametrize(
+    "text", ["make it more polite", "can you explain that simpler?", "in one sentence please"]
+)
+def test_what_was_written_is_put_in_another_way(text: str) -> None:
+    (task,) = steps(text, SUMMARY)
+    assert task.startswith("summarization(" if "one" in text else "text2text-generation(")
+    assert task.endswith("Ann: Rome.)")
+
+
+def test_another_colour_corrects_the_last() -> None:
+    assert steps("no, green", history=asked("make it blue")) == [
+        "image-to-image(r1, make it green)"
+    ]

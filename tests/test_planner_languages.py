@@ -261,6 +261,9 @@ def test_the_language_asked_for_is_that_of_the_text_and_not_of_its_translation(
             "De quelle couleur est le cœur ?",
             ["visual-question-answering(image=r1, question=what is the color of the heart?)"],
         ),
+        ("Was ist zu sehen?", ["image-to-text(image=r1)"]),
+        ("Erkenne die Kanten in a.png", ["canny-control(image=r1)"]),
+        ("Combien de formes rouges ?", ["object-detection(image=r1)"]),
         ("mal mir ein rotes Herz", ["text-to-image(text=red heart)"]),
         (
             "Beschreibe a.png und übersetze es ins Französische",
@@ -273,6 +276,10 @@ def test_the_language_asked_for_is_that_of_the_text_and_not_of_its_translation(
 )
 def test_chatty_requests_in_other_languages(text: str, wanted: list[str]) -> None:
     assert tasks(text, "a.png") == wanted
+
+
+def test_what_is_said_is_heard_in_german() -> None:
+    assert tasks("Was wird hier gesagt?", "a.wav") == ["automatic-speech-recognition(audio=r1)"]
 
 
 def test_what_a_price_is_asked_of_in_german() -> None:

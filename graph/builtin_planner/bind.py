@@ -160,7 +160,9 @@ def _recent(sketch: Sketch, at: int, can: list[str]) -> str:
     given_last = any(step.row is GIVEN for step in past)  # after every file
     if "text" in can and given_last and past[-1].row.inputs[0].kind == "text":
         return "text"
-    given = [r["kind"] for r in sketch.resources.values() if r["kind"] in can]
+    shown = [r["kind"] for r in sketch.resources.values() if r["kind"] in can and "drawn" in r]
+    given = [r["kind"] for r in sketch.resources.values() if r["kind"] in can and "drawn" not in r]
+    given = given or shown
     if given:
         return given[-1]
     answers = [s.row.output for s in sketch.steps if s.row.output in can]

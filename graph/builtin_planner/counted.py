@@ -7,6 +7,7 @@ The labels that were found answer it, so nothing is run again. Not covered: what
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 
 from hugginggraph.tools import listed, plural
@@ -51,7 +52,10 @@ def count_among(sketch: Sketch, wish: Wish) -> bool:
         return False
     what = _LEFT_OUT.sub(" ", asked["what"] or asked["these"])
     kinds = [_words(kind) for kind in re.split(r"\s(?:and|or)\s", what)]
-    found = {label: int(count) for count, label in _COUNTED.findall(last.found.partition(": ")[2])}
+    found = Counter[str]()
+    for step in [step for step in sketch.steps if step.group == last.group]:
+        for count, label in _COUNTED.findall(step.found.partition(": ")[2]):
+            found[" ".join(_words(label))] += int(count)
     if not found or _PLACED.search(what) or not all(0 < len(k) <= _MOST_WORDS for k in kinds):
         return False
     said = _told(found, kinds, " or ".join(map(" ".join, kinds)), inverted=bool(asked["no"]))
@@ -85,7 +89,7 @@ def _told(found: Mapping[str, int], kinds: list[list[str]], called: str, *, inve
     head = f"Of the {every} {plural('object', every)} found before, "
     if not chosen:
         return f"{head}none is labelled {'otherwise' if inverted else f'“{called}”'}."
-    each = listed([f"{count} {label}" for label, count in chosen.items()])
+    each = listed([f"{count} {plural(label, count)}" for label, count in chosen.items()])
     kind = " or ".join(_as_named(kind, many) for kind in kinds)
     verb = f"{'is' if many == 1 else 'are'}{' not' if inverted else ''}"
     return f"{head}{many} {verb} {kind}: {each}."

@@ -39,6 +39,7 @@ _FILLER = re.compile(
 )
 _ALOUD = re.compile(r"\bread (it|this|that|(?:your|the) \w+) (?=aloud\b|out loud\b)", re.I)
 _HERE = re.compile(rf"\b(?:this|that) (?:{_THING})\b", re.I)
+_NO = re.compile(r"\W*(?:no|nope|sorry|actually|i (?:mean|meant|said))\b", re.I)
 _THERE = re.compile(r"^(?:here|over here|in here)\b", re.I)
 _BARE_ORDER = re.compile(r"(?:the )?(?:first|second|third|fourth|fifth|last)\W*$", re.I)
 _COLOUR = re.compile(rf"\b(?:{'|'.join(COLOURS)})\b", re.I)
@@ -137,7 +138,7 @@ def _other(text: str, said: list[str], resources: Mapping[str, Resource]) -> str
     """The request with the file's name for "the other one": one that no earlier request named."""
     spoken = " ".join(said)
     names = [PurePath(r["name"]).name for r in resources.values() if "task" not in r]
-    left = [name for name in names if name not in spoken]
+    left = [name for name in names if name not in spoken] if len(names) > 1 else []
     if not left and len(names) == 2:  # both were named: the one that was not named last
         left = sorted(names, key=spoken.rfind)[:1]
     return _OTHER.sub(lambda _: left[0], text) if len(left) == 1 else text
@@ -173,7 +174,8 @@ def _filled(last: str, text: str, resources: Mapping[str, Resource], *, found: b
     if re.search(r"\w", bare) or not (things or languages or colours):
         return swapped(last, text)
     if colours and not (things or languages):
-        return _recoloured(last, colours, rest) or swapped(last, text)
+        corrects = bool(_NO.match(text))
+        return _recoloured(last, colours, rest, corrects=corrects) or swapped(last, text)
     if languages:
         wanted = " and ".join(languages)
         if found and not (things or _LANGUAGE.search(last) or _ALOUD.search(last)):
@@ -203,9 +205,9 @@ def _with_text(last: str, new: re.Match[str]) -> str:
     return f"{last[: old.start()]}{text}{last[old.end() :]}"
 
 
-def _recoloured(last: str, colours: list[str], rest: str) -> str:
+def _recoloured(last: str, colours: list[str], rest: str, *, corrects: bool) -> str:
     """The last request to make something, with another colour; empty where it named none."""
-    if not re.search(r"\b(?:one|ones)\b", rest, re.I):
+    if not re.search(r"\b(?:ones?|instead)\b", rest, re.I) and not corrects:
         return ""
     return _swap(_COLOUR, " and ".join(colours), last)
 

@@ -28,9 +28,9 @@ _SEVERAL = re.compile(
     r"|\b(?:these|those|all)\b(?=\W*(?:$|«|\b(?:and|in|into|to|as|for|with|please|aloud)\b))",
     re.I,
 )
-_SHORTER = re.compile(r"\b(?:shorter|briefer|more briefly)\b", re.I)
+_SHORTER = re.compile(r"\b(?:shorter|briefer|more briefly)\b|\bin (?:one|a) sentence\b", re.I)
 _COMPARED = (
-    r"\bwhich (?:one|of|(?:{})s?)\b.*?"
+    r"\bwhich (?:one|of|has|have|shows?|(?:{})s?)\b.*?"
     r"\b(?:has|have|contains?|shows?|more|most|less|least|\w+er|\w+est)\b"
     r"|\bhow many\b.*\b(?:in total|altogether)\b"
 )
@@ -76,7 +76,7 @@ def present(sketch: Sketch, kind: str, at: int) -> bool:
     everything = sketch.named(range(len(sketch.clauses)))
     return (
         any(m.kind == kind for m in everything)
-        or any(resource["kind"] == kind for resource in sketch.resources.values())
+        or any(r["kind"] == kind and "drawn" not in r for r in sketch.resources.values())
         or any(step.row.output == kind and step.clause <= at for step in sketch.steps)
     )
 
@@ -205,7 +205,8 @@ def _text_elsewhere(
     if texts and texts[0].clause < 0:  # what this request finds goes before older texts
         texts = [s for s in read if s.clause >= 0] or _of_before(read, texts, trait)
     again = bool(_SHORTER.search(window))  # than what was summarized
-    result = next((s for s in texts if not s.found or s.trait is not trait or again), None)
+    own = [s for s in texts if s.trait is trait and (s.found or not trait.chains) and not again]
+    result = next((s for s in texts if s not in own), None)
     named = [
         m
         for m in sketch.named(range(len(sketch.clauses)))
@@ -237,8 +238,9 @@ def _text_elsewhere(
 
 
 def _only_answers(step: Step, trait: Trait) -> bool:
-    """Whether an earlier turn's step found no text to be looked into, but an answer about one."""
-    return step.clause < 0 and not trait.brief and (step.row.output != "text" or _answers(step.row))
+    """Whether a step found no text to be looked into, but answered a question about one."""
+    past = step.clause < 0 or step.trait is trait
+    return past and not trait.brief and (step.row.output != "text" or _answers(step.row))
 
 
 def _answers(row: TaskType) -> bool:

@@ -95,7 +95,8 @@ _ENGLISH = re.compile(r"\b(?:the|is|of|and|this|what|please|with|you|me|my|i|it|
 _VERBS: Mapping[str, re.Pattern[str]] = {
     "German": re.compile(
         r"\b(?:beschreibe?|übersetze?|fasse?|zusammen|lies|zeichne|male mir|ein bild|zähle?"
-        r"|transkribiere|wie ?viele?|welche|bitte|mache?|drehe?|sage?|schneide"
+        r"|transkribiere|erkenne|segmentiere|vergleiche|entferne|schätze|wie ?viele?|welche|bitte"
+        r"|mache?|drehe?|sage?|schneide"
         r"|sprache|kannst du|können sie)\b", re.I,
     ),
     "French": re.compile(

@@ -158,7 +158,8 @@ def _plan(request: PlanRequest, rows: Mapping[str, TaskType], language: str = ""
     )  # fmt: skip
     if len(mentions.text.strip()) > _MOST_READ:
         sketch.note(f"Only the first {_MOST_READ} characters outside quoted texts were read.")
-    sketch.recall(request.earlier)
+    answers = [text for role, text in request.history if role not in ("human", "user")]
+    sketch.recall(request.earlier, answers)
     read = [_read(sketch, at, clause, table) for at, clause in enumerate(clauses)]
     missed = [clause for clause, wishes in zip(clauses, read, strict=True) if wishes is None]
     wishes = [wish for some in read for wish in some or ()]

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,12 @@ from .rows import EARLIER, Trait, trait
 
 _SCORES = re.compile(r" \((?:\d\.\d+|…)(?:, (?:\d\.\d+|…))*\)")
 """How sure a model was of each thing that it found: nobody has that read out or translated."""
+
+
+def _told_together(one: Finding, other: Finding, answers: Collection[str]) -> bool:
+    """Whether two findings are of one task and told in one answer."""
+    texts = (one["text"], other["text"])
+    return one["task"] == other["task"] and any(all(t in said for t in texts) for said in answers)
 
 
 @dataclass
@@ -80,11 +86,13 @@ class Sketch:
         if text not in self.notes:
             self.notes.append(text)
 
-    def recall(self, earlier: Iterable[Finding]) -> None:
+    def recall(self, earlier: Iterable[Finding], answers: Collection[str] = ()) -> None:
         """Begin with what earlier turns found, where the request names nothing else to work on.
 
         What was found before a file was given is only meant where the request calls it by its name.
+        What one of the ``answers`` tells of the same task in several files belongs together.
         """
+        before: Finding | None = None
         for finding in earlier:
             row = EARLIER.get(finding["task"]) or self.rows.get(finding["task"])
             if self.mentions.found or row is None:
@@ -93,7 +101,8 @@ class Sketch:
             newer = {file["kind"] for file in files if "task" not in file}
             if newer and (row.inputs[0].kind in newer or not self._called_by_name(row)):
                 continue
-            self.groups += 1
+            self.groups += not (before and _told_together(before, finding, answers))
+            before = finding
             said = finding["text"] if row.output == "text" else _SCORES.sub("", finding["text"])
             self.steps.append(
                 Step(

@@ -17,6 +17,7 @@ _FOREIGN: Mapping[str, tuple[str, ...]] = {
     "German": words(
         "der die das und ist ein eine einen den dem was wie viele auf im bild zu mir bitte von mit "
         "beschreibe diesen diese übersetze fasse zusammen welche "
+        "wird gesagt welches mehr "
         "guten morgen tag abend nacht hallo welt danke gibt es einen ich wir sie nicht"
     ),
     "French": words(
