@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hugginggraph.graph import Draft, Finding, PlanRequest, Resource
 from hugginggraph.graph.builtin_planner import LATER, plan
@@ -50,8 +50,7 @@ def state(text: str, planned: Sequence[Any], *found: Any) -> State:
     }  # fmt: skip
     made = {"tasks": list(planned), "valid": True, "notes": [], "errors": [], "repairs": []}
     resources = {"r1": Resource(kind="image", path="/data/scene.png", name="scene.png")}
-    whole: Any = {"request": text, "plan": made, "results": results, "resources": resources}
-    return whole
+    return cast(State, {"request": text, "plan": made, "results": results, "resources": resources})
 
 
 def steps(text: str, *earlier: Finding, files: int = 1, **more: Any) -> list[str]:

@@ -354,6 +354,8 @@ def test_the_other_is_what_was_not_named(before: str, text: str, wanted: list[st
         ("is there a heart in this one?", "and here?", "is there a heart in this one?"),
         ("how many of them are hearts?", "and red?", "how many of them are red?"),
         ("Translate it to French", "no, i meant Spanish", "Translate it to Spanish"),
+        ("tell me the date on the bill", "the total?", "tell me the total on the bill"),
+        ("draw a red circle", "and now a blue", "draw a blue circle"),
         ("what is this?", "and coffee?", "and coffee?"),
         ("How many circles are there?", "and describe it", "and describe it"),
         ("How many circles are there?", "and why?", "and why?"),

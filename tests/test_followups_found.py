@@ -210,3 +210,11 @@ def test_another_colour_corrects_the_last() -> None:
     assert steps("no, green", history=asked("make it blue")) == [
         "image-to-image(r1, make it green)"
     ]
+
+
+def test_the_language_asked_for_later_is_that_of_the_text_too() -> None:
+    text = "Der Hund läuft durch den Park und die Katze ist nicht da."
+    given = Finding(task="given-text", text=text, resources=0)
+    english = Finding(task="translation", text="The dog is in the park.", resources=0)
+    request = PlanRequest("what language was it?", {}, SAID, (given, english))
+    assert plan(request, ROWS).reply == "The text before is in German, going by its words."

@@ -151,3 +151,26 @@ def test_a_sound_that_says_something_is_speech(text: str) -> None:
 
 def test_what_is_on_a_foto_is_seen() -> None:
     assert tasks("hey can u tell me whats on this foto", "a.png") == ["image-to-text(image=r1)"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("How many words does it have?", "note.txt has 4 words."),
+        ("How many sentences are in note.txt?", "note.txt has 2 sentences."),
+        ("how many letters has 'hi you'?", "'hi you' has 5 letters."),
+        ("How many characters are in note.txt?", "note.txt has 17 characters."),
+    ],
+)
+def test_a_text_that_is_there_is_counted_without_a_model(
+    text: str, said: str, tmp_path: Path
+) -> None:
+    note = tmp_path / "note.txt"
+    note.write_text("We went. He came.\n")
+    made = draft(text, note)
+    assert (made.tasks, made.reply) == ([], said)
+
+
+def test_words_that_are_not_there_yet_are_not_counted() -> None:
+    with pytest.raises(NotUnderstoodError, match="needs a text that is there already"):
+        draft("How many words are there?", "a.png")

@@ -207,7 +207,8 @@ def _with_text(last: str, new: re.Match[str]) -> str:
 
 def _recoloured(last: str, colours: list[str], rest: str, *, corrects: bool) -> str:
     """The last request to make something, with another colour; empty where it named none."""
-    if not re.search(r"\b(?:ones?|instead)\b", rest, re.I) and not corrects:
+    new = re.search(rf"\b(?:ones?|instead)\b|\ban? (?:{_COLOUR.pattern})\W*$", rest, re.I)
+    if not (new or corrects):
         return ""
     return _swap(_COLOUR, " and ".join(colours), last)
 

@@ -162,7 +162,7 @@ def find_texts(
     return _text_elsewhere(sketch, at, window, trait, skip)
 
 
-def words_of(sketch: Sketch, value: str) -> str:
+def words_of(sketch: Sketch, value: str, most: int | None = MOST_READ) -> str:
     """The words of a text that a step works on, of a file its first; empty where yet to come."""
     source = whole_reference(value)
     if source is not None:
@@ -172,7 +172,7 @@ def words_of(sketch: Sketch, value: str) -> str:
         return value
     try:
         with Path(file["path"]).open(encoding="utf-8", errors="replace") as opened:
-            return opened.read(MOST_READ) if file["kind"] == "text" else ""
+            return opened.read(most) if file["kind"] == "text" else ""
     except OSError:
         return ""
 

@@ -7,14 +7,14 @@ import re
 from .cues import COLOURS, cues, match_cues
 
 _NEW = re.compile(
-    r"(?:(?:ok(?:ay)?|so|no|now|please)\W+)*(?:and|or|what about|how about|but)\s+"
+    r"(?:(?:ok(?:ay)?|so|no|now|please)\W+)*(?:(?:and|or|what about|how about|but)\s+|(?=the .*\?))"
     r"(?:what about |for )?"
     r"(?:(?:the|an?|any|some|all) )*(?P<new>[^.?!,;:]+?)(?: (?:then|instead|please))?[\s.?!]*",
     re.I,
 )
 _SUBJECT = re.compile(
     r"\b(?:(?P<among>how many of (?:them|these|those) (?:are|is))"
-    r"|(?:count|find|detect|locate|show me|how many|number of)"
+    r"|(?:count|find|detect|locate|(?:tell|show|give) me|how many|number of)"
     r"|(?:how much|what|where|who|when|which \w+)(?: (?:is|are|was|were|does|do|did)|'s)"
     r"|(?:is|are) there)\s+(?:(?:all|of|the|an?|any|some|price of|date of)\s+)*"
     r"(?P<thing>(?!STOP)[\w-]+(?: (?!STOP)[\w-]+){0,2})".replace(
