@@ -174,12 +174,14 @@ def _noun(source: int, plan: Plan, resources: Mapping[str, Resource]) -> str:
     tasks = {task["id"]: task for task in plan["tasks"]}
     row, own = task_types()[tasks[source]["task"]], tasks[source]["args"]
     others = [t["args"] for t in plan["tasks"] if t["task"] == row.id and t["id"] != source]
+    many = row.noun.endswith("s") and not row.noun.endswith("ss")
+    noun = f"the list of {row.noun}" if many else f"the {row.noun}"
     if not others:
-        return f"the {row.noun}"
+        return noun
     first = row.inputs[0].name
     if own.get(first) in [args.get(first) for args in others]:
-        return f"the {row.noun} of task {source}"
-    return f"the {row.noun} of {_named(own.get(first), plan, resources)}"
+        return f"{noun} of task {source}"
+    return f"{noun} of {_named(own.get(first), plan, resources)}"
 
 
 def _models(tasks: list[Task], results: Mapping[str, Result]) -> str:

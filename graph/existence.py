@@ -18,7 +18,7 @@ from .builtin_planner import NOUNS
 from .state import State
 
 _ASKED = re.compile(
-    r"\W*(?:is|are) there (?:an? |any |some )?(?P<thing>[\w-]+(?: [\w-]+){0,2})"
+    r"\W*(?:is|are) there (?:an? |any |some )?(?P<thing>\w+(?:-\w+)*(?: \w+(?:-\w+)*){0,2}?)"
     rf"(?: (?:in|on) (?:it|here|(?:(?:the|this|that|my) )?(?:{NOUNS['image']}|\S+\.\w{{3,4}})))?"
     r"\W*",
     re.I,

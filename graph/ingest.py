@@ -35,7 +35,7 @@ from .state import Context, Resource, State
 _ENDING = "|".join(
     suffix.strip(".") for ends in (*SUFFIXES.values(), UNREAD) for suffix in ends.split()
 )
-_PATH = re.compile(rf"(?<![\w/.:])(?:~|\.{{1,2}})?[\w/.\-]+\.(?:{_ENDING})(?!\w)", re.IGNORECASE)
+_PATH = re.compile(rf"(?<![\w/.:-])(?:~|\.{{1,2}})?[\w/.\-]+\.(?:{_ENDING})(?!\w)", re.IGNORECASE)
 _QUOTED = re.compile(rf"[\"'“‘`]([^\"'“”‘’`\n]{{1,300}}\.(?:{_ENDING}))[\"'”’`]", re.IGNORECASE)
 
 

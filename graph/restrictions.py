@@ -14,7 +14,8 @@ from .state import Result, State
 _COUNTS = {word: n for n, word in enumerate(NUMBER_WORDS) if n} | {"a": 1, "single": 1}
 _LENGTH = re.compile(
     r"\b(?:in|to|into) (?:(?:at most|no more than|up to|fewer than|under) )?"
-    rf"(?:(?:a|just|only) )?(?P<many>\d+|{'|'.join(_COUNTS)}) (?P<what>sentence|word)s?\b",
+    rf"(?:(?:a|just|only) )?(?P<many>\d+|{'|'.join(_COUNTS)}) (?P<what>sentence|word)s?\b"
+    r"(?! or (?:two|three|four|more|so)\b)",
     re.I,
 )
 _SUMMARY = re.compile(
@@ -23,7 +24,8 @@ _SUMMARY = re.compile(
     re.I,
 )
 """The clause that asks for a summary, without the text that it may bring."""
-_QUOTED = re.compile(r"(?<!\w)['\"“‘].*['\"”’](?!\w)", re.S)
+_OPENS = re.compile(r"(?<!\w)['\"“‘]")
+_CLOSES = re.compile(r"['\"”’](?!\w)")
 _UNDRAWN = re.compile(
     r"\b(?:(?:do not|don['’]t|never) (?:draw|mark|paint)|without (?:drawing|marking|painting))"
     r" (?:(?:any|the) )?(?:boxes|box|them)\b",
@@ -37,11 +39,18 @@ def unkept(state: State) -> list[str]:
     done = [(task, result) for task, result in results if result["status"] == "done"]
     summaries = [result for task, result in done if task == "summarization"]
     drawn = [result for _, result in done if result["kind"] == "boxes" and result["files"]]
-    request = _QUOTED.sub("", state["request"])
+    request = _unquoted(state["request"])
     lines = [_too_long(request, summaries[0])] if len(summaries) == 1 else []
     if drawn and _UNDRAWN.search(request):
         lines.append("The boxes are drawn all the same, in a picture of their own.")
     return [line for line in lines if line]
+
+
+def _unquoted(request: str) -> str:
+    """The request without what stands between its first quote mark and its last."""
+    opened = _OPENS.search(request)
+    ends = [mark.end() for mark in _CLOSES.finditer(request, opened.end())] if opened else []
+    return request[: opened.start()] + request[ends[-1] :] if opened and ends else request
 
 
 def _too_long(request: str, summary: Result) -> str:

@@ -11,12 +11,9 @@ from collections.abc import Iterable
 
 from hugginggraph.registry import languages
 
-from .builtin_planner import foreign_language, speaks
+from .builtin_planner import foreign_language, speaks, unquoted
 
-_MATERIAL = re.compile(
-    r"\"[^\"]*\"|“[^”]*”|„[^“”]*[“”]|«[^»]*»|「[^」]*」|(?<!\w)'[^']*'(?!\w)|https?://\S+"
-    r"|(?<![A-Za-z0-9_])[A-Za-z0-9_./~-]+\.[A-Za-z0-9]{2,4}\b|\[[\d, ]+\]"
-)
+_REFERENCE = re.compile(r"\[[\d, ]+\]")
 _COMMON = (
     "the a an is are was of and to in on for with this that it what how who which many please can "
     "you me my i read tell show find give make there from aloud describe count now picture"
@@ -27,7 +24,7 @@ _IDEOGRAPHS = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]")
 
 def language_of(text: str) -> str:
     """The English name of the language that a text is plainly in; empty where none is plain."""
-    bare = _MATERIAL.sub(" ", text)
+    bare = _own_words(text)
     head = bare.partition(":")[0]
     return _language(head) or (_language(bare) if head != bare else "")
 
@@ -42,8 +39,12 @@ def astray(answer: str, wanted: str, results: str) -> bool:
     than the English wanted; the words that stand in the results count for nothing."""
     there = set(re.findall(r"\w+", results.lower()))
     own = [word for word in re.findall(r"\w+|[.,]", answer) if word.lower() not in there]
-    spoken = _language(_MATERIAL.sub(" ", " ".join(own))) if len(own) > 4 else ""
+    spoken = _language(_own_words(" ".join(own))) if len(own) > 4 else ""
     return bool(wanted and spoken) and spoken != wanted and "English" in (spoken, wanted)
+
+
+def _own_words(text: str) -> str:
+    return _REFERENCE.sub(" ", unquoted(text))
 
 
 def _language(text: str) -> str:

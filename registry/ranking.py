@@ -90,6 +90,7 @@ class Query:
         written = {languages.seen(part) for part in (request, *given)} - {None}
         source, target = languages.direction(" ".join([request, *given]))
         source = languages.code(str(args.get("source_language") or "")) or source
+        target = languages.code(str(args.get("target_language") or "")) or target
         one = next(iter(written)) if len(written) == 1 else None
         asked = {languages.code(part) for part in given}
         if read := languages.code(str(args.get("language") or "")):

@@ -83,6 +83,7 @@ def test_the_same_again_starts_from_what_the_first_time_started_from() -> None:
             ["text-generation(Write a poem about mountains)"],
         ),
         (["Draw a blue star"], "now a green one", ["text-to-image(green star)"]),
+        (["Draw a picture of 'a blue star'"], "now a green one", ["text-to-image(a green star)"]),
         (["Draw a blue star"], "Draw a house instead", ["text-to-image(house)"]),
         (['Translate "cat" to French'], 'and "dog"?', ["translation(dog, French)"]),
         (
@@ -91,6 +92,8 @@ def test_the_same_again_starts_from_what_the_first_time_started_from() -> None:
             ["zero-shot-classification(She signed the law., ['sport', 'politics'])"],
         ),
         (['Translate "cat" to French'], "Use Spanish instead", ["translation(cat, Spanish)"]),
+        (["Translate 'I am French' to German"], "in Dutch", ["translation(I am French, Dutch)"]),
+        (["Describe 'scene.png'"], "and scene.png?", ["image-to-text(r1)"]),
         (["Describe the first picture"], "and the second", ["image-to-text(r2)"]),
         (["Describe the first picture", "Thanks!"], "and the second", ["image-to-text(r2)"]),
         (["Draw a blue star", "what did you say?"], "again please", ["text-to-image(blue star)"]),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
+
 import pytest
 from planned import CAPTION, GIVEN, ROWS, SAID, SCENE, SUMMARY, asked, steps
 
@@ -218,3 +221,12 @@ def test_the_language_asked_for_later_is_that_of_the_text_too() -> None:
     english = Finding(task="translation", text="The dog is in the park.", resources=0)
     request = PlanRequest("what language was it?", {}, SAID, (given, english))
     assert plan(request, ROWS).reply == "The text before is in German, going by its words."
+
+
+@pytest.mark.parametrize("text", ["add a " + "a" * 200 + "!", "and " + "a " * 3000, "no " * 3000])
+def test_a_long_follow_up_holds_nothing_up(text: str) -> None:
+    started = time.perf_counter()
+    history = asked("draw a star") * 200
+    with suppress(NotUnderstoodError):
+        plan(PlanRequest(text, {}, history, (MIXED,)), ROWS)
+    assert time.perf_counter() - started < 5

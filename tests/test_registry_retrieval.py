@@ -253,6 +253,15 @@ def test_a_translation_goes_the_way_that_was_asked_for(
     assert [c.card.id for c in found if "translates from" in c.obstacle] == [wrong]
 
 
+def test_a_translation_goes_where_its_argument_says_however_it_was_asked_for(
+    store: CardStore, online: Settings
+) -> None:
+    args = {"text": "ein Hund", "target_language": "French"}
+    request = "Traduis 'ein Hund' en français"
+    with pytest.raises(NoModelError, match="translates another pair: 2"):
+        retrieve(store, request, "translation", args, settings=online)
+
+
 def candidates(*scores: float) -> list[Candidate]:
     return [Candidate(CARDS[0], score, 0.5, True, "") for score in scores]
 

@@ -352,6 +352,45 @@ async def test_an_https_address_is_pinned_and_its_certificate_is_still_checked(
         web.server_close()
 
 
+class _Lost(http.server.BaseHTTPRequestHandler):
+    """Answers with a code that says "elsewhere", and with the place that the path names, if any."""
+
+    def do_GET(self) -> None:
+        self.send_response(302 if self.path != "/" else 304)
+        if self.path != "/":
+            self.send_header("location", self.path[1:])
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.mark.parametrize("leads", [None, "", "http://[x.png"])
+async def test_an_address_that_is_none_is_refused_also_where_another_one_leads_to_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, leads: str | None
+) -> None:
+    from hugginggraph.serve.server.files import Files
+    from hugginggraph.serve.server.refusals import Refusal
+
+    files, url = Files(settings.data_dir / "server" / "files", 1000), "http://[x.png"
+    web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Lost)
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+
+    async def resolve(host: str, port: int, **_: Any) -> list[Any]:
+        return [(0, 0, 0, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+    monkeypatch.setattr(fetching, "is_public", lambda _: True)
+    if leads is not None:
+        url = f"http://public.example:{web.server_port}/{leads}"
+    try:
+        with pytest.raises(Refusal, match=r"The address (is none|answered 304)"):
+            await fetching.fetch(url, "o", files)
+    finally:
+        web.shutdown()
+        web.server_close()
+
+
 async def test_one_private_answer_among_public_ones_is_enough_to_refuse(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

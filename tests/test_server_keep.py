@@ -28,7 +28,6 @@ from PIL import Image
 from hugginggraph.registry import RequestError, Settings, SettingsError, load_settings
 from hugginggraph.serve.server.files import Files, use
 from hugginggraph.serve.server.sweep import Sweep, Sweeper
-from hugginggraph.serve.session import Session
 
 pytestmark = pytest.mark.filterwarnings("ignore:Accessing the 'model_fields'")  # LangServe's own
 SCENE = Path(__file__).parents[1] / "examples" / "scene.png"
@@ -501,28 +500,6 @@ def test_a_thread_that_is_used_in_the_middle_of_a_sweep_stays(
         monkeypatch.undo()
         codes = [http.get(f"/threads/{name}").status_code for name in ("used", "left")]
         assert codes == [200, 404]
-
-
-def test_the_command_line_removes_its_own_old_threads_and_none_of_a_server_or_at_work(
-    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "registry").symlink_to(data_dir / "registry")
-    settings = Settings(offline=True, data_dir=tmp_path, artifacts_dir=tmp_path / "a")
-    others = {"local/chat", f"{'0123456789' * 2}/alice-chat"}
-    with Session(settings, show=False) as session:
-        for name in ("mine", *others):
-            session.thread = name
-            session.run("Translate 'the cat' to French", [], {})
-        session.thread = "waits"
-        session.run("Translate 'the cat' to French", [], {"approve": True})
-        assert [session.delete_older(days) for days in (1, float("inf"), 1e300)] == [0, 0, 0]
-        with pytest.raises(RequestError, match="must be a number"):
-            session.delete_older(float("nan"))
-        assert session.delete_older(0) == 1
-        assert {each["name"] for each in session.threads()} == {*others, "waits"}
-        monkeypatch.setattr("hugginggraph.serve.session.AT_WORK", 0.0)
-        assert session.delete_older(0) == 1
-        assert {each["name"] for each in session.threads()} == others
 
 
 @pytest.mark.parametrize("days", ["0", "-1", "nan", "soon"])

@@ -16,8 +16,9 @@ from hugginggraph.graph import Finding, Parts, build_graph
 from hugginggraph.graph.earlier import findings
 from hugginggraph.registry import Settings, task_types
 from hugginggraph.serve.server.files import Files
+from hugginggraph.serve.server.original import _turn
 from hugginggraph.serve.server.recall import MOST_FILES, Fetched, found_in, recalled
-from hugginggraph.serve.server.shapes import Turn
+from hugginggraph.serve.server.shapes import Message, Turn
 
 pytestmark = pytest.mark.filterwarnings("ignore:Accessing the 'model_fields'")  # LangServe's own
 ROOT = Path(__file__).parents[1]
@@ -168,6 +169,27 @@ def test_of_which_files_something_was_found_is_told_by_how_many_there_were(tmp_p
     assert known(given(ids[0]), answer, given(*ids[1:]))[1] == [0]
 
 
+def test_a_file_given_again_in_every_message_is_recalled_in_no_time(tmp_path: Path) -> None:
+    (home := tmp_path / "me" / f"{1:032x}").mkdir(parents=True)
+    (home / "a.txt").write_text("x")
+    said = Turn(role="assistant", text="“a” reads as b.\n" * 1100 + "Models: "
+                "text-classification by a/b.")  # fmt: skip
+    asked = Turn(role="user", text="And now?", files=[f"{1:032x}.txt"] * 500)
+    begun = time.process_time()
+    files = Files(tmp_path, 100)
+    _, _, found = recalled(files, Fetched(files), "me", (said, asked) * 10, 100_000)
+    assert [each["resources"] for each in found] == [0] * 11_000
+    assert time.process_time() - begun < 3
+
+
+def test_what_was_found_is_not_of_a_picture_that_is_given_again(server: httpx.Client) -> None:
+    data = base64.b64encode(SCENE.read_bytes()).decode()
+    block = {"type": "image", "source_type": "base64", "mime_type": "image/png", "data": data}
+    first, then = ([{"type": "text", "text": text}, block] for text in ("Hm", "Put it into French"))
+    answer = "image.png shows a purple cow.\nModels: image-to-text by a/b."
+    assert "image-to-text by" in say(server, "chat", first, answer, then)
+
+
 def test_a_picture_that_an_answer_made_can_be_asked_about_by_its_owner_alone(
     server: httpx.Client,
 ) -> None:
@@ -223,6 +245,28 @@ def test_what_was_wrong_with_an_old_message_does_not_stop_a_new_one(server: http
         assert say(server, "chat", old, "Yes", "hello").startswith("Hello"), old
     assert say(server, "original", "http://127.0.0.1:1/a.png", "Yes", "hello").startswith("Hello")
     assert say(server, "original", *["hello"] * 199).startswith("Hello")
+
+
+def test_an_address_that_is_none_is_left_as_it_is(server: httpx.Client) -> None:
+    for wrong in ("http://[x.png", "http://[::1/a.png", "http://\u2100.com/a.png"):
+        assert say(server, "original", f"Look at {wrong} now", "Yes", "hello").startswith("Hello")
+        assert say(server, "original", f"hello {wrong}")
+        block = {"type": "image", "url": wrong}
+        chat = [{"type": "human", "content": [{"type": "text", "text": "Look"}, block]}]
+        reply = server.post(
+            "/chat/invoke", json={"input": {"messages": chat}},
+            headers={"authorization": f"Bearer {ALICE}"},
+        )  # fmt: skip
+        assert reply.status_code == 400 and "The address is none" in reply.json()["message"]
+
+
+def test_a_message_full_of_addresses_takes_no_time_to_read() -> None:
+    begun = time.process_time()
+    for text in ("http://a" * 50_000, "http://a.png," * 10, "http://" + ".png" * 50_000):
+        found = _turn(Message(role="user", content=f"See {text}b and https://b.de/c.JPG?d=1"))
+        assert found.files[-1] == "https://b.de/c.JPG" and found.text.endswith("c.jpg?d=1")
+        assert found.files[0].endswith((".png", "JPG")) and len(found.files) < 3
+    assert time.process_time() - begun < 1
 
 
 def test_a_message_with_too_many_files_is_refused_in_plain_words(server: httpx.Client) -> None:

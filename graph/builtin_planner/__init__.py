@@ -2,7 +2,7 @@
 
 from .cues import NOUNS, cues
 from .files import kind_of_path
-from .languages import speaks
+from .languages import speaks, unquoted
 from .planner import BuiltinPlanner, plan
 from .rows import FAMILIES, LATER, traits
 from .unmodelled import asks_language_only
@@ -20,4 +20,5 @@ __all__ = [
     "plan",
     "speaks",
     "traits",
+    "unquoted",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hugginggraph.registry import Slot, TaskType, reads_as
 
 from ..references import REFERENCE, whole_reference
-from .cues import LANGUAGES
+from .cues import LANGUAGES, POLITE
 from .inputs import (
     MOST_READ,
     Input,
@@ -27,14 +27,6 @@ from .rows import BRIDGES, trait
 from .sketch import Sketch
 from .written import SCRIPTS, language_of
 
-POLITE = re.compile(
-    r"^(?:\W|(?:please|pls|hi|hello|hey|ok(?:ay)?|so|and|also|then|now|just|kindly|first|finally"
-    r"|can you|could you|"
-    r"would you|will you|i(?:'d| would) like (?:you )?to(?! know)|i want (?:you )?to(?! know)|i"
-    r" need (?:you )?to|help me|"
-    r"i(?:'d| would) like|i want|i need|let's|go ahead and|be so kind (?:as )?to|you)\b)+",
-    re.I,
-)
 _EMPTY_WORDS = re.compile(
     r"\b(?:it|its|this|that|these|those|them|they|the|a|an|my|our|your|following|text|texts"
     r"|article|document|sentence|"

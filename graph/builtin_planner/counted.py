@@ -38,6 +38,7 @@ _SOME = re.compile(
 """The things that are to be counted."""
 _ANY = frozenset(("object", "item", "thing", "shape", "element"))
 _MOST_WORDS = 3
+_MOST_READ = 2000
 _PLACED = re.compile(
     r"\b(?:of|in|on|at|to|by|than|with|near|next|left|right|like|as|more|less)\b", re.I
 )
@@ -54,7 +55,7 @@ def count_among(sketch: Sketch, wish: Wish) -> bool:
     kinds = [_words(kind) for kind in re.split(r"\s(?:and|or)\s", what)]
     found = Counter[str]()
     for step in [step for step in sketch.steps if step.group == last.group]:
-        for count, label in _COUNTED.findall(step.found.partition(": ")[2]):
+        for count, label in _COUNTED.findall(step.found[:_MOST_READ].partition(": ")[2]):
             found[" ".join(_words(label))] += int(count)
     if not found or _PLACED.search(what) or not all(0 < len(k) <= _MOST_WORDS for k in kinds):
         return False

@@ -42,6 +42,25 @@ NOUNS: Mapping[str, str] = {
 SCANS = r"document|scan|invoice|receipt|form|contract|certificate|bill|parcel|ticket"
 """The nouns by which people mean a picture of something written."""
 
+POLITE = re.compile(
+    r"^(?:\W|(?:please|pls|hi|hello|hey|ok(?:ay)?|so|and|also|then|now|just|kindly|first|finally"
+    r"|can you|could you|"
+    r"would you|will you|i(?:'d| would) like (?:you )?to(?! know)|i want (?:you )?to(?! know)|i"
+    r" need (?:you )?to|help me|"
+    r"i(?:'d| would) like|i want|i need|let's|go ahead and|be so kind (?:as )?to|you)\b)+",
+    re.I,
+)
+"""What may come before what is asked for."""
+OPENS_REQUEST = re.compile(
+    r"(?:describe|count|find|detect|classif\w+|translate|summari\w+|write|generate|create|make|draw|"
+    r"extract|identify|tell|show|convert|turn|read|answer|compare|give|estimate|segment|remove|add|"
+    r"change|edit|play|buy|book|send|order|sing|dance|cook|open|search|download|install|call|solve|"
+    r"compute|calculate|plot|sort|rank|check|analy[sz]e|predict|explain|fix|help|what|who|how|when|"
+    r"where|why|which)\b",
+    re.I,
+)
+"""The words that open a request, understood or not."""
+
 
 @dataclass(frozen=True)
 class Cue:

@@ -19,7 +19,7 @@ _KIND_OF: dict[str, str] = {
 _KIND_OF |= dict.fromkeys(UNREAD.split(), "unread")
 
 _URL = re.compile(r"https?://[^\s«»<>\"')]+[^\s«»<>\"').,;:!?]", re.I)
-_PATH = re.compile(r"(?<![\w/«.])[\w~./\\:-]*\w\.(" + "|".join(_KIND_OF) + r")(?![\w»])", re.I)
+_PATH = re.compile(r"(?<![\w~./\\:«-])[\w~./\\:-]*\w\.(" + "|".join(_KIND_OF) + r")(?![\w»])", re.I)
 _SPACED = re.compile(r"[\w./\\~:()-]+(?: [\w./\\()-]+){0,3}\.\w{2,5}")
 _TO_MAKE = re.compile(
     r"\b(?:save|store|write|export|call|name)\b[^.;,!?«]*(?:«\w+»[^.;,!?«]*)?\b(?:as|to|in|into|it)\s+$",

@@ -15,7 +15,7 @@ from pathlib import PurePath
 from ..planner import PlanRequest
 from ..state import Resource
 from .cues import COLOURS, LANGUAGES, NOUNS
-from .languages import in_english, language_asked
+from .languages import IsText, in_english, language_asked
 from .swaps import swapped
 from .talk import talk_kind
 
@@ -45,10 +45,10 @@ _BARE_ORDER = re.compile(r"(?:the )?(?:first|second|third|fourth|fifth|last)\W*$
 _COLOUR = re.compile(rf"\b(?:{'|'.join(COLOURS)})\b", re.I)
 _TEXT = re.compile(
     r"(?:this|that|these|it)?(?: (?:one|text|sentence))?\s*"
-    r"(?::\s*(?P<pasted>\S.*)|(?P<quoted>\"[^\"]+\"|“[^”]+”))[\s?.!]*",
+    r"(?::\s*(?P<pasted>\S.*)|(?P<quoted>\"[^\"]+\"|“[^“”]+”))[\s?.!]*",
     re.I | re.S,
 )
-_QUOTED = re.compile(r"\"[^\"]+\"|“[^”]+”")
+_QUOTED = re.compile(r"\"[^\"]+\"|“[^“”]+”")
 _PASTED = re.compile(r"(?<=:)\s+\S.*", re.S)
 _AGAIN = re.compile(
     r"(?:(?:please|ok(?:ay)?|and|now)\W+)*(?:(?:do|try|run|draw|make|write|create|generate|paint"
@@ -58,15 +58,20 @@ _AGAIN = re.compile(
     r"(?:\W+(?:please|thanks?))?\W*",
     re.I,
 )
+_DATA = re.compile(r"\"[^\"]*\"|“[^“”]*”|«[^«»]*»|(?<!\w)'[^'\n]*(?:(?<=\w)'(?=\w)[^'\n]*)*'(?!\w)")
+"""What stands in quotes, which no later request means to change."""
+_LISTING = (",", " and", " or")
 _ABOUT = re.compile(r" about [^.?!]+", re.I)
 _MAKES = re.compile(
     r"\b(?:draw|paint|write|compose|tell|make|create|generate)(?: me)?"
     r" (?:an?|some|one|two|three)\b",
     re.I,
 )
+_MOST_BEFORE = 40
+"""How many messages before a request are put into English."""
 _MORE = re.compile(
     r"(?:(?:please|ok(?:ay)?|and|now|can you|could you|also)\W+)*(?:add|put in)(?: in)?"
-    r" ((?:an?|one|two|three|some) (?:(?!to\b|on\b|in\b|into\b)[\w-]+ ?)+?)"
+    r" ((?:an?|one|two|three|some)(?: (?!to\b|on\b|in\b|into\b)[\w-]+){1,6}?)"
     r"(?: (?:too|as well|also|please))*\W*",
     re.I,
 )
@@ -79,22 +84,25 @@ _ASKED_BACK = re.compile(
 )
 
 
-def put_in_english(request: PlanRequest) -> tuple[PlanRequest, str]:
+def put_in_english(request: PlanRequest, is_text: IsText) -> tuple[PlanRequest, str]:
     """The request and those before it in English, and the language that it was in.
 
-    The language is empty for an English one, and for one in a language without a glossary.
+    The language is empty for an English one, and for one in a language without a glossary. Of those
+    before it the latest are put into English.
     """
-    history: list[tuple[str, str]] = []
+    recent = request.history[-_MOST_BEFORE:]
+    history = list(request.history[: -len(recent)] if recent else ())
     older: list[str] = []
-    for role, text in request.history:
+    for role, text in recent:
+        put = text
         if role in ("human", "user"):
+            put = in_english(text, language_asked(text, older), is_text) or text
             older.insert(0, text)
-            text = in_english(text, language_asked(text, older[1:])) or text
-        history.append((role, text))
+        history.append((role, put))
     language = language_asked(request.text, older)
-    english = in_english(request.text, language)
-    put = replace(request, text=english or request.text, history=tuple(history))
-    return put, language if english else ""
+    english = in_english(request.text, language, is_text)
+    full = replace(request, text=english or request.text, history=tuple(history))
+    return full, language if english else ""
 
 
 def said_before(request: PlanRequest) -> str:
@@ -183,8 +191,10 @@ def _filled(last: str, text: str, resources: Mapping[str, Resource], *, found: b
         last = _swap(_LANGUAGE, wanted, last) or _in_language(last.rstrip(" .?!"), wanted)
     if things:
         wanted = " and ".join(things)
-        named = (_swap(pattern, wanted, last) for pattern in (files, _POINTER, _SPOKEN_OF, _IT))
-        last = next(filter(None, named), f"{last.rstrip(' .?!')}: {wanted}" if new_file else last)
+        named = _swap(files, wanted, last, quoted=True)
+        swaps = (_swap(pattern, wanted, last) for pattern in (_POINTER, _SPOKEN_OF, _IT))
+        added = f"{last.rstrip(' .?!')}: {wanted}" if new_file else last
+        last = named or next(filter(None, swaps), added)
     return last
 
 
@@ -210,14 +220,28 @@ def _recoloured(last: str, colours: list[str], rest: str, *, corrects: bool) -> 
     new = re.search(rf"\b(?:ones?|instead)\b|\ban? (?:{_COLOUR.pattern})\W*$", rest, re.I)
     if not (new or corrects):
         return ""
-    return _swap(_COLOUR, " and ".join(colours), last)
+    return _swap(_COLOUR, " and ".join(colours), last, quoted=True)
 
 
-def _swap(pattern: re.Pattern[str], new: str, text: str) -> str:
-    """The text with the first match replaced and later ones left out; empty without a match."""
-    found = list(pattern.finditer(text))
+def _swap(pattern: re.Pattern[str], new: str, text: str, *, quoted: bool = False) -> str:
+    """The text with the first match replaced and later ones left out; empty without a match.
+
+    ``quoted`` says that one in quotes counts too, as a file's name and what is to be drawn do.
+    """
+    own = text if quoted else _DATA.sub(lambda data: "·" * len(data[0]), text)
+    found = list(pattern.finditer(own))
     if not found:
         return ""
-    first, end = found[0].start(), found[0].end()
-    rest = re.sub(rf"(?:,| and| or)*\s*(?:{pattern.pattern})", "", text[end:], flags=re.I)
-    return text[:first] + new + rest
+    kept, at = [text[: found[0].start()], new], found[0].end()
+    for match in found[1:]:
+        kept.append(_without_listing(text[at : match.start()]))
+        at = match.end()
+    return "".join((*kept, text[at:]))
+
+
+def _without_listing(words: str) -> str:
+    """Words that come before a thing of a list, without the comma, "and" and "or" before it."""
+    end = len(words.rstrip())
+    while found := [w for w in _LISTING if words[max(0, end - len(w)) : end].lower() == w]:
+        end -= len(found[0])
+    return words[:end]

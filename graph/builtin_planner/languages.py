@@ -1,23 +1,42 @@
 """Requests in German, French, Spanish and Chinese, put into the English words that the cues know.
 
-``in_english`` exchanges phrases from a small glossary; what stands in quotes, file names and words
-that it does not know stay as they are. It covers plain requests ("beschreibe foto.jpg und lies es
-vor"), not free talk: that takes an LLM.
+``in_english`` exchanges phrases from a small glossary; what stands in quotes or is given as a text,
+file names and words that it does not know stay as they are. It covers plain requests ("beschreibe
+foto.jpg und lies es vor"), not free talk: that takes an LLM.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from itertools import islice
+from typing import TypeAlias
 
 from .cues import table_lines
 from .written import english_words, foreign_language
 
-_KEPT = re.compile(
-    r"\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)|“[^”]*”|«[^»]*»|「[^」]*」|„[^“”]*[“”]|https?://\S+"
-    r"|(?<![A-Za-z0-9_])[A-Za-z0-9_./~-]+\.[A-Za-z0-9]{2,4}\b"
+_KEPT = re.compile(  # no span holds its own opening sign: reading stays linear in the text
+    r"\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)|“[^“”]*”|«[^«»]*»|「[^「」]*」|„[^„“”]*[“”]|https?://\S+"
+    r"|(?<![A-Za-z0-9_./~-])[A-Za-z0-9_./~-]+\.[A-Za-z0-9]{2,4}\b"
 )
+_BREAK = re.compile(r"\s?：\s*|\s?:\s+|\s*\n\s*")
+_HELD = "\ua7fb"  # a letter that nobody writes, around the numbers of what is kept
+_FIELDS = {
+    "frage": "Question", "pregunta": "Question", "问题": "Question", "kontext": "Context",
+    "contexte": "Context", "contexto": "Context", "上下文": "Context", "texte": "Text",
+    "texto": "Text", "文本": "Text", "kategorien": "Categories", "catégories": "Categories",
+    "categorías": "Categories", "类别": "Categories", "satz": "Sentence", "phrase": "Sentence",
+    "frase": "Sentence",
+}  # fmt: skip
+_FIELD = re.compile(
+    rf"(?:^|(?<=\n)|(?<=[.?!;]\s)|(?<=[。？！；]))({'|'.join(_FIELDS)})\s?[:：]\s*", re.I
+)
+_MOST_READ = 5000
+_MOST_BREAKS = 20
+_MOST_OPENING = 300
+IsText: TypeAlias = Callable[[str, str, str], bool]
+"""Whether a text is given: the words before it, a colon or a line break, and what follows."""
 
 
 @cache
@@ -30,7 +49,7 @@ def _glossaries() -> Mapping[str, list[tuple[re.Pattern[str], str]]]:
             found[language] = []
             continue
         source, _, english = line.partition(" => ")
-        source, english = source.replace("GAP", r"([^.;?!,]*?)"), english.strip('"')
+        source, english = source.replace("GAP", r"([^.;?!,]{0,300}?)"), english.strip('"')
         if source.startswith("WORD "):
             edge = "" if language == "Chinese" else r"\b"
             source, english = f"{edge}(?:{source[5:]}){edge}", f" {english} "
@@ -47,21 +66,50 @@ def _open(source: str) -> bool:
     return source.startswith((r"\b", "qu(", "combien")) or source.endswith(" ")
 
 
-def in_english(text: str, language: str) -> str:
-    """The text with what the glossary knows of this language in English; empty for others."""
+def in_english(text: str, language: str, is_text: IsText = lambda *_: False) -> str:
+    """The text with what the glossary knows of this language in English; empty for others.
+
+    A text that is given, as ``is_text`` says, stays as it is, and a request that is English but
+    for that text gives an empty one. Of the request's own words 5,000 characters are exchanged.
+    """
     if language not in _glossaries():
         return ""
     kept: list[str] = []
 
     def keep(match: re.Match[str]) -> str:
         kept.append(match[0])
-        return f" F{len(kept) - 1}F "
+        return f" {_HELD}{len(kept) - 1}{_HELD} "
 
+    text = _FIELD.sub(
+        lambda match: f"\n{_FIELDS[match[1].lower()]}: ", text.replace(_HELD, "").strip()
+    ).lstrip()
     text = _KEPT.sub(keep, text)
-    for pattern, english in _glossaries()[language]:
+    most = _MOST_READ
+    if text.count(_HELD, 0, most) % 2:
+        most = text.rindex(_HELD, 0, most)
+    own, given = text[:most], text[most:]
+    for gap in islice(_BREAK.finditer(own), _MOST_BREAKS):
+        rest = text[gap.end() :]
+        mark = "\n\n" if gap[0].isspace() else ": "
+        head, follows = own[: gap.start()], rest.replace(_HELD, '"')
+        if gap[0].isspace():
+            follows = _exchanged(follows[:_MOST_OPENING], language)
+        english = _exchanged(head, language)
+        if is_text(english, mark, follows):
+            if english == _exchanged(head, ""):
+                return ""
+            own, given = head, mark + rest
+            break
+    given = re.sub(rf" {_HELD}(\d+){_HELD} ", lambda match: kept[int(match[1])], given)
+    own = _exchanged(own, language)
+    return re.sub(rf"{_HELD}(\d+){_HELD}", lambda match: kept[int(match[1])], own) + given
+
+
+def _exchanged(text: str, language: str) -> str:
+    for pattern, english in _glossaries().get(language, ()):
         text = pattern.sub(english, text)
-    text = re.sub(r"F(\d+)F", lambda match: kept[int(match[1])], text)
-    return re.sub(r"\s+(?=[?!.,;])", "", " ".join(re.sub(r"[¿¡]", "", text).split()))
+    lines = (" ".join(line.split()) for line in re.sub(r"[¿¡]", "", text).splitlines())
+    return re.sub(r"\s+(?=[?!.,;])", "", "\n".join(filter(None, lines)))
 
 
 def language_asked(text: str, before: Iterable[str] = ()) -> str:

@@ -105,6 +105,26 @@ def _literal_kind(text: str) -> str:
     return "question" if text.endswith("?") and len(text) < 400 else "text"
 
 
+def text_follows(
+    head: str, follows: str, names: Mapping[str, str], asks_for_text: Callable[[str], bool]
+) -> bool:
+    """Whether what follows the colon after ``head`` is data, and no job, file or quoted span."""
+    line = _last_line(head)
+    if not follows or follows[0] in "\"'`«" or file_at(follows, names) or NOT_DATA.search(line):
+        return False
+    return bool(
+        line.strip().lower().endswith("question")
+        or _FIELD_LAST.search(line + ":")
+        or _LABEL_HEAD.search(line)
+        or _TEXT_HEAD.search(line)
+        or asks_for_text(line)
+    )
+
+
+def _last_line(head: str) -> str:
+    return re.split(r"\n|(?<=[.!?])\s", head)[-1]
+
+
 def _after_colon(
     text: str,
     at: int,
@@ -118,12 +138,10 @@ def _after_colon(
     follows = rest.lstrip()
     if not follows or not (rest[0].isspace() or FIELD.search(head[-40:] + ":")):
         return None
-    line = re.split(r"\n|(?<=[.!?])\s", head)[-1]
+    if not text_follows(head, follows, names, asks_for_text):
+        return None
+    line = _last_line(head)
     named = _FIELD_LAST.search(line + ":")
-    if follows[0] in "\"'`«" or file_at(follows, names):
-        return None
-    if NOT_DATA.search(line):
-        return None
     if line.strip().lower().endswith("question") or (named and named[1].lower() == "question"):
         ends = re.search(r"\?|\n", rest.lstrip("\n"))
         size = len(rest) - len(rest.lstrip("\n"))
@@ -134,8 +152,6 @@ def _after_colon(
         return _field(rest, at, named[1].lower(), mentions)
     if _LABEL_HEAD.search(line):
         return _field(rest, at, "labels", mentions)
-    if not (_TEXT_HEAD.search(line) or asks_for_text(line)):
-        return None
     data = mentions.restore(follows.rstrip())
     values = split_items(data) if _PLURAL.search(line) else (data,)
     kind = _literal_kind(data) if len(values) == 1 else "text"
@@ -156,5 +172,6 @@ def _field(rest: str, at: int, name: str, mentions: Mentions) -> tuple[str, int]
 
 
 def _choices(value: str) -> tuple[str, ...]:
-    parts = re.split(r"\s*[,;/\n]\s*(?:(?:or|and)\s+)?|\s+or\s+|\s+and\s+", value.strip(" ()[]"))
+    words = re.sub(r"\s*\n\s*", "\n", re.sub(r"[^\S\n]+", " ", value.strip(" ()[]")))
+    parts = re.split(r" ?[,;/\n]\s*(?:(?:or|and)\s+)?|\s(?:or|and)\s+", words)
     return tuple(part.strip("'\" ?") for part in parts if part.strip("'\" ?"))

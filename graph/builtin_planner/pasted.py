@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from .cues import NOUNS
+from .cues import NOUNS, OPENS_REQUEST, POLITE, cues, match_cues
 from .files import has_path
 from .mentions import Mentions
 
 FIELD = re.compile(
-    r"(?:^|(?<=\n)|(?<=[.?!,;»]\s))\s*(?:the |my )?(question|context|text|passage|document|article|"
+    r"(?:^|(?<=\n)|(?<=[.?!,;»]\s))[^\S\n]*(?:the |my )?"
+    r"(question|context|text|passage|document|article|"
     r"paragraph|labels?|candidate labels|categories|classes|options|prompt|"
     r"(?:source |first |second )?sentence(?: \d)?|text \d)\s*:",
     re.I,
@@ -20,6 +21,17 @@ NOT_DATA = re.compile(r"\b(?:tasks?|steps|things|jobs|questions|do the following
 """Words before a colon after which jobs stand, and no text."""
 _BELOW = re.compile(
     r"\b(?:(?:this|the following|following|the next) (?:" + NOUNS["text"] + r")|below)\b[^\n]*$",
+    re.I,
+)
+_GIVEN = re.compile(
+    r"[\"'`«:]|\b(?:the|this|that|these|those|my|its|of|from) (?:\w+ )?(?:"
+    + "|".join(NOUNS[kind] for kind in ("image", "audio", "video", "table"))
+    + r"|caption|description|summary|transcript\w*|translation|answer|result)s?\b",
+    re.I,
+)
+"""A line that says itself what is meant."""
+_COURTESY = re.compile(
+    r"\W*(?:thanks?|thx|cheers|(?:best |kind )?regards|danke|viele grüße|merci|gracias|谢谢)\b",
     re.I,
 )
 _ABOVE = re.compile(r"\b(?:above|preceding|previous) ?(?:" + NOUNS["text"] + r")?\b", re.I)
@@ -32,13 +44,30 @@ _QUESTION = re.compile(
 )
 
 
-def take_pasted(request: str, mentions: Mentions, names: Mapping[str, str]) -> str:
+def stands_below(first: str, rest: str, asks_for_text: Callable[[str], bool]) -> bool:
+    """Whether what stands below a line is the text that the line asks to work on."""
+    if len(first) > 300 or not asks_for_text(first) or _GIVEN.search(first) or has_path(first):
+        return False
+    opening = POLITE.sub("", rest.strip().partition("\n")[0][:300])
+    if _COURTESY.match(rest.strip()) or OPENS_REQUEST.match(opening):
+        return False
+    return all(match.start for match in match_cues(opening, cues()))
+
+
+def take_pasted(
+    request: str,
+    mentions: Mentions,
+    names: Mapping[str, str],
+    asks_for_text: Callable[[str], bool],
+) -> str:
     """Take out a text pasted on lines of its own, under or over the line that speaks of it."""
     if "\n" not in request.strip():
         return request
     if pasted := _listed(request, mentions):
         return pasted
     first, _, rest = request.strip().partition("\n")
+    if stands_below(first, rest, asks_for_text) and rest.strip().lower() not in names:
+        return f"{first} {mentions.add('text', (rest.strip(),), rest)}"
     if (
         _BELOW.search(first)
         and not first.rstrip().endswith(":")
@@ -75,7 +104,7 @@ def split_items(data: str) -> tuple[str, ...]:
     numbered = [part.strip(" ,;") for part in _INLINE_NUMBER.split(data) if part.strip(" ,;")]
     if len(numbered) > 1 and _INLINE_NUMBER.match(data):
         return tuple(numbered)
-    for separator in (r"\s*;\s*(?:and\s+|or\s+)?", r"(?<=[.!?])\s+", r"\s*,\s*(?:and\s+|or\s+)?"):
+    for separator in (r";\s*(?:and\s+|or\s+)?", r"(?<=[.!?])\s+", r",\s*(?:and\s+|or\s+)?"):
         parts = [part.strip().strip("'\"") for part in re.split(separator, data.rstrip(";,"))]
         parts = [part for part in parts if part]
         if len(parts) > 1:

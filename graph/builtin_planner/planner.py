@@ -19,12 +19,12 @@ from hugginggraph.registry import HuggingGraphError, NotUnderstoodError, TaskTyp
 
 from ..planner import Draft, PlanRequest, Setback
 from ..state import Finding, Task
-from .arguments import POLITE, Wish
+from .arguments import Wish
 from .bind import grant, settle
 from .clauses import Clause, split_clauses
-from .cues import Cue, cues, match_cues, named_cues
+from .cues import OPENS_REQUEST, POLITE, Cue, cues, match_cues, named_cues
 from .files import unread
-from .find_mentions import find_mentions
+from .find_mentions import find_mentions, text_given
 from .followups import complete, put_in_english, said_before
 from .languages import unquoted
 from .made import views
@@ -38,14 +38,6 @@ from .talk import examples, small_talk, talk_kind
 from .wishes import find_wishes
 from .written import foreign_language
 
-_ASKED = re.compile(
-    r"(?:describe|count|find|detect|classif\w+|translate|summari\w+|write|generate|create|make|draw|"
-    r"extract|identify|tell|show|convert|turn|read|answer|compare|give|estimate|segment|remove|add|"
-    r"change|edit|play|buy|book|send|order|sing|dance|cook|open|search|download|install|call|solve|"
-    r"compute|calculate|plot|sort|rank|check|analy[sz]e|predict|explain|fix|help|what|who|how|when|"
-    r"where|why|which)\b",
-    re.I,
-)
 _SPOKEN = (
     "Without an LLM, English is understood, and plain requests in German, French, Spanish and "
     "Chinese."
@@ -111,10 +103,19 @@ def plan(
         NotUnderstoodError: nothing in the request can be planned.
         UnsupportedFileError: it names a file or an address that no task reads.
     """
-    request, language = put_in_english(request)
-    if reply := said_before(request) or small_talk(request.text, rows, can_run):
+
+    def given(head: str, gap: str, rest: str) -> bool:
+        return text_given(head, gap, rest, request.resources, _text_cues(rows))
+
+    put, language = put_in_english(request, given)
+    if reply := said_before(put) or small_talk(put.text, rows, can_run):
         return Draft(tasks=[], reply=reply)
-    request = _with_reply(replace(request, text=complete(request)), rows)
+    return _planned(_with_reply(put, rows), rows, language)
+
+
+def _planned(request: PlanRequest, rows: Mapping[str, TaskType], language: str) -> Draft:
+    """A draft for a request in English, which was put into it from a ``language``."""
+    request = replace(request, text=complete(request))
     if not language:
         return _plan(request, rows)
     try:
@@ -133,21 +134,20 @@ def _with_reply(request: PlanRequest, rows: Mapping[str, TaskType]) -> PlanReque
     answer = answered[1]
     if not answer or asked[0] not in ("human", "user") or "\nModels: " in answer:
         return request
-    again = replace(request, text=asked[1], history=tuple(before[2:]))
+    if talk_kind(asked[1]):
+        return request
     try:
-        told = plan(again, rows).reply == answer and not talk_kind(asked[1])
+        again = _planned(replace(request, text=asked[1], history=tuple(before[2:])), rows, "")
     except HuggingGraphError:
         return request
     found = Finding(task=TOLD.id, text=answer, resources=len(request.resources))
-    return replace(request, earlier=(*request.earlier, found)) if told else request
+    return replace(request, earlier=(*request.earlier, found)) if again.reply == answer else request
 
 
 def _plan(request: PlanRequest, rows: Mapping[str, TaskType], language: str = "") -> Draft:
     everything = {**LATER, **rows}
     table = (*named_cues(everything), *cues())
-    mentions = find_mentions(
-        request.text, request.resources, lambda head: _takes_text(head, everything, table)
-    )
+    mentions = find_mentions(request.text, request.resources, _text_cues(rows))
     own = mentions.text.strip()
     if len(own) > _MOST_READ:
         own = own[:_MOST_READ].rpartition(" ")[0]
@@ -168,13 +168,13 @@ def _plan(request: PlanRequest, rows: Mapping[str, TaskType], language: str = ""
     return _draft(sketch, missed, request, rows)
 
 
-def _takes_text(head: str, rows: Mapping[str, TaskType], table: tuple[Cue, ...]) -> bool:
-    return any(
-        match.task in _TEXT_FAMILIES
-        or match.task == "classify"
-        or (match.task in rows and any(slot.kind == "text" for slot in rows[match.task].inputs))
-        for match in match_cues(head, table)
-    )
+def _text_cues(rows: Mapping[str, TaskType]) -> Callable[[str], bool]:
+    """Whether words ask for something to be done with a text, for these task types."""
+    everything = {**LATER, **rows}
+    table = (*named_cues(everything), *cues())
+    takes = {task for task, row in everything.items() if any(i.kind == "text" for i in row.inputs)}
+    takes.update((*_TEXT_FAMILIES, "classify"))
+    return lambda head: any(match.task in takes for match in match_cues(head, table))
 
 
 def _read(sketch: Sketch, at: int, clause: Clause, table: tuple[Cue, ...]) -> list[Wish] | None:
@@ -189,7 +189,7 @@ def _read(sketch: Sketch, at: int, clause: Clause, table: tuple[Cue, ...]) -> li
     for wish in wishes:
         grant(sketch, wish)
     said = POLITE.sub("", MARKER.sub("", clause.text))
-    return wishes if wishes or not _ASKED.match(said) else None
+    return wishes if wishes or not OPENS_REQUEST.match(said) else None
 
 
 def _draft(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from .arguments import POLITE, Wish
+from .arguments import Wish
+from .cues import POLITE
 from .inputs import Input, bridge, media_named, present
 from .rows import BRIDGES
 from .sketch import Sketch

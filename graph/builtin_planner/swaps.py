@@ -33,6 +33,7 @@ _POINTS = re.compile(
     re.I,
 )
 _MOST_WORDS = 3
+_MOST_READ = 120
 
 
 def swapped(last: str, text: str) -> str:
@@ -40,7 +41,7 @@ def swapped(last: str, text: str) -> str:
 
     A colour takes a colour's place, a choice ("art or music") a choice's, and a thing a thing's.
     """
-    said = _NEW.fullmatch(text.strip())
+    said = _NEW.fullmatch(text.strip()) if len(text) <= _MOST_READ else None
     new = said["new"].strip() if said else ""
     if not new or (len(new.split()) > _MOST_WORDS and not _CHOICE.fullmatch(new)):
         return text

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from .arguments import POLITE, Wish
+from .arguments import Wish
 from .clauses import Clause
-from .cues import LANGUAGES, NOUNS, Cue, Match, match_cues
+from .cues import LANGUAGES, NOUNS, POLITE, Cue, Match, match_cues
 from .inputs import present, words_of
 from .labels import Labels, find_labels
 from .mentions import MARKER

@@ -39,7 +39,7 @@ async def fetch(url: str, owner: str, files: Files) -> Path:
                 found = await _get(url, owner, files)
                 if isinstance(found, Path):
                     return found
-                url = urljoin(url, found)
+                url = found
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as exc:
         raise Refusal(400, "The address could not be read.", _HINT) from exc
     except TimeoutError as exc:
@@ -83,7 +83,10 @@ def trust() -> ssl.SSLContext:
 
 async def _get(url: str, owner: str, files: Files) -> Path | str:
     """The saved file, or where the address leads on to."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as exc:
+        raise Refusal(400, "The address is none.", _HINT) from exc
     try:
         port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError as exc:
@@ -103,13 +106,20 @@ async def _get(url: str, owner: str, files: Files) -> Path | str:
             extensions={"sni_hostname": parts.hostname},
         ) as response,
     ):
-        if response.is_redirect:
-            return response.headers["location"]
+        if response.has_redirect_location:
+            return _onward(url, response.headers["location"])
         if response.status_code != 200:
             raise Refusal(400, f"The address answered {response.status_code}.", _HINT)
         name = parts.path.rsplit("/", 1)[-1] or "file"
         file_id, _ = await files.save(owner, name, _chunks(response))
         return files.find(owner, file_id)
+
+
+def _onward(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError as exc:
+        raise Refusal(400, "The address is none.", _HINT) from exc
 
 
 async def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:

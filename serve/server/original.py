@@ -27,7 +27,9 @@ from .refusals import Refusal
 from .runs import BEFORE_ANSWER, PLAN_ONLY, Runs
 from .shapes import Conversation, Message, RunOutput, Turn
 
-_ADDRESS = re.compile(r"https?://[^\s\"'<>]+\.(?:jpe?g|tiff?|gif|png|flac|wav|mp3|mp4)\b", re.I)
+_ADDRESS = re.compile(r"https?://[^\s\"'<>]+", re.I)
+_ENDING = re.compile(r"\.(?:jpe?g|tiff?|gif|png|flac|wav|mp3|mp4)\b", re.I)
+"""Where an address of media ends, in what goes on without a blank."""
 _FOLDER = {"image": "images", "audio": "audios", "video": "videos"}
 _REFERENCE = re.compile(r"<resource>-(\d+)")
 
@@ -151,8 +153,16 @@ def _turn(message: Message) -> Turn:
     files: list[str] = []
 
     def named(match: re.Match[str]) -> str:
-        files.append(match[0])
-        return safe_name(urlsplit(match[0]).path)
+        ends = [end.end() for end in _ENDING.finditer(match[0], match[0].index("//") + 3)]
+        address = match[0][: ends[-1]] if ends else ""
+        try:
+            path = urlsplit(address).path
+        except ValueError:
+            address = ""
+        if not address:
+            return match[0]
+        files.append(address)
+        return safe_name(path) + match[0][ends[-1] :]
 
     own = LINK.sub(lambda link: f"/files/{link[1]}", message.content)
     text = _ADDRESS.sub(named, own)

@@ -85,7 +85,7 @@ def recalled(
     findings: list[Finding] = []
     paths: dict[Path, None] = {}
     for turn in before[-MOST_TURNS:]:
-        text = turn.text[:longest]
+        text, older = turn.text[:longest], len(paths)
         for name in [*turn.files, *(match[0] for match in LINK.finditer(text))]:
             link = LINK.search(name)
             file_id = link[1] if link else fetched.file_id(owner, name)
@@ -95,11 +95,11 @@ def recalled(
                 continue
             if path in paths:  # what was found before is not of a file that is given again
                 del paths[path]
-                for finding in findings:
-                    finding["resources"] = min(finding["resources"], len(paths))
+                older = min(older, len(paths))
             paths[path] = None
             if link:
                 text = text.replace(name, path.name)
+        known_when(findings, older)
         if text.strip():
             messages.append(HumanMessage(text) if turn.role == "user" else AIMessage(text))
         if turn.role == "assistant":
@@ -109,6 +109,12 @@ def recalled(
     for finding in findings:
         finding["resources"] = max(0, finding["resources"] - left_out)
     return messages, list(paths)[-MOST_FILES:], findings
+
+
+def known_when(findings: list[Finding], most: int) -> None:
+    """Let no finding count more files than there were before one of them was given again."""
+    for finding in findings:
+        finding["resources"] = min(finding["resources"], most)
 
 
 def found_in(answer: str) -> list[tuple[str, str]]:

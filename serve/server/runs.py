@@ -25,7 +25,7 @@ from ..threads import SERVERS, open_saver, threads_before
 from .fetch import fetch
 from .figures import Figures
 from .files import LINK, Files
-from .recall import Fetched, recalled
+from .recall import Fetched, known_when, recalled
 from .refusals import Refusal
 from .reply import Reply
 from .shapes import Conversation, ResumeInput, RunInput, RunOutput
@@ -283,8 +283,10 @@ class Runs:
             said, known, earlier = await asyncio.to_thread(
                 recalled, self.files, self._fetched, owner, given.before, longest
             )
+            known = [path for path in known if path not in found]
+            known_when(earlier, len(known))
             start |= {"messages": [*said, HumanMessage(request)], "earlier": earlier}
-            found = [*(path for path in known if path not in found), *found]
+            found = [*known, *found]
         return {**start, "files": [str(path) for path in dict.fromkeys(found)]}
 
     async def history(self, owner: str, thread: str) -> list[dict[str, str]]:

@@ -1,0 +1,82 @@
+"""A request that is made to take long to read does not: while one is read, nobody else is served.
+
+Not covered: quoted texts, which the tests of the planner's words hold.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from hugginggraph.graph import PlanRequest
+from hugginggraph.graph.builtin_planner import plan
+from hugginggraph.graph.builtin_planner.cues import cues
+from hugginggraph.graph.builtin_planner.files import has_path
+from hugginggraph.graph.builtin_planner.followups import complete
+from hugginggraph.graph.existence import yes_or_no
+from hugginggraph.graph.ingest import named_files
+from hugginggraph.graph.restrictions import unkept
+from hugginggraph.registry import task_types
+
+LONG = 30_000
+"""Characters; a third of the most that are taken."""
+
+
+def quick(work: Callable[..., Any], *given: Any) -> Any:
+    cues()
+    start = time.process_time()
+    found = work(*given)
+    assert time.process_time() - start < 1
+    return found
+
+
+@pytest.mark.parametrize(
+    ("head", "blanks"),
+    [
+        ("Summarize. Context: a", "\n"),
+        ("Summarize. Context: a", "\n "),
+        ("Classify 'a b'. Labels: a", " "),
+        ("Classify 'a b'. Labels: a,", "\n "),
+        ("Embed these texts: a", " "),
+        ("Embed these texts: a;", " "),
+    ],
+)
+def test_blanks_within_a_text_are_read_in_no_time(head: str, blanks: str) -> None:
+    text = f"{head}{blanks * (LONG // len(blanks))}b"
+    assert quick(plan, PlanRequest(text), task_types()).tasks
+
+
+@pytest.mark.parametrize("repeated", ["-", "~", "-a", "-/", "..", "\\", "a:", "~a"])
+def test_what_looks_like_a_path_is_read_in_no_time(repeated: str) -> None:
+    text = repeated * (LONG // len(repeated))
+    assert quick(named_files, f"{text} b.png") == ["b.png"]
+    assert not quick(has_path, text)
+    assert has_path(f"{text} b.png")
+
+
+@pytest.mark.parametrize("repeated", [",", " and", " or", " ", ", and", " “", ' "', " 'a", "'a"])
+def test_a_long_request_is_gone_on_from_in_no_time(repeated: str) -> None:
+    before = f"Describe this picture{repeated * (LONG // len(repeated))} x"
+    request = PlanRequest("and the second one?", history=(("human", before), ("ai", "Well.")))
+    assert quick(complete, request) == before.replace("this picture", "the second one")
+
+
+@pytest.mark.parametrize("repeated", [' "a', " 'a", " “a"])
+def test_a_long_request_is_held_against_its_summary_in_no_time(repeated: str) -> None:
+    state: Any = {
+        "plan": {"tasks": [{"id": 0, "task": "summarization"}]},
+        "results": {"0": {"status": "done", "kind": "text", "value": "One. Two.", "files": []}},
+        "request": f"Summarize in one sentence{repeated * (LONG // len(repeated))}",
+    }
+    assert len(quick(unkept, state)) == 1
+    assert len(quick(unkept, {**state, "request": f"{state['request']}'"})) == 1
+
+
+@pytest.mark.parametrize("repeated", ["-", "a-", "- ", ".abc", "a "])
+def test_a_long_question_is_no_question_for_yes_or_no(repeated: str) -> None:
+    asked = f"Is there a circle{repeated * (LONG // len(repeated))} b c d e"
+    state: Any = {"request": asked, "results": {"0": {"kind": "boxes", "value": []}}}
+    assert quick(yes_or_no, state) == ""
