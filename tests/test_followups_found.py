@@ -175,6 +175,8 @@ def test_what_one_answer_told_of_two_pictures_belongs_together() -> None:
     assert steps("Read it aloud", *seen, files=2, history=said) == ["text-to-speech(a cat\na dog)"]
     assert len(steps("Translate it to French", *seen, files=2, history=said)) == 2
     assert steps("Read it aloud", *seen, files=2) == ["text-to-speech(a dog)"]
+    twice = [seen[0], seen[0]]
+    assert steps("Read it aloud", *twice, files=2, history=said) == ["text-to-speech(a cat)"]
 
 
 def test_a_sound_is_heard_and_its_drawing_not_looked_at() -> None:

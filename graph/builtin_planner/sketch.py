@@ -25,6 +25,8 @@ _SCORES = re.compile(r" \((?:\d\.\d+|…)(?:, (?:\d\.\d+|…))*\)")
 def _told_together(one: Finding, other: Finding, answers: Collection[str]) -> bool:
     """Whether two findings are of one task and told in one answer."""
     texts = (one["text"], other["text"])
+    if texts[0] in texts[1] or texts[1] in texts[0]:
+        return False  # an answer that holds one holds the other
     return one["task"] == other["task"] and any(all(t in said for t in texts) for said in answers)
 
 
