@@ -8,26 +8,19 @@ from typing import Any
 import pytest
 from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
+from planned import CAPTION, GIVEN, ROWS, SAID, SCENE, SUMMARY, asked, steps
 
 from hugginggraph.graph import Finding, PlanRequest, Resource, build_graph, gather
-from hugginggraph.graph.builtin_planner import LATER, plan
+from hugginggraph.graph.builtin_planner import plan
+from hugginggraph.graph.builtin_planner.followups import complete
 from hugginggraph.graph.earlier import findings
 from hugginggraph.graph.state import merge
-from hugginggraph.registry import ResourceError, Settings, task_types
+from hugginggraph.registry import ResourceError, Settings
 
 ROOT = Path(__file__).parents[1]
-ROWS = {**LATER, **task_types()}
-SCENE = Resource(kind="image", path="/data/scene.png", name="scene.png")
-CAPTION = Finding(task="image-to-text", text="a red circle", resources=1)
 FRENCH = Finding(task="translation", text="un cercle rouge", resources=1)
-SAID = (("human", "Describe scene.png"), ("ai", "It shows a red circle."))
+COUNTED = Finding(task="object-detection", text="2 dogs", resources=1)
 THEN = (*SAID, ("human", "Translate it to French"), ("ai", "Un cercle rouge."))
-
-
-def steps(text: str, *earlier: Finding, files: int = 1, **more: Any) -> list[str]:
-    resources = {f"r{n}": SCENE for n in range(1, files + 1)}
-    made = plan(PlanRequest(text, resources, earlier=earlier, **more), ROWS).tasks
-    return [f"{task['task']}({', '.join(map(str, task['args'].values()))})" for task in made]
 
 
 @pytest.mark.parametrize(
@@ -77,15 +70,6 @@ def test_the_same_again_starts_from_what_the_first_time_started_from() -> None:
     assert again == ["translation(a red circle, German)"]
     assert steps("Translate it to German", CAPTION, FRENCH) == again
     assert steps("Read it aloud", CAPTION, FRENCH) == ["text-to-speech(un cercle rouge)"]
-
-
-GIVEN = Finding(task="given-text", text="Ann lives in Rome.", resources=1)
-SUMMARY = Finding(task="summarization", text="Ann: Rome.", resources=1)
-COUNTED = Finding(task="object-detection", text="2 dogs", resources=1)
-
-
-def asked(*requests: str) -> tuple[tuple[str, str], ...]:
-    return tuple(pair for said in requests for pair in (("human", said), ("ai", "Done.")))
 
 
 @pytest.mark.parametrize(
@@ -292,3 +276,94 @@ def test_what_was_done_with_it_is_done_with_the_picture_named_now() -> None:
     said = (*THEN, ("human", "and read it aloud"), ("ai", "It is read aloud."))
     again = steps("the first picture again", CAPTION, FRENCH, files=2, history=said)
     assert again == ["image-to-text(r1)", "text-to-speech(<resource>-0)"]
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "wanted"),
+    [
+        (["Was ist auf dem ersten Bild?"], "Und das zweite Bild?", ["image-to-text(r2)"]),
+        (["Was ist auf dem ersten Bild?"], "Und das zweite?", ["image-to-text(r2)"]),
+        (["Describe the first picture"], "Und das zweite Bild?", ["image-to-text(r2)"]),
+        (["Beschreibe das erste Bild"], "and the second one", ["image-to-text(r2)"]),
+        (["Beschreibe das erste Bild"], "Nochmal", ["image-to-text(r1)"]),
+        (["Décris la première image"], "et la deuxième image ?", ["image-to-text(r2)"]),
+        (["Describe la primera imagen por favor"], "y la segunda?", ["image-to-text(r2)"]),
+    ],
+)
+def test_what_goes_on_from_a_request_may_be_in_another_language_than_english(
+    before: list[str], text: str, wanted: list[str]
+) -> None:
+    assert steps(text, files=2, history=asked(*before)) == wanted
+
+
+def test_a_version_in_a_language_is_that_and_not_what_was_translated() -> None:
+    said = asked('Translate "a red circle" to French', "now into German")
+    given = Finding(task="given-text", text="a red circle", resources=0)
+    for text in ("read the french one aloud", "Read the French version aloud"):
+        made = steps(text, given, FRENCH, files=0, history=said)
+        assert made[-1].startswith("text-to-speech(") and "a red circle)" not in made[-1]
+        assert made[:-1] in ([], ["translation(a red circle, French)"])
+
+
+def test_what_was_found_is_meant_in_another_language_too() -> None:
+    said = asked("Beschreibe scene.png")
+    assert steps("Und auf Französisch?", CAPTION, history=said) == [
+        "translation(a red circle, French, English)"
+    ]
+    assert steps("Lies es vor", CAPTION, history=said) == ["text-to-speech(a red circle)"]
+    assert steps("Kürzer bitte", CAPTION, history=said) == ["summarization(a red circle)"]
+    assert steps("and in German?", CAPTION, history=asked("Describe scene.png")) == [
+        "translation(a red circle, German)"
+    ]
+
+
+def test_a_caption_is_in_english_already() -> None:
+    seen = Finding(task="image-to-text", text="a circle and a heart on the left", resources=1)
+    request = PlanRequest(
+        "Und auf Englisch?", {"r1": SCENE}, asked("Beschreibe scene.png"), (seen,)
+    )
+    made = plan(request, ROWS)
+    assert (made.tasks, "in English already" in made.reply) == ([], True)
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "wanted"),
+    [
+        ("Describe scene1.png", "the other one", ["image-to-text(r2)"]),
+        ("Describe scene1.png", "no, the other", ["image-to-text(r2)"]),
+        ("Beschreibe scene1.png", "Nein, das andere", ["image-to-text(r2)"]),
+    ],
+)
+def test_the_other_is_what_was_not_named(before: str, text: str, wanted: list[str]) -> None:
+    pictures = {
+        f"r{n}": Resource(kind="image", path=f"/data/scene{n}.png", name=f"scene{n}.png")
+        for n in (1, 2)
+    }
+    for said in ((before,), (before, text, "and the other one")):
+        made = plan(PlanRequest(text, pictures, history=asked(*said)), ROWS)
+        assert [f"{t['task']}({t['args']['image']})" for t in made.tasks] == wanted
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "full"),
+    [
+        ("Count the circles in scene.png", "and the squares?", "Count the squares in scene.png"),
+        ("How many red circles are there?", "and blue?", "How many blue circles are there?"),
+        ("How many circles are there?", "and the red ones?", "How many red circles are there?"),
+        ("how much is the tea?", "and coffee?", "how much is the coffee?"),
+        ("how much does the tea cost?", "what about the bread?", "how much does the bread cost?"),
+        ("Is it about sport or law?", "what about art or food?", "Is it about art or food?"),
+        ("draw a green square", "add a red heart", "draw a green square and a red heart"),
+        ("is there a heart in this one?", "and here?", "is there a heart in this one?"),
+        ("how many of them are hearts?", "and red?", "how many of them are red?"),
+        ("Translate it to French", "no, i meant Spanish", "Translate it to Spanish"),
+        ("tell me the date on the bill", "the total?", "tell me the total on the bill"),
+        ("draw a red circle", "and now a blue", "draw a blue circle"),
+        ("what is this?", "and coffee?", "and coffee?"),
+        ("How many circles are there?", "and describe it", "and describe it"),
+        ("How many circles are there?", "and why?", "and why?"),
+        ("Describe it", "and the red ones?", "and the red ones?"),
+    ],
+)
+def test_what_only_names_a_thing_asks_the_same_of_it(before: str, text: str, full: str) -> None:
+    assert complete(PlanRequest(text, {"r1": SCENE}, asked(before))) == full

@@ -7,16 +7,19 @@ from dataclasses import dataclass
 
 from hugginggraph.registry import Slot, TaskType, reads_as
 
-from ..references import whole_reference
+from ..references import REFERENCE, whole_reference
 from .cues import LANGUAGES, POLITE
 from .inputs import (
+    MOST_READ,
     Input,
     bridge,
     find_texts,
+    given,
     media_named,
     points_back,
     several,
     turned_to_text,
+    words_of,
 )
 from .labels import Labels
 from .mentions import MARKER
@@ -147,7 +150,8 @@ def _prompt(sketch: Sketch, wish: Wish, row: TaskType, skip: frozenset[int]) -> 
         return _told_to_move(sketch, wish, skip)
     generates = row.output == "text"
     named = sketch.mentions.within(wish.window)
-    skip |= {m.number for m in named if m.file and m.kind == row.output}
+    made = [m for m in named if m.file and m.kind == row.output]
+    skip |= {m.number for m in made if m.values[0] not in sketch.resources}
     said = sketch.mentions.restore(POLITE.sub("", wish.window)).strip(" .,;:")
     here = [
         m
@@ -157,14 +161,19 @@ def _prompt(sketch: Sketch, wish: Wish, row: TaskType, skip: frozenset[int]) -> 
     if here and whole_reference(here[-1].values[0]) is None:
         sketch.used.update(m.number for m in here)
         whole = generates and trait(row.id).told and not _FRAGMENT.search(wish.window)
+        if generates and here[-1].file and (content := _content(sketch, here[-1].values[0])):
+            return Input((f"{said}\n\n{content}" if whole else content,))
         if whole or generates or len(here[-1].values) < 2:
             return Input((said if whole else here[-1].values[0],))
         apart = several(row.output, wish.window)
         return Input(here[-1].values if apart else (here[-1].raw,))
     source = find_texts(sketch, wish.at, wish.window, trait(row.id), skip)
+    mends = trait(row.id).told and not trait(row.id).gathers  # a text that is there
+    if mends and not source.values:
+        source = given(sketch, "text", wish.window) or source
     words = _remainder(sketch, _DRAW.sub("", _OF.sub("", wish.window)))
     refers = bool(here) or points_back(_WHICH.sub("", wish.window))
-    own = not refers and _names_its_own(sketch, wish, words)
+    own = not (refers or mends) and _names_its_own(sketch, wish, words)
     refers = refers or sketch.clauses[wish.at].then
     if not source.values or own:
         if (not source.values and refers) or (
@@ -176,9 +185,23 @@ def _prompt(sketch: Sketch, wish: Wish, row: TaskType, skip: frozenset[int]) -> 
     if not source.values:
         return Input((said,), 0.6) if words else Input()
     joined = _joined(source)
+    text = _content(sketch, joined.values[0]) if generates else ""
+    if generates and joined.values[0] in sketch.resources and not text:
+        return Input()
     if generates and trait(row.id).told:
-        return Input((f"{said}\n\n{joined.values[0]}",), joined.sure)
-    return joined
+        return Input((f"{said}\n\n{text or joined.values[0]}",), joined.sure)
+    return Input((text,), joined.sure) if text else joined
+
+
+def _content(sketch: Sketch, value: str) -> str:
+    """The words of a text file that stand in a prompt, as a prompt takes no file."""
+    if value not in sketch.resources:
+        return ""
+    words = words_of(sketch, value)
+    if len(words) >= MOST_READ:
+        name = sketch.resources[value]["name"]
+        sketch.note(f"Of {name} only the first {MOST_READ:,} characters were taken.")
+    return REFERENCE.sub("", words).strip()
 
 
 def _names_its_own(sketch: Sketch, wish: Wish, words: str) -> bool:
@@ -227,7 +250,9 @@ def bound_language(wish: Wish, part: str) -> Input:
         return Input(((found[1] or found[2]).capitalize(),)) if found else Input()
     several = rf"({name}(?:(?:,|,? and| as well as|,? then|) (?:(?:in)?to )?{name})*)"
     found = re.search(rf"\b(?:(?:in)?to|in) (?:both )?{several}", wish.window, re.I)
-    found = found or re.search(rf"\b(?:a|an) ({name})", wish.window, re.I)
+    found = found or re.search(
+        rf"\b(?:an?|the(?= \w+ (?:one|version|translation)\b)) ({name})", wish.window, re.I
+    )
     named = re.findall(name, found[1], re.I) if found else []
     return Input(tuple(dict.fromkeys(each.capitalize() for each in named)))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from hugginggraph.registry import Slot, TaskType, reads_as
 
-from ..references import reference, references
+from ..references import reference, references, whole_reference
 from .arguments import (
     Wish,
     bound_instruction,
@@ -19,6 +19,7 @@ from .arguments import (
     role,
     written_in,
 )
+from .counted import count_among, note_all_are_listed
 from .cues import NOUNS, SCANS, cues, match_cues
 from .inputs import Input, bridge, find_media, find_texts, present
 from .mentions import MARKER
@@ -36,9 +37,13 @@ def grant(sketch: Sketch, wish: Wish) -> None:
     if without_model := UNMODELLED.get(wish.task):
         without_model(sketch, wish)
         return
+    if wish.task == "count" and count_among(sketch, wish):
+        return
     task = settle(sketch, wish)
     if task not in sketch.available and _instead(sketch, wish, task):
         return
+    if wish.task == "count" and task == "object-detection":
+        note_all_are_listed(sketch, wish)
     if task in sketch.rows:
         sketch.groups += 1
         _bind(sketch, wish, sketch.rows[task], sketch.groups)
@@ -155,7 +160,9 @@ def _recent(sketch: Sketch, at: int, can: list[str]) -> str:
     given_last = any(step.row is GIVEN for step in past)  # after every file
     if "text" in can and given_last and past[-1].row.inputs[0].kind == "text":
         return "text"
-    given = [r["kind"] for r in sketch.resources.values() if r["kind"] in can]
+    shown = [r["kind"] for r in sketch.resources.values() if r["kind"] in can and "drawn" in r]
+    given = [r["kind"] for r in sketch.resources.values() if r["kind"] in can and "drawn" not in r]
+    given = given or shown
     if given:
         return given[-1]
     answers = [s.row.output for s in sketch.steps if s.row.output in can]
@@ -231,13 +238,21 @@ def _bind(sketch: Sketch, wish: Wish, row: TaskType, group: int) -> None:
     for args in variants:
         if origin and origin not in args and str(args.get("text")) not in sketch.resources:
             target = str(args.get("target_language", ""))
-            found_in = written_in(str(args.get("text", "")), target, sketch.language)
+            text = str(args.get("text", ""))
+            found_in = _seen_in(sketch, text) or written_in(text, target, sketch.language)
             args |= {origin: found_in} if found_in not in ("", target) else {}
         if not _repeats(sketch, wish, row, args):
             step = sketch.add(row.id, wish.at, sure, dict(args), group)
             leave_be(sketch, step)
     if trait(row.id).repaints:
         warn_of_repainting(sketch, wish)
+
+
+def _seen_in(sketch: Sketch, text: str) -> str:
+    """English for what is yet to be seen in a picture, where the request is in another language."""
+    source = whole_reference(text)
+    step = sketch.steps[source] if source is not None else None
+    return "English" if step and sketch.language and step.row.inputs[0].kind == "image" else ""
 
 
 def _repeats(sketch: Sketch, wish: Wish, row: TaskType, args: Mapping[str, object]) -> bool:
@@ -260,8 +275,8 @@ def _fill(sketch: Sketch, wish: Wish, row: TaskType, slot: Slot, skip: frozenset
         if found.values:
             return found
         task = BRIDGES.get(("text", slot.kind))
-        if row.id == BRIDGES["image", "text"]:
-            return Input()  # a text is not drawn only to be read
+        if task == BRIDGES["text", "image"] and row.output != "image":
+            return Input()  # a text is not drawn only to be looked at
         text = (
             find_texts(sketch, wish.at, wish.window, trait("summarization"), skip)
             if task and task != row.id

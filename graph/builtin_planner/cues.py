@@ -12,6 +12,7 @@ ASK for what may come before an imperative.
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
@@ -30,7 +31,8 @@ def table_lines(name: str) -> list[str]:
 
 
 NOUNS: Mapping[str, str] = {
-    "image": r"image|picture|photo|photograph|pic|drawing|scene|painting|screenshot|snapshot|img",
+    "image": r"image|picture|photo|photograph|foto|pic|drawing|scene|painting|screenshot|snapshot"
+    r"|img",
     "audio": r"audio|recording|voice message|podcast|speech|song|sound|voice memo|voice note",
     "video": r"video|movie|film|footage|clip",
     "table": r"table|spreadsheet|csv",
@@ -92,6 +94,8 @@ LANGUAGES = words(
     "persian swahili"
 )
 
+COLOURS = words("red blue green yellow white black pink purple orange gray grey brown")
+
 _TOKENS: Mapping[str, str] = {
     "LANG": r"(?:" + "|".join(LANGUAGES) + r")\b",
     "GAP": r"[^.;!?\n]{0,40}?",
@@ -111,7 +115,7 @@ _TOKENS: Mapping[str, str] = {
     r"|recogni[sz](?:e|ing)|determin(?:e|ing)|detect(?:ing)?|tell me|extract(?:ing)?|give me|get"
     r"|see|pick out|point out|mark|highlight|show(?: me)?|provide|label|analy[sz](?:e|ing))",
     "THINGS": r"(?:objects?|items?|things|shapes?|elements|animals?|faces?|cars?|vehicles?|circles?"
-    r"|squares?|triangles?|digits?|cats?|dogs?|birds?|fruits?|bottles?|chairs?)\b",
+    r"|squares?|triangles?|hearts?|stars?|diamonds?|digits?|cats?|dogs?|birds?|fruits?|bottles?|chairs?)\b",
 }
 
 _KEYWORDS = words(
@@ -168,11 +172,15 @@ def match_cues(text: str, table: Iterable[Cue]) -> list[Match]:
         if match.end() > match.start()
     ]
     found.sort(key=lambda match: (-match.cue.weight, match.start - match.end, match.start))
-    kept: list[Match] = []
+    kept: list[Match] = []  # in order of place, so that only neighbours can overlap
     for match in found:
-        if all(match.end <= other.start or match.start >= other.end for other in kept):
-            kept.append(match)
-    return sorted(kept, key=lambda match: match.start)
+        at = bisect(kept, match.start, key=lambda other: other.start)
+        before, after = kept[max(0, at - 1) : at], kept[at : at + 1]
+        if all(other.end <= match.start for other in before) and all(
+            match.end <= other.start for other in after
+        ):
+            kept.insert(at, match)
+    return kept
 
 
 @cache

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import reduce
 from pathlib import PurePath
 
 from ..planner import PlanRequest
 from ..state import Resource
-from .cues import LANGUAGES, NOUNS
+from .cues import COLOURS, LANGUAGES, NOUNS
+from .languages import IsText, in_english, language_asked
+from .swaps import swapped
 from .talk import talk_kind
 
 _LEAD = re.compile(
     r"^(?:(?:and|but|ok(?:ay)?|now|so|then|next|again|please|also|what about|how about"
     r"|(?:do |try )?(?:it|that|the same(?: thing)?|same(?: thing)?)(?: again)?|do|this time"
+    r"|i (?:mean|meant|want|wanted|said)|sorry|actually|rather"
     r"|for|with|on|in|to|of|as well|too|no|use)\b[\s,:]*)+",
     re.I,
 )
@@ -29,16 +33,16 @@ _POINTER = re.compile(
 )
 _SPOKEN_OF = re.compile(rf"\b(?:this|the|that|my|attached) (?:{_THING})s?\b(?! (?:of|in)\b)", re.I)
 _IT = re.compile(r"\b(?:it|that)\b", re.I)
-_OTHER = re.compile(rf"\bthe other (?:{_THING})\b", re.I)
+_OTHER = re.compile(rf"\bthe other(?: (?:{_THING})\b|(?=\W*(?:please\W*)?$))", re.I)
 _FILLER = re.compile(
     r"\b(?:and|or|please|pls|too|also|as well|instead|again|thanks?|the|an?|ones?)\b", re.I
 )
 _ALOUD = re.compile(r"\bread (it|this|that|(?:your|the) \w+) (?=aloud\b|out loud\b)", re.I)
 _HERE = re.compile(rf"\b(?:this|that) (?:{_THING})\b", re.I)
+_NO = re.compile(r"\W*(?:no|nope|sorry|actually|i (?:mean|meant|said))\b", re.I)
+_THERE = re.compile(r"^(?:here|over here|in here)\b", re.I)
 _BARE_ORDER = re.compile(r"(?:the )?(?:first|second|third|fourth|fifth|last)\W*$", re.I)
-_COLOUR = re.compile(
-    r"\b(?:red|blue|green|yellow|white|black|pink|purple|orange|gr[ae]y|brown)\b", re.I
-)
+_COLOUR = re.compile(rf"\b(?:{'|'.join(COLOURS)})\b", re.I)
 _TEXT = re.compile(
     r"(?:this|that|these|it)?(?: (?:one|text|sentence))?\s*"
     r"(?::\s*(?P<pasted>\S.*)|(?P<quoted>\"[^\"]+\"|“[^“”]+”))[\s?.!]*",
@@ -63,12 +67,42 @@ _MAKES = re.compile(
     r" (?:an?|some|one|two|three)\b",
     re.I,
 )
+_MOST_BEFORE = 40
+"""How many messages before a request are put into English."""
+_MORE = re.compile(
+    r"(?:(?:please|ok(?:ay)?|and|now|can you|could you|also)\W+)*(?:add|put in)(?: in)?"
+    r" ((?:an?|one|two|three|some)(?: (?!to\b|on\b|in\b|into\b)[\w-]+){1,6}?)"
+    r"(?: (?:too|as well|also|please))*\W*",
+    re.I,
+)
+_DRAWS = re.compile(r"^\W*(?:please |now |can you |could you )*(?:draw|paint)\b", re.I)
 _ASKED_BACK = re.compile(
     r"(?:(?:and|so|sorry|wait|ok(?:ay)?)\W+)*(?:what did you (?:just )?(?:find|say|see|answer|get)"
     r"(?: out)?|what was (?:that|it|your answer|the (?:answer|result))|(?:say|tell me) (?:that|it)"
     r"(?= again)|(?:repeat|show me) (?:that|it|your (?:last )?answer))(?: again)?(?: please)?\W*",
     re.I,
 )
+
+
+def put_in_english(request: PlanRequest, is_text: IsText) -> tuple[PlanRequest, str]:
+    """The request and those before it in English, and the language that it was in.
+
+    The language is empty for an English one, and for one in a language without a glossary. Of those
+    before it the latest are put into English.
+    """
+    recent = request.history[-_MOST_BEFORE:]
+    history = list(request.history[: -len(recent)] if recent else ())
+    older: list[str] = []
+    for role, text in recent:
+        put = text
+        if role in ("human", "user"):
+            put = in_english(text, language_asked(text, older), is_text) or text
+            older.insert(0, text)
+        history.append((role, put))
+    language = language_asked(request.text, older)
+    english = in_english(request.text, language, is_text)
+    full = replace(request, text=english or request.text, history=tuple(history))
+    return full, language if english else ""
 
 
 def said_before(request: PlanRequest) -> str:
@@ -83,10 +117,13 @@ def complete(request: PlanRequest) -> str:
     said = [text for text in said if not talk_kind(text) and not _ASKED_BACK.fullmatch(text)]
     if not said:
         return request.text
-    text = _other(request.text, said, request.resources)
     full: list[str] = []
-    for new in [*said, text]:
-        full.append(_again(full, new) or _filled(full[-1] if full else "", new, request.resources))
+    for text in [*said, request.text]:
+        new = _other(text, full, request.resources)
+        last = full[-1] if full else ""
+        found = bool(request.earlier) and len(full) == len(said)
+        again = _again(full, new) or _added(last, new)
+        full.append(again or _filled(last, new, request.resources, found=found))
     return full[-1]
 
 
@@ -106,40 +143,58 @@ def _again(before: list[str], text: str) -> str:
 
 
 def _other(text: str, said: list[str], resources: Mapping[str, Resource]) -> str:
-    """The file that no earlier request named, where that is "the other one"."""
+    """The request with the file's name for "the other one": one that no earlier request named."""
     spoken = " ".join(said)
     names = [PurePath(r["name"]).name for r in resources.values() if "task" not in r]
-    left = [name for name in names if name not in spoken]
+    left = [name for name in names if name not in spoken] if len(names) > 1 else []
+    if not left and len(names) == 2:  # both were named: the one that was not named last
+        left = sorted(names, key=spoken.rfind)[:1]
     return _OTHER.sub(lambda _: left[0], text) if len(left) == 1 else text
 
 
-def _filled(last: str, text: str, resources: Mapping[str, Resource]) -> str:
-    """The last request with what this one names in place of what that one named."""
+def _added(last: str, text: str) -> str:
+    """The last request to draw, with a thing that is to be drawn too; empty for anything else."""
+    more = _MORE.fullmatch(text.strip())
+    return f"{last.rstrip(' .?!')} and {more[1]}" if more and _DRAWS.search(last) else ""
+
+
+def _filled(last: str, text: str, resources: Mapping[str, Resource], *, found: bool) -> str:
+    """The last request with what this one names in place of what that one named.
+
+    A language alone is asked of what was ``found``, so that the last request need not run again.
+    """
     lead = _LEAD.match(text)
     rest = text[lead.end() :] if lead else text
     colon = ":" if lead and ":" in lead[0] else ""
     if new := _TEXT.fullmatch(colon + rest):
         return _with_text(last, new) or text
+    rest = _THERE.sub("this one", rest)
     if _BARE_ORDER.fullmatch(rest):
         rest = f"{rest.rstrip(' .?!')} one"
     names = [name for r in resources.values() for name in (r["name"], PurePath(r["name"]).name)]
     files = re.compile("|".join(map(re.escape, names)) or r"(?!)", re.I)
-    things = files.findall(rest) or _POINTER.findall(rest) or _HERE.findall(rest)
+    things = files.findall(rest) or _POINTER.findall(rest)
+    new_file = bool(things)
+    things = things or _HERE.findall(rest)
     languages, colours = _LANGUAGE.findall(rest), _COLOUR.findall(rest)
     parts = (files, _POINTER, _HERE, _LANGUAGE, _COLOUR, _FILLER)
     bare = reduce(lambda left, part: part.sub("", left), parts, rest)
     if re.search(r"\w", bare) or not (things or languages or colours):
-        return text
+        return swapped(last, text)
     if colours and not (things or languages):
-        return _recoloured(last, colours, rest) or text
+        corrects = bool(_NO.match(text))
+        return _recoloured(last, colours, rest, corrects=corrects) or swapped(last, text)
     if languages:
         wanted = " and ".join(languages)
+        if found and not (things or _LANGUAGE.search(last) or _ALOUD.search(last)):
+            return f"translate it to {wanted}"
         last = _swap(_LANGUAGE, wanted, last) or _in_language(last.rstrip(" .?!"), wanted)
     if things:
         wanted = " and ".join(things)
         named = _swap(files, wanted, last, quoted=True)
-        swapped = (_swap(pattern, wanted, last) for pattern in (_POINTER, _SPOKEN_OF, _IT))
-        last = named or next(filter(None, swapped), f"{last.rstrip(' .?!')}: {wanted}")
+        swaps = (_swap(pattern, wanted, last) for pattern in (_POINTER, _SPOKEN_OF, _IT))
+        added = f"{last.rstrip(' .?!')}: {wanted}" if new_file else last
+        last = named or next(filter(None, swaps), added)
     return last
 
 
@@ -160,9 +215,10 @@ def _with_text(last: str, new: re.Match[str]) -> str:
     return f"{last[: old.start()]}{text}{last[old.end() :]}"
 
 
-def _recoloured(last: str, colours: list[str], rest: str) -> str:
+def _recoloured(last: str, colours: list[str], rest: str, *, corrects: bool) -> str:
     """The last request to make something, with another colour; empty where it named none."""
-    if not re.search(r"\b(?:one|ones)\b", rest, re.I):
+    new = re.search(rf"\b(?:ones?|instead)\b|\ban? (?:{_COLOUR.pattern})\W*$", rest, re.I)
+    if not (new or corrects):
         return ""
     return _swap(_COLOUR, " and ".join(colours), last, quoted=True)
 

@@ -11,13 +11,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from hugginggraph.registry import KINDS, Kind, reads_as
+from hugginggraph.registry import KINDS, Kind, TaskType, reads_as
 
 from ..references import reference, whole_reference
 from .cues import NOUNS
 from .mentions import MARKER, Mention
 from .results import ORIGINAL
-from .rows import BRIDGES, GIVEN, Trait
+from .rows import BRIDGES, GIVEN, TOLD, Trait
 from .sketch import Sketch, Step
 
 _POINTS = re.compile(
@@ -28,9 +28,21 @@ _SEVERAL = re.compile(
     r"|\b(?:these|those|all)\b(?=\W*(?:$|«|\b(?:and|in|into|to|as|for|with|please|aloud)\b))",
     re.I,
 )
+_SHORTER = re.compile(r"\b(?:shorter|briefer|more briefly)\b|\bin (?:one|a) sentence\b", re.I)
+_COMPARED = (
+    r"\bwhich (?:one|of|has|have|shows?|(?:{})s?)\b.*?"
+    r"\b(?:has|have|contains?|shows?|more|most|less|least|\w+er|\w+est)\b"
+    r"|\bhow many\b.*\b(?:in total|altogether)\b"
+)
+_POINTED = re.compile(
+    rf"\b(?:this|that|new|resulting)\s+(?:\w+ )?(?:{NOUNS['image']}|one)s?\b"
+    r"|\b(?:map|result|output|depth|edges?|outlines?|contours?|scribbles?)\b",
+    re.I,
+)
+"""Words that mean a picture that only shows something about another one, where one was made."""
 
-_MOST_READ = 4000
-"""How many characters of a file are looked at to tell its language."""
+MOST_READ = 4000
+"""How many characters of a file are looked at to tell its language, or put into a prompt."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +68,7 @@ def find_media(sketch: Sketch, kind: Kind, at: int, window: str) -> Input:
         chosen = earlier if several(kind, window) else earlier[-1:] or later[:1]
         sketch.used.update(m.number for m in chosen)
         return Input(tuple(dict.fromkeys(v for m in chosen for v in m.values)), 0.97)
-    return _given(sketch, kind, window) or _any_result(sketch, kind, at) or Input()
+    return given(sketch, kind, window) or _any_result(sketch, kind, at) or Input()
 
 
 def present(sketch: Sketch, kind: str, at: int) -> bool:
@@ -64,7 +76,7 @@ def present(sketch: Sketch, kind: str, at: int) -> bool:
     everything = sketch.named(range(len(sketch.clauses)))
     return (
         any(m.kind == kind for m in everything)
-        or any(resource["kind"] == kind for resource in sketch.resources.values())
+        or any(r["kind"] == kind and "drawn" not in r for r in sketch.resources.values())
         or any(step.row.output == kind and step.clause <= at for step in sketch.steps)
     )
 
@@ -88,9 +100,11 @@ def _made(sketch: Sketch, kind: Kind, at: int) -> Step | None:
 
 
 def several(kind: Kind, window: str) -> bool:
-    """Whether the words speak of more than one thing of a kind: its plural, "them", "these"."""
+    """Whether words speak of several things of a kind: its plural, "them", "which has more"."""
     return bool(
-        re.search(rf"\b(?:{NOUNS.get(kind, kind)})s\b", window, re.I) or _SEVERAL.search(window)
+        re.search(rf"\b(?:{NOUNS.get(kind, kind)})s\b", window, re.I)
+        or _SEVERAL.search(window)
+        or re.search(_COMPARED.format(NOUNS.get(kind, kind)), window, re.I)
     )
 
 
@@ -99,10 +113,12 @@ def points_back(text: str) -> bool:
     return bool(_POINTS.search(MARKER.sub("", text)))
 
 
-def _given(sketch: Sketch, kind: Kind, window: str) -> Input | None:
+def given(sketch: Sketch, kind: Kind, window: str) -> Input | None:
     """Given files that the request does not name: all for a plural, else the latest."""
     ids = [rid for rid, resource in sketch.resources.items() if resource["kind"] == kind]
     ids = [rid for rid in ids if "drawn" not in sketch.resources[rid]] or ids
+    if not _POINTED.search(window):
+        ids = [rid for rid in ids if rid not in sketch.views] or ids
     mine = [rid for rid in ids if "task" not in sketch.resources[rid]] or ids
     if not ids:
         return None
@@ -146,7 +162,7 @@ def find_texts(
     return _text_elsewhere(sketch, at, window, trait, skip)
 
 
-def words_of(sketch: Sketch, value: str) -> str:
+def words_of(sketch: Sketch, value: str, most: int | None = MOST_READ) -> str:
     """The words of a text that a step works on, of a file its first; empty where yet to come."""
     source = whole_reference(value)
     if source is not None:
@@ -156,7 +172,7 @@ def words_of(sketch: Sketch, value: str) -> str:
         return value
     try:
         with Path(file["path"]).open(encoding="utf-8", errors="replace") as opened:
-            return opened.read(_MOST_READ) if file["kind"] == "text" else ""
+            return opened.read(most) if file["kind"] == "text" else ""
     except OSError:
         return ""
 
@@ -178,7 +194,7 @@ def _told_from(sketch: Sketch, window: str) -> Input | None:
     own = [s for s in texts if s.row is GIVEN]
     if own:
         return Input(sketch.results_of(own[-1]), 0.9)
-    return _given(sketch, "text", window) if files[-1:] == ["text"] else None
+    return given(sketch, "text", window) if files[-1:] == ["text"] else None
 
 
 def _text_elsewhere(
@@ -187,8 +203,10 @@ def _text_elsewhere(
     read = [s for s in reversed(sketch.steps) if reads_as(s.row.output, "text")]
     texts = [s for s in read if s.row.output == "text"]
     if texts and texts[0].clause < 0:  # what this request finds goes before older texts
-        texts = [s for s in read if s.clause >= 0] or texts
-    result = next((s for s in texts if not s.found or s.trait is not trait), None)
+        texts = [s for s in read if s.clause >= 0] or _of_before(read, texts, trait)
+    again = bool(_SHORTER.search(window))  # than what was summarized
+    own = [s for s in texts if s.trait is trait and (s.found or not trait.chains) and not again]
+    result = next((s for s in texts if s not in own), None)
     named = [
         m
         for m in sketch.named(range(len(sketch.clauses)))
@@ -200,8 +218,8 @@ def _text_elsewhere(
         rf"\b(?:the|this|that|my)\s+(?:original )?(?:{NOUNS['text']})\b", window, re.I
     )
     first = not named and re.search(r"\b(?:the|its) original\b", window, re.I)
-    if first and (given := _given(sketch, "text", window)):
-        return given
+    if first and (file := given(sketch, "text", window)):
+        return file
     original = bool(spoken and named) and not trait.prompted and not sketch.clauses[at].then
     if result and (trait.chains or points or not named) and not original:
         return Input(sketch.results_of(result), 0.9)
@@ -210,12 +228,33 @@ def _text_elsewhere(
         sketch.used.update(m.number for m in chosen)
         return Input(tuple(dict.fromkeys(v for m in chosen for v in m.values)), 0.95)
     if not trait.prompted or points:
+        file = given(sketch, "text", window) or given(sketch, "table", window)
         last = next((s for s in read if not s.found or s.trait is not trait or points), None)
-        if last and (trait.chains or points):
+        if last and (trait.chains or points) and not (file and _only_answers(last, trait)):
             return Input(sketch.results_of(last), 0.9)
-        if given := _given(sketch, "text", window) or _given(sketch, "table", window):
-            return given
+        if file:
+            return file
     return Input()
+
+
+def _only_answers(step: Step, trait: Trait) -> bool:
+    """Whether a step found no text to be looked into, but answered a question about one."""
+    past = step.clause < 0 or step.trait is trait
+    return past and not trait.brief and (step.row.output != "text" or _answers(step.row))
+
+
+def _answers(row: TaskType) -> bool:
+    return row is TOLD or any(slot.name == "question" for slot in row.inputs)
+
+
+def _of_before(read: list[Step], texts: list[Step], trait: Trait) -> list[Step]:
+    """Of what earlier turns found, the texts that are meant, the latest first.
+
+    What is said or translated may be any answer; what is looked into is no answer to a question.
+    """
+    if trait.brief and (trait.tells or read[0].row.output == "boxes"):
+        return read
+    return [s for s in texts if trait.brief or not _answers(s.row)]
 
 
 def turned_to_text(sketch: Sketch, at: int, window: str = "") -> Input:
@@ -226,8 +265,8 @@ def turned_to_text(sketch: Sketch, at: int, window: str = "") -> Input:
     if bridged := _bridged(sketch, (meant or everywhere)[-1:], at):
         return Input(bridged.values, 0.8)
     for kind in ("image", "audio", "video"):
-        if (given := _given(sketch, kind, "")) and (task := BRIDGES.get((kind, "text"))):
-            return bridge(sketch, task, given, at)
+        if (file := given(sketch, kind, "")) and (task := BRIDGES.get((kind, "text"))):
+            return bridge(sketch, task, file, at)
     return Input()
 
 

@@ -8,18 +8,19 @@ foto.jpg und lies es vor"), not free talk: that takes an LLM.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from itertools import islice
 from typing import TypeAlias
 
 from .cues import table_lines
+from .written import english_words, foreign_language
 
 _KEPT = re.compile(  # no span holds its own opening sign: reading stays linear in the text
     r"\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)|“[^“”]*”|«[^«»]*»|「[^「」]*」|„[^„“”]*[“”]|https?://\S+"
     r"|(?<![A-Za-z0-9_./~-])[A-Za-z0-9_./~-]+\.[A-Za-z0-9]{2,4}\b"
 )
-_BREAK = re.compile(r"\s?：\s*|\s?:\s+|\s*\n\s*")
+_BREAK = re.compile(r"\s?：\s*|\s?:\s+|(?<!\s)\s*\n\s*")
 _HELD = "\ua7fb"  # a letter that nobody writes, around the numbers of what is kept
 _FIELDS = {
     "frage": "Question", "pregunta": "Question", "问题": "Question", "kontext": "Context",
@@ -111,6 +112,25 @@ def _exchanged(text: str, language: str) -> str:
     return re.sub(r"\s+(?=[?!.,;])", "", "\n".join(filter(None, lines)))
 
 
+def language_asked(text: str, before: Iterable[str] = ()) -> str:
+    """The language that a request is in where it is not English, else empty.
+
+    One whose words do not tell ("kürzer") is in that of the last request ``before`` it that has
+    one, where the glossary knows a word of it.
+    """
+    bare = unquoted(text)
+    head = _BREAK.split(text, maxsplit=1)[0]  # behind it a text in any language may stand
+    if found := _plainly(head) or _plainly(text):
+        return found
+    last = next((said for old in before if (said := language_asked(old))), "")
+    known = bool(last) and not english_words(bare)
+    return last if known and in_english(bare, last) not in ("", " ".join(bare.split())) else ""
+
+
+def _plainly(text: str) -> str:
+    return speaks(text) or foreign_language(unquoted(text))
+
+
 def unquoted(text: str, instead: str = " ") -> str:
     """The text without quoted spans, names of files and addresses, with ``instead`` for each."""
     return _KEPT.sub(instead, text)
@@ -128,7 +148,8 @@ _ENGLISH = re.compile(r"\b(?:the|is|of|and|this|what|please|with|you|me|my|i|it|
 _VERBS: Mapping[str, re.Pattern[str]] = {
     "German": re.compile(
         r"\b(?:beschreibe?|übersetze?|fasse?|zusammen|lies|zeichne|male mir|ein bild|zähle?"
-        r"|transkribiere|wie ?viele?|welche|bitte|mache?|drehe?|sage?|schneide"
+        r"|transkribiere|erkenne|segmentiere|vergleiche|entferne|schätze|wie ?viele?|welche|bitte"
+        r"|mache?|drehe?|sage?|schneide"
         r"|sprache|kannst du|können sie)\b", re.I,
     ),
     "French": re.compile(

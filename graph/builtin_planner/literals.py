@@ -15,7 +15,7 @@ from .pasted import FIELD, NOT_DATA, split_items
 _OPEN = {
     '"': re.compile(r'\"{3}|(?<!\w)"(?=\s?\S)'),
     "'": re.compile(r"'{3}|(?<!\w)'(?=\S)"),
-    "`": re.compile(r"`+"),
+    "`": re.compile(r"`{1,3}"),
 }
 _CLOSE = {'"': re.compile(r'"'), "'": re.compile(r"(?<=\S)'(?!\w)")}
 _INNER = re.compile(r'(?P<open>(?<=[\s(\[])"(?=\w))|"')
@@ -87,7 +87,8 @@ def _closing(text: str, start: re.Match[str]) -> re.Match[str] | None:
     """Where a quoted span ends; quotes inside it are part of it where they are balanced."""
     mark = start[0]
     if len(mark) > 1 or mark == "`":
-        return re.compile(rf"(?<!{mark[0]}){mark}(?!{mark[0]})").search(text, start.end())
+        alone = rf"(?<!{mark[0]}){mark}(?!{mark[0]})"
+        return re.compile(alone).search(text, start.end())
     if mark == '"':
         depth = 1
         for quote in islice(_INNER.finditer(text, start.end()), _MOST_INNER):

@@ -88,7 +88,10 @@ def by_meaning(sketch: Sketch, own: str, wishes: Sequence[Wish]) -> Sketch | Non
     doubted = all(likely.get(task, 0.0) < DOUBTED * whole for task in planned[-1:])
     if best == NO_TASK or likely[best] < CLEAR * whole or best in planned or not doubted:
         return None
-    found = Sketch(sketch.rows, sketch.available, sketch.mentions, [Clause(own)], sketch.resources)
+    found = Sketch(
+        sketch.rows, sketch.available, sketch.mentions, [Clause(own)], sketch.resources,
+        views=sketch.views,
+    )  # fmt: skip
     found.steps = [step for step in sketch.steps if step.clause < 0]
     found.groups = len(found.steps)
     labels = labels if "labels" in _needs(sketch.rows[best]) else None

@@ -15,26 +15,27 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from hugginggraph.registry import NotUnderstoodError, TaskType, task_types
+from hugginggraph.registry import HuggingGraphError, NotUnderstoodError, TaskType, task_types
 
 from ..planner import Draft, PlanRequest, Setback
-from ..state import Task
+from ..state import Finding, Task
 from .arguments import Wish
 from .bind import grant, settle
 from .clauses import Clause, split_clauses
 from .cues import OPENS_REQUEST, POLITE, Cue, cues, match_cues, named_cues
 from .files import unread
 from .find_mentions import find_mentions, text_given
-from .followups import complete, said_before
-from .languages import in_english, speaks, unquoted
+from .followups import complete, put_in_english, said_before
+from .languages import unquoted
+from .made import views
 from .meaning import by_meaning
 from .mentions import MARKER, Mention
 from .pasted import text_beside
 from .rejected import without_named
 from .results import mark_results
-from .rows import LATER
+from .rows import LATER, TOLD
 from .sketch import Sketch
-from .talk import examples, small_talk
+from .talk import examples, small_talk, talk_kind
 from .wishes import find_wishes
 from .written import foreign_language
 
@@ -46,7 +47,6 @@ _OF_MODELS = re.compile(r"\b(?:which|what|list|show|your|have)\b[^.?!]{0,30}\bmo
 _SEARCH = "`hugginggraph models search` lists the models for a task."
 _MOST_READ = 5000
 _MOST_CLAUSES = 250
-_BEHIND = re.compile(r"[:：\n]")
 _DONE = re.compile(r"\W*(?:after|once|having|upon|when)\b", re.I)
 _SAYS_WHY = re.compile(r"\bnot available\b| needs ")
 _TEXT_FAMILIES = ("question", "emotion", "people", "language")
@@ -104,38 +104,52 @@ def plan(
         NotUnderstoodError: nothing in the request can be planned.
         UnsupportedFileError: it names a file or an address that no task reads.
     """
-    if reply := said_before(request) or small_talk(request.text, rows, can_run):
-        return Draft(tasks=[], reply=reply)
-    said = complete(request)
-    try:
-        return _plan_said(request, said, rows)
-    except NotUnderstoodError:
-        alone = not (request.resources or request.earlier)
-        beside = alone and text_beside(said, _text_cues(rows))
-        if not beside:
-            raise
-        return _plan_said(request, beside, rows)
-
-
-def _plan_said(request: PlanRequest, said: str, rows: Mapping[str, TaskType]) -> Draft:
-    """The draft for what was said, in English or in a language that the glossary knows."""
-    language = next(filter(None, map(_language, (_head(said), said))), "")
 
     def given(head: str, gap: str, rest: str) -> bool:
         return text_given(head, gap, rest, request.resources, _text_cues(rows))
 
-    if english := in_english(said, language, given):
-        try:
-            draft = _plan(replace(request, text=english), rows, language)
-        except NotUnderstoodError as exc:
-            if _SAYS_WHY.search(exc.message):
-                raise
-            raise _not_understood(request, rows, list[str](), language) from exc
-        note = f"The request was read as: '{_short(english)}'."
-        return replace(
-            draft, confidence=round(0.85 * draft.confidence, 2), notes=(note, *draft.notes)
-        )
-    return _plan(replace(request, text=said), rows)
+    put, language = put_in_english(request, given)
+    if reply := said_before(put) or small_talk(put.text, rows, can_run):
+        return Draft(tasks=[], reply=reply)
+    try:
+        return _planned(_with_reply(put, rows), rows, language)
+    except NotUnderstoodError:
+        alone = not (put.resources or put.earlier)
+        beside = alone and text_beside(put.text, _text_cues(rows))
+        if not beside:
+            raise
+        return _planned(replace(put, text=beside), rows, language)
+
+
+def _planned(request: PlanRequest, rows: Mapping[str, TaskType], language: str) -> Draft:
+    """A draft for a request in English, which was put into it from a ``language``."""
+    request = replace(request, text=complete(request))
+    if not language:
+        return _plan(request, rows)
+    try:
+        draft = _plan(request, rows, language)
+    except NotUnderstoodError as exc:
+        if _SAYS_WHY.search(exc.message):
+            raise
+        raise _not_understood(request, rows, list[str](), language) from exc
+    note = f"The request was read as: '{_short(request.text)}'."
+    return replace(draft, confidence=round(0.85 * draft.confidence, 2), notes=(note, *draft.notes))
+
+
+def _with_reply(request: PlanRequest, rows: Mapping[str, TaskType]) -> PlanRequest:
+    """The request with the last answer among what was found, where no task had to find it."""
+    *before, asked, answered = (("", ""), ("", ""), *request.history)
+    answer = answered[1]
+    if not answer or asked[0] not in ("human", "user") or "\nModels: " in answer:
+        return request
+    if talk_kind(asked[1]):
+        return request
+    try:
+        again = _planned(replace(request, text=asked[1], history=tuple(before[2:])), rows, "")
+    except HuggingGraphError:
+        return request
+    found = Finding(task=TOLD.id, text=answer, resources=len(request.resources))
+    return replace(request, earlier=(*request.earlier, found)) if again.reply == answer else request
 
 
 def _plan(request: PlanRequest, rows: Mapping[str, TaskType], language: str = "") -> Draft:
@@ -146,25 +160,20 @@ def _plan(request: PlanRequest, rows: Mapping[str, TaskType], language: str = ""
     if len(own) > _MOST_READ:
         own = own[:_MOST_READ].rpartition(" ")[0]
     clauses = split_clauses(own)[:_MOST_CLAUSES]
-    sketch = Sketch(everything, frozenset(rows), mentions, clauses, request.resources, language)
+    sketch = Sketch(
+        everything, frozenset(rows), mentions, clauses, request.resources, language,
+        views(request, everything),
+    )  # fmt: skip
     if len(mentions.text.strip()) > _MOST_READ:
         sketch.note(f"Only the first {_MOST_READ} characters outside quoted texts were read.")
-    sketch.recall(request.earlier)
+    answers = [text for role, text in request.history if role not in ("human", "user")]
+    sketch.recall(request.earlier, answers)
     read = [_read(sketch, at, clause, table) for at, clause in enumerate(clauses)]
     missed = [clause for clause, wishes in zip(clauses, read, strict=True) if wishes is None]
     wishes = [wish for some in read for wish in some or ()]
     if not (wishes and missed) and (meant := by_meaning(sketch, own, wishes)):
         sketch, missed = meant, []
     return _draft(sketch, missed, request, rows)
-
-
-def _head(said: str) -> str:
-    """The request up to its first colon or line break, behind which a text may stand."""
-    return _BEHIND.split(said, maxsplit=1)[0]
-
-
-def _language(said: str) -> str:
-    return speaks(said) or foreign_language(unquoted(said))
 
 
 def _text_cues(rows: Mapping[str, TaskType]) -> Callable[[str], bool]:

@@ -16,18 +16,22 @@ _COUNT = r"(?:" + "|".join(_COUNTS) + r"|\d{1,2})"
 _POINTERS = {
     kind: re.compile(
         rf"\b(?:the )?(?P<order>{'|'.join(_ORDINALS)}|1st|2nd|3rd|\dth|last|final) "
-        rf"(?:{NOUNS[kind]}|one)s?\b"
-        rf"|\b(?:{NOUNS[kind]})s? (?:no\.? |number |#)?(?P<number>\d{{1,2}}|(?-i:[A-HJ-Z]))\b"
+        rf"(?:{nouns}|one)s?\b"
+        rf"|\b(?:{nouns})s? (?:no\.? |number |#)?(?P<number>\d{{1,2}}|(?-i:[A-HJ-Z]))\b"
         rf"(?:(?:,| and|,? and|,? &) (?P<second>\d{{1,2}}|(?-i:[A-HJ-Z]))\b)?"
         rf"|\b(?P<all>(?:all|both|each|every)(?: (?:one )?of)?(?: (?:the|these|those|my))?"
         rf"(?: {_COUNT})?"
-        rf"(?: (?:\w+ )?(?:{NOUNS[kind]})s?\b))"
-        rf"|\b(?:the|these|those|my|attached) (?P<some>{_COUNT}) (?:{NOUNS[kind]})s?\b"
-        rf"|\bthe first (?P<top>{_COUNT}) (?:{NOUNS[kind]})s?\b",
+        rf"(?: (?:\w+ )?(?:{nouns})s?\b))"
+        rf"|\b(?:the|these|those|my|attached) (?P<some>{_COUNT}) (?:{nouns})s?\b"
+        rf"|\bthe first (?P<top>{_COUNT}) (?:{nouns})s?\b",
         re.I,
     )
-    for kind in ("image", "audio", "video")
+    for kind, nouns in {
+        **{kind: NOUNS[kind] for kind in ("image", "audio", "video")},
+        "text": r"texts?|document|article|file|letter|note|report",
+    }.items()
 }
+"""A text of several is pointed at by what files are called, as sentences stand in one text."""
 _BARE_ALL = re.compile(
     rf"\b(?:all(?: of (?:them|these))?|both(?: of (?:them|these))?"
     r"|each(?: of (?:them|these)| one)?)"
@@ -44,7 +48,8 @@ def take_pointers(text: str, mentions: Mentions, resources: Mapping[str, Resourc
         if "task" not in resource:
             given.setdefault(resource["kind"], []).append(rid)
     for kind, pattern in _POINTERS.items():
-        if ids := given.get(kind):
+        ids = given.get(kind, [])
+        if len(ids) > (kind == "text"):
             text = pattern.sub(partial(_pointed, kind, ids, mentions), text)
     kind, ids = max(given.items(), key=lambda item: len(item[1]), default=("", []))
     if len(ids) > 1 and kind in _POINTERS:

@@ -26,8 +26,8 @@ class Trait:
     results as one text. ``prompted``: its text is what the request says, not a given text.
     ``renews``: its result stands for the picture, sound or text from then on. ``told``: its
     text is the instruction itself. ``repaints``: changes a picture as a painter would,
-    not exactly. ``brief``: one word is text enough. ``instead``: what
-    comes nearest where the table lacks the task.
+    not exactly. ``brief``: one word is text enough. ``tells``: says the
+    latest answer, whatever it is. ``instead``: what comes nearest where the table lacks the task.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Trait:
     told: bool = False
     repaints: bool = False
     brief: bool = False
+    tells: bool = False
     instead: tuple[str, ...] = ()
 
 
@@ -88,6 +89,12 @@ def trait(task: str) -> Trait:
 
 GIVEN = _row("given-text", "text", _TEXT)
 """What stands for a text that an earlier request gave; no task to be planned."""
+
+TOLD = _row("told-answer", "text", _TEXT)
+"""What stands for an answer that no task had to find; no task to be planned."""
+
+EARLIER: Mapping[str, TaskType] = {row.id: row for row in (GIVEN, TOLD)}
+"""What an earlier turn can leave besides the results of its tasks."""
 
 LATER: Mapping[str, TaskType] = {
     row.id: row

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,18 @@ from ..references import REFERENCE, reference, references
 from ..state import Finding, Resource, Task
 from .clauses import Clause
 from .mentions import Mention, Mentions
-from .rows import GIVEN, Trait, trait
+from .rows import EARLIER, Trait, trait
+
+_SCORES = re.compile(r" \((?:\d\.\d+|…)(?:, (?:\d\.\d+|…))*\)")
+"""How sure a model was of each thing that it found: nobody has that read out or translated."""
+
+
+def _told_together(one: Finding, other: Finding, answers: Collection[str]) -> bool:
+    """Whether two findings are of one task and told in one answer."""
+    texts = (one["text"], other["text"])
+    if texts[0] in texts[1] or texts[1] in texts[0]:
+        return False  # an answer that holds one holds the other
+    return one["task"] == other["task"] and any(all(t in said for t in texts) for said in answers)
 
 
 @dataclass
@@ -53,7 +64,8 @@ class Sketch:
     ``language`` is what the request was put into English from, empty where it was English; ``told``
     answers what no model has to be asked for, and ``refused`` says what none can do. ``used`` holds
     the numbers of the mentions that a step works on, and ``refers`` the step by the number of
-    the mention that speaks of its result.
+    the mention that speaks of its result. ``views`` are the pictures that only show something about
+    another one (``made.py``).
     """
 
     rows: Mapping[str, TaskType]
@@ -62,6 +74,7 @@ class Sketch:
     clauses: list[Clause]
     resources: Mapping[str, Resource]
     language: str = ""
+    views: frozenset[str] = frozenset()
     steps: list[Step] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
@@ -75,24 +88,28 @@ class Sketch:
         if text not in self.notes:
             self.notes.append(text)
 
-    def recall(self, earlier: Iterable[Finding]) -> None:
+    def recall(self, earlier: Iterable[Finding], answers: Collection[str] = ()) -> None:
         """Begin with what earlier turns found, where the request names nothing else to work on.
 
         What was found before a file was given is only meant where the request calls it by its name.
+        What one of the ``answers`` tells of the same task in several files belongs together.
         """
+        before: Finding | None = None
         for finding in earlier:
-            row = GIVEN if finding["task"] == GIVEN.id else self.rows.get(finding["task"])
+            row = EARLIER.get(finding["task"]) or self.rows.get(finding["task"])
             if self.mentions.found or row is None:
                 continue
             files = list(self.resources.values())[finding["resources"] :]
             newer = {file["kind"] for file in files if "task" not in file}
             if newer and (row.inputs[0].kind in newer or not self._called_by_name(row)):
                 continue
-            self.groups += 1
+            self.groups += not (before and _told_together(before, finding, answers))
+            before = finding
+            said = finding["text"] if row.output == "text" else _SCORES.sub("", finding["text"])
             self.steps.append(
                 Step(
                     len(self.steps), row, -1, 1.0, group=self.groups,
-                    args={"found": finding["text"]}, found=finding["text"],
+                    args={"found": said}, found=said,
                 )
             )  # fmt: skip
 

@@ -28,6 +28,7 @@ _IN_SOMETHING = re.compile(
     re.I,
 )
 _VOICE = re.compile(rf"\bin ({'|'.join(LANGUAGES)})\b", re.I)
+_VERSION = re.compile(rf"\bthe ({'|'.join(LANGUAGES)}) (?:one|version|translation)\b", re.I)
 _MAP = re.compile(r"\b(?:image|picture|map|drawing)s?$", re.I)
 _LOOKS = ("describe", "count", "classify", *FAMILIES["classify"].values(), "object-detection")
 
@@ -77,10 +78,13 @@ def _has_its_thing(sketch: Sketch, at: int, task: str) -> bool:
     if task == "text2text-generation":
         named = sketch.named(range(len(sketch.clauses)))
         texts = [m for m in named if m.kind == "text"]
-        made = any(step.row.output == "text" for step in sketch.steps)
-        fits = not any(m.file for m in texts) if texts else made
+        made = any(step.row.output == "text" for step in sketch.steps) or present(
+            sketch, "text", at
+        )
+        values = [value for m in texts if m.file for value in m.values]
+        fits = all(value in sketch.resources for value in values) if texts else made
         if not fits:
-            sketch.note("Correcting a text needs the text itself in the request, in quotes.")
+            sketch.note("Correcting a text needs the text itself: in quotes, or as a file.")
         return fits
     return task not in ("seen", "moved") or present(sketch, "image", at)
 
@@ -90,7 +94,7 @@ def _spoken_in(sketch: Sketch, at: int, text: str, matches: list[Match]) -> list
 
     A text that the clause names and that is in French already is read as it is.
     """
-    said = _VOICE.search(text)
+    said = _VOICE.search(text) or _VERSION.search(text)
     if said is None or all(m.task != "text-to-speech" for m in matches):
         return matches
     matches = [m for m in matches if m.task != "translation" or not _VOICE.match(text, m.start)]

@@ -17,6 +17,7 @@ _FOREIGN: Mapping[str, tuple[str, ...]] = {
     "German": words(
         "der die das und ist ein eine einen den dem was wie viele auf im bild zu mir bitte von mit "
         "beschreibe diesen diese übersetze fasse zusammen welche "
+        "wird gesagt welches mehr "
         "guten morgen tag abend nacht hallo welt danke gibt es einen ich wir sie nicht"
     ),
     "French": words(
@@ -129,6 +130,11 @@ def foreign_language(text: str) -> str:
     counts = _counts(text)
     best = max(_FOREIGN, key=lambda name: counts[name])
     return best if counts[best] >= 2 and counts[best] > counts["English"] else ""
+
+
+def english_words(text: str) -> int:
+    """How many common words of English a text has."""
+    return _counts(text)["English"]
 
 
 def _counts(text: str) -> dict[str, int]:

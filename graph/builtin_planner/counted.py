@@ -1,0 +1,112 @@
+"""Counts among what an earlier turn found: "how many of them are red?" after a detection.
+
+The labels that were found answer it, so nothing is run again. Not covered: what no label can say
+("how many are close together?"), and pictures that were looked at together.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+
+from hugginggraph.tools import listed, plural
+
+from .arguments import Wish
+from .cues import COLOURS
+from .mentions import MARKER
+from .rows import TOLD
+from .sketch import Sketch, Step
+
+_AMONG = re.compile(
+    r"\bhow many (?:of (?:them|these|those|the (?:objects|things|shapes))"
+    r"(?: (?:objects|things|shapes))? (?:are|is)|are)\s+(?P<no>not )?(?P<what>[^.?!,;]+)"
+    r"|\bhow many (?P<these>[^.?!,;]+?) ones\b",
+    re.I,
+)
+_LEFT_OUT = re.compile(
+    r"\b(?:there|here|an?|the|ones?|objects?|things|shapes?|items?|please|then|now|in it"
+    r"|in colou?r|colou?red)\b",
+    re.I,
+)
+_COUNTED = re.compile(r"(\d+) ((?:[^\W\d]|-)[\w -]*?)(?=,| and \d|$)")
+_SOME = re.compile(
+    r"\b(?:how many|count(?:ing)?|number of)(?: all)?(?: of)?(?: the| these| those)?"
+    r" ((?:[\w-]+ ){0,2}?(?!does\b|this\b|was\b|has\b|its\b)[\w-]{2,}s)\b",
+    re.I,
+)
+"""The things that are to be counted."""
+_ANY = frozenset(("object", "item", "thing", "shape", "element"))
+_MOST_WORDS = 3
+_MOST_READ = 2000
+_PLACED = re.compile(
+    r"\b(?:of|in|on|at|to|by|than|with|near|next|left|right|like|as|more|less)\b", re.I
+)
+"""Words after which no label is named: where a thing is, or what it is set against."""
+
+
+def count_among(sketch: Sketch, wish: Wish) -> bool:
+    """Tell how many of what was found last are labelled as asked; whether that is what is asked."""
+    asked = _AMONG.search(MARKER.sub(" ", wish.window))
+    last = next((step for step in reversed(sketch.steps) if step.row is not TOLD), None)
+    if not asked or last is None or last.clause >= 0 or last.row.output != "boxes":
+        return False
+    what = _LEFT_OUT.sub(" ", asked["what"] or asked["these"])
+    kinds = [_words(kind) for kind in re.split(r"\s(?:and|or)\s", what)]
+    found = Counter[str]()
+    for step in [step for step in sketch.steps if step.group == last.group]:
+        for count, label in _COUNTED.findall(step.found[:_MOST_READ].partition(": ")[2]):
+            found[" ".join(_words(label))] += int(count)
+    if not found or _PLACED.search(what) or not all(0 < len(k) <= _MOST_WORDS for k in kinds):
+        return False
+    said = _told(found, kinds, " or ".join(map(" ".join, kinds)), inverted=bool(asked["no"]))
+    sketch.told.append(said)
+    sketch.groups += 1
+    sketch.steps.append(
+        Step(len(sketch.steps), TOLD, wish.at, 0.9, group=sketch.groups, found=said)
+    )
+    return True
+
+
+def note_all_are_listed(sketch: Sketch, wish: Wish) -> None:
+    """Note that a detector counts everything, where only some of it is asked for."""
+    window = MARKER.sub(" ", wish.window)
+    asked, among = _SOME.search(window), _AMONG.search(window)
+    some = asked[1] if asked else among["what"] if among else ""
+    if some and any(word not in _ANY for word in _words(some)):
+        sketch.note(f"Every object found is listed, not only what was asked for: {some}.")
+
+
+def _told(found: Mapping[str, int], kinds: list[list[str]], called: str, *, inverted: bool) -> str:
+    named = {word for label in found for word in _words(label)}
+    if set(COLOURS) & {*called.split()} and not set(COLOURS) & named:
+        return "What was found before is labelled without colours, so that cannot be told."
+    chosen = {
+        label: count
+        for label, count in found.items()
+        if any({*kind} <= {*_words(label)} for kind in kinds) != inverted
+    }
+    many, every = sum(chosen.values()), sum(found.values())
+    head = f"Of the {every} {plural('object', every)} found before, "
+    if not chosen:
+        return f"{head}none is labelled {'otherwise' if inverted else f'“{called}”'}."
+    each = listed([f"{count} {plural(label, count)}" for label, count in chosen.items()])
+    kind = " or ".join(_as_named(kind, many) for kind in kinds)
+    verb = f"{'is' if many == 1 else 'are'}{' not' if inverted else ''}"
+    return f"{head}{many} {verb} {kind}: {each}."
+
+
+def _as_named(kind: list[str], many: int) -> str:
+    """What things of a kind are: "red", "a red heart", "hearts"."""
+    words = " ".join(kind)
+    if kind[-1] in COLOURS or many != 1:
+        return words if kind[-1] in COLOURS else plural(words, many)
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
+
+
+def _words(text: str) -> list[str]:
+    """The words of a label, each in the singular."""
+    return [
+        re.sub(r"(?:(?<=[sxz])|(?<=[cs]h))es$|(?<!s)s$", "", word)
+        for word in re.findall(r"[\w-]+", text.lower())
+    ]
