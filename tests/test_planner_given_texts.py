@@ -140,7 +140,8 @@ def test_a_greeting_is_no_text(request_: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["“", "«", "„", "-", ":", ".", "./", "`", " ", "翻译", "中", "a: ", "Text: a\n", "crop "]
+    "unit",
+    ["“", "«", "„", "-", ":", ".", "./", "`", " ", "翻译", "中", "a: ", "Text: a\n", "crop "],
 )
 def test_no_long_request_holds_the_planner(unit: str) -> None:
     text = "Describe scene.png and translate it to German. " + unit * (100_000 // len(unit))
@@ -151,4 +152,4 @@ def test_no_long_request_holds_the_planner(unit: str) -> None:
     steps(text)
     steps("翻译 " + text)
     steps("Read it aloud", history=asked(text))
-    assert time.process_time() - begun < 12  # a quadratic pattern takes minutes
+    assert time.process_time() - begun < 8  # a quadratic pattern takes minutes
