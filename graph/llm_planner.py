@@ -18,6 +18,7 @@ from .llm import LLM
 from .planner import Draft, PlanRequest, Setback
 
 HISTORY_TOKENS = 2_000
+_CUT = "The LLM's plan was cut short at its limit of tokens: what it had still to say is missing."
 
 
 class PlannedTask(BaseModel):
@@ -91,7 +92,8 @@ class LLMPlanner:
         reply = await self.llm.fill(TaskPlan, messages)
         value = reply.value
         tasks = value["tasks"] if isinstance(value, dict) and "tasks" in value else value
-        return Draft(tasks=tasks, llm_calls=reply.calls, tokens=reply.tokens)
+        notes = (_CUT,) if reply.cut else ()
+        return Draft(tasks=tasks, notes=notes, llm_calls=reply.calls, tokens=reply.tokens)
 
     def _messages(self, request: PlanRequest) -> list[SystemMessage | HumanMessage]:
         known = task_types() if self._rows is None else self._rows
