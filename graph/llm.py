@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import RunnableConfig
@@ -52,12 +53,16 @@ def chat_model(settings: Settings, name: str = "") -> BaseChatModel:
     """
     from langchain.chat_models import init_chat_model
 
-    name = name or settings.llm
+    name = (name or settings.llm).strip()
+    if name.endswith(":"):
+        raise LLMError(f"'{name}' names no model.", "Give it as provider:model.")
     options: dict[str, Any] = {}
     if is_local(name):
         quiet()
+        name = f"{_LOCAL}{_on_disk(name.removeprefix(_LOCAL), settings)}"
         options = {
             "backend": "pipeline",
+            "model_kwargs": {"use_safetensors": True},
             "task": "text-generation",
             "device": _device_number(settings.device),
             "pipeline_kwargs": {
@@ -73,17 +78,59 @@ def chat_model(settings: Settings, name: str = "") -> BaseChatModel:
     try:
         model: BaseChatModel = init_chat_model(name, **options)
     except Exception as exc:  # every provider's package raises its own
-        raise LLMError(
-            f"The LLM '{name}' could not be set up: {_first_line(exc)}",
-            "Give it as provider:model, for example openai:gpt-4o-mini, with its key in the "
-            "environment, or leave it out to use the built-in planner.",
-        ) from exc
+        raise LLMError(*_not_set_up(name, exc)) from exc
     return model
+
+
+_LOCAL = "huggingface:"
 
 
 def is_local(name: str) -> bool:
     """Whether a model's name means that it runs in this process."""
-    return name.startswith("huggingface:")
+    return name.startswith(_LOCAL)
+
+
+def _on_disk(model: str, settings: Settings) -> str:
+    """The model, offline as its folder on this machine, so that nothing asks the Hub for it.
+
+    Raises:
+        LLMError: offline is set and it is not here.
+    """
+    if not settings.offline or Path(model).expanduser().is_dir():
+        return model
+    from huggingface_hub import snapshot_download
+
+    try:
+        return snapshot_download(model, local_files_only=True)
+    except (OSError, ValueError) as exc:
+        raise LLMError(
+            f"The LLM '{model}' is not on this machine, and offline is set.",
+            "Unset HUGGINGGRAPH_OFFLINE once to fetch it, or name a folder that holds it.",
+        ) from exc
+
+
+def _not_set_up(name: str, exc: Exception) -> tuple[str, str]:
+    """Why a model cannot be asked, and how its name, its package or its server is given."""
+    served = "HUGGINGGRAPH_LLM_BASE_URL, with the model as openai:MODEL"
+    if "://" in name:
+        what, hint = "is an address, not a model", f"Give the address in {served}."
+    elif "infer model provider" in str(exc):
+        what = "does not say which provider the model is of"
+        hint = (
+            f"Write provider:model, as openai:gpt-4o-mini; name a server of your own in {served}."
+        )
+        if "/" in name and ":" not in name:
+            hint = f"Perhaps '{name.replace('/', ':', 1)}' or '{_LOCAL}{name}'? {hint}"
+    elif isinstance(exc, ImportError):
+        what = f"needs a package that is not here: {_first_line(exc)}"
+        hint = f"Or, where its server speaks OpenAI's protocol (Ollama's does at /v1): {served}."
+    else:
+        what = f"could not be set up: {_first_line(exc)}"
+        hint = (
+            "Give it as provider:model, for example openai:gpt-4o-mini, with its key in the "
+            "environment, or leave it out to use the built-in planner."
+        )
+    return f"The LLM '{name}' {what.rstrip('.')}.", hint
 
 
 def _device_number(device: str) -> int:

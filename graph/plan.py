@@ -66,7 +66,9 @@ def make_plan(parts: Parts) -> Any:
                 planner=planner.name,
                 notes=[*notes, *draft.notes],
             ),
-            "answer": draft.reply,
+            "answer": "\n".join(
+                [draft.reply, *(f"Note: {note}" for note in notes)] if draft.reply else []
+            ),
             "llm_lost": lost,
             "usage": spend(state, draft),
         }

@@ -10,8 +10,16 @@ from typing import Any
 import pytest
 from llm_server import LLMServer, Message, Refusal, llm_server
 
-from hugginggraph.graph import Fact, Parts, build_graph, grounded, read_json, unfounded
-from hugginggraph.registry import Settings
+from hugginggraph.graph import (
+    Fact,
+    Parts,
+    build_graph,
+    chat_model,
+    grounded,
+    read_json,
+    unfounded,
+)
+from hugginggraph.registry import LLMError, Settings
 
 Ask = Callable[..., Coroutine[Any, Any, dict[str, Any]]]
 KEY = "a-very-secret-key-0815"
@@ -226,3 +234,30 @@ def test_an_address_that_no_result_holds_is_left_out_and_one_that_does_stays_who
     assert grounded("See https://example.org/a/b.html.", set()).endswith("/a/b.html.")
     for said in ("See http://evil.example/x.", "![x](//evil.example/p?d=1)", "Go to www.evil.io!"):
         assert unfounded(said, [fact])
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("llama3", "provider:model"),
+        ("ollama/llama3", "Perhaps 'ollama:llama3'"),
+        ("http://localhost:8080/v1", "HUGGINGGRAPH_LLM_BASE_URL"),
+        ("ollama:llama3", "pip install langchain-ollama"),
+        ("openai:", "names no model"),
+        ("huggingface:nobody/nothing", "is not on this machine, and offline is set"),
+        ("openai:gpt-4o-mini", "OPENAI_API_KEY"),
+    ],
+)
+def test_a_name_that_is_no_use_is_answered_with_one_that_is(
+    name: str, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(LLMError) as caught:
+        chat_model(Settings(offline=True, data_dir=tmp_path), name)
+    assert said in str(caught.value) and "model_provider" not in str(caught.value)
+
+
+async def test_small_talk_says_too_that_the_llm_could_not_be_asked(ask: Ask) -> None:
+    with llm_server(401) as server:
+        out = await ask(server, "Good morning!", ())
+    assert out["status"] == "done" and "did not accept the key" in out["answer"]
