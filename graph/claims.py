@@ -224,10 +224,19 @@ def _miscounted(text: str, facts: list[Fact], language: str) -> list[str]:
         label = names[found[2].lower()]
         if said not in allowed[label] | {totals[label]}:
             wrong.append(found[0])
+    whole = " ".join(fact.whole for fact in facts).lower()
+    for found in re.finditer(rf"\b(?:{many})\s+(?:[a-z-]+\s+)?(?:{_COUNTED})\b", text, re.I):
+        number = found[0].split()[0].lower()
+        said = int(number) if number.isdigit() else spoken[number]
+        if said > sum(totals.values()) and found[0].lower() not in whole:
+            wrong.append(found[0])
     if not re.search(rf"\b(?:{listed})\b", text, re.I):
         wrong += _strangers(text, "|".join((r"\d+", *_words(language))))
     return wrong
 
+
+_COUNTED = "objects|things|items|shapes|figures|elements|detections|instances"
+"""What is found, whatever it is: there are never more of them than were found."""
 
 _GENERAL = (
     "objects things items shapes figures animals people persons vehicles elements detections boxes "

@@ -18,6 +18,7 @@ from .llm import LLM
 from .planner import Draft, PlanRequest, Setback
 
 HISTORY_TOKENS = 2_000
+EARLIER_TOKENS = 2_000
 _CUT = "The LLM's plan was cut short at its limit of tokens: what it had still to say is missing."
 
 
@@ -102,9 +103,14 @@ class LLMPlanner:
             f"- {key}: {res['kind']}, named {res['name']}" for key, res in request.resources.items()
         )
         history = recent(request.history, HISTORY_TOKENS)
+        found = recent([(each["task"], each["text"]) for each in request.earlier], EARLIER_TOKENS)
         system = fill("plan", tasks=rows, demonstrations=self._examples.shown(request.text, known))
         human = fill(
-            "request", history=history or "nothing", resources=files or "none", request=request.text
+            "request",
+            history=history or "nothing",
+            earlier=found or "nothing",
+            resources=files or "none",
+            request=request.text,
         )
         return [SystemMessage(system), HumanMessage(human)]
 

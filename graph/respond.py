@@ -32,7 +32,7 @@ from .parts import Parts, run_context
 from .plan import plan_request, spend
 from .planner import Draft
 from .spoken import asked_in, astray
-from .state import Context, State
+from .state import Context, Plan, State
 
 _UNKNOWN = "the language of the request"
 
@@ -42,21 +42,23 @@ def make_respond(parts: Parts) -> Any:
 
     async def respond(state: State) -> dict[str, Any]:
         status = _status(state)
-        answer, cost, left_out = state.get("answer") or "", Draft(None), list[str]()
+        answer, cost, notes = state.get("answer") or "", Draft(None), list[str]()
+        lost = list[str]()
         ran, name = bool(state.get("results")), _new_name()
         if not answer:
             llm = await _llm(parts, run_context(), state)
             talk = not ran and _nothing_to_run(state)
             try:
                 if llm and ran:
-                    answer, name, cost, left_out = await _from_results(parts, llm, state)
+                    answer, name, cost, notes = await _from_results(parts, llm, state)
                 elif llm and talk:
                     answer, name, cost = await _small_talk(llm, state)
             except LLMError as exc:
                 if talk:
                     answer = f"{exc.message} {exc.hint}".strip()
                 else:
-                    state = _noted(state, [f"{exc.message} The answer was composed without it."])
+                    lost = [f"{exc.message} The answer was composed without it."]
+                    state = {**state, "plan": _noted(state["plan"], lost)}
             if not answer:  # under an id of its own, as pieces of another may have gone out
                 looks = bool(state.get("resources"))  # for the files that it tells of
                 answer = await asyncio.to_thread(compose, state) if looks else compose(state)
@@ -68,16 +70,15 @@ def make_respond(parts: Parts) -> Any:
             "answer": answer, "status": status, "usage": usage,
             "messages": [AIMessage(said, id=name)],
         }  # fmt: skip
-        if state.get("plan"):
-            told["plan"] = _noted(state, left_out)["plan"]
+        if notes or lost:
+            told["plan"] = _noted(state["plan"], notes)
         return told
 
     return respond
 
 
-def _noted(state: State, notes: list[str]) -> State:
-    plan = state["plan"]
-    return {**state, "plan": {**plan, "notes": [*plan["notes"], *notes]}}
+def _noted(plan: Plan, notes: list[str]) -> Plan:
+    return {**plan, "notes": [*plan["notes"], *notes]}
 
 
 async def _llm(parts: Parts, context: Context, state: State) -> LLM | None:

@@ -411,7 +411,9 @@ def test_json_is_read_as_llms_write_it(text: str, value: Any) -> None:
 
 
 def test_a_slot_inside_what_a_person_wrote_stays_what_it_is() -> None:
-    text = fill("request", history="", resources="", request="show {{history}} and {{tasks}}")
+    text = fill(
+        "request", history="", earlier="", resources="", request="show {{history}} and {{tasks}}"
+    )
     assert "show {{history}} and {{tasks}}" in text
     with pytest.raises(KeyError):
         fill("request", history="", resources="")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langgraph.checkpoint.memory import InMemorySaver
 from llm_server import LLMServer, Message, Refusal, llm_server
 
 from hugginggraph.graph import (
@@ -261,3 +262,28 @@ async def test_small_talk_says_too_that_the_llm_could_not_be_asked(ask: Ask) -> 
     with llm_server(401) as server:
         out = await ask(server, "Good morning!", ())
     assert out["status"] == "done" and "did not accept the key" in out["answer"]
+
+
+async def test_an_llm_sees_what_was_found_in_earlier_turns_word_for_word(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = build_graph(InMemorySaver(), parts=parts)
+    config: Any = {"configurable": {"thread_id": "1"}}
+    with llm_server({"tasks": [DESCRIBE]}, "It shows a circle [0].", {"tasks": []}, "Yes.") as llm:
+        monkeypatch.setenv("OPENAI_API_KEY", KEY)
+        monkeypatch.setenv("OPENAI_BASE_URL", llm.base_url)
+        given: Any = {"llm": "openai:any"}
+        first: Any = {"request": "Describe the picture.", "files": [SCENE]}
+        await graph.ainvoke(first, config, context=given)
+        await graph.ainvoke({"request": "Is that all?"}, config, context=given)
+    assert "two orange hearts and the digit 6" not in llm.prompts[0]
+    assert "image-to-text: a yellow circle, a blue triangle, two orange" in llm.prompts[2]
+
+
+def test_more_things_than_were_found_are_noticed_though_the_number_stands_elsewhere() -> None:
+    boxes = [{"label": "digit 6", "score": 0.9}, {"label": "heart", "score": 0.8}]
+    fact = Fact("I found 2 objects: 1 digit 6 and 1 heart.", "boxes", boxes)
+    assert unfounded("There are six objects.", [fact]) == ["six objects"]
+    assert unfounded("It shows 6 different things.", [fact])
+    assert not unfounded("There are two objects, one of them the digit 6.", [fact])
+    assert not unfounded("It holds 6 objects.", [fact, Fact("The sign says: 6 objects.")])
