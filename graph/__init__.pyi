@@ -35,7 +35,7 @@ from .planner import (
     PlanRequest as PlanRequest,
     Setback as Setback,
 )
-from .reading import read_json as read_json
+from .reading import Aloud as Aloud, read_json as read_json
 from .references import references as references
 from .repair import repair as repair
 from .result_cache import (

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 LONGEST_REPLY = 40_000
 """Characters of a text that are taken from an LLM."""
 
+LONGEST_THOUGHT = 400_000
+"""Characters that an LLM may think aloud and say together."""
+
 _QUIET: RunnableConfig = {"tags": ["nostream"]}
 """Keeps what the LLM says out of the graph's message stream: plans and unchecked answers."""
 
@@ -239,14 +242,14 @@ class LLM:
         more: dict[str, Any] = {"stream_usage": True} if hasattr(self.model, "stream_usage") else {}
 
         async def read() -> AIMessage | None:
-            whole, left = None, LONGEST_REPLY
+            whole, left = None, LONGEST_THOUGHT
             aloud = Aloud(tell)
             async with asyncio.timeout(self._seconds):
                 async for piece in self.model.astream(list(messages), _QUIET, **more):
                     whole = piece if whole is None else whole + piece
-                    aloud.take(str(piece.text)[:left])
+                    aloud.take(str(piece.text)[: LONGEST_REPLY - len(aloud.said)])
                     left -= len(str(piece.text))
-                    if left <= 0:
+                    if left <= 0 or len(aloud.said) >= LONGEST_REPLY:
                         break
             aloud.finish()
             return whole

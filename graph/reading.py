@@ -9,11 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-_TAG = "think|thinking|thought|thoughts|reasoning"
-_THOUGHT = re.compile(rf"<({_TAG})>.*?</\1>", re.DOTALL | re.IGNORECASE)
-_OPEN = re.compile(rf"<(?:{_TAG})>.*", re.DOTALL | re.IGNORECASE)
-_CLOSE = re.compile(rf".*</(?:{_TAG})>", re.DOTALL | re.IGNORECASE)
-_CHANNEL = re.compile(r".*<\|channel\|>final<\|message\|>", re.DOTALL)
+_TAG = re.compile(r"<(/?)(?:think|thinking|thought|thoughts|reasoning)>", re.IGNORECASE)
+_CHANNEL = "<|channel|>final<|message|>"
 _SIGNAL = re.compile(r"<\|(?:end|return|im_end|eot_id|endoftext)\|>")
 _HELD = 24
 """Characters from a ``<`` on that may still become a tag."""
@@ -26,8 +23,21 @@ def without_thoughts(text: str) -> str:
     """
     if "<" not in text:
         return text
-    text = _SIGNAL.sub("", _CHANNEL.sub("", text))
-    return _OPEN.sub("", _CLOSE.sub("", _THOUGHT.sub("", text)))
+    return _bare(text)[0]
+
+
+def _bare(text: str) -> tuple[str, bool]:
+    """The text outside of thoughts, and whether it ends inside one."""
+    text = _SIGNAL.sub("", text.rpartition(_CHANNEL)[2])
+    kept, at, inside = list[str](), 0, False
+    for tag in _TAG.finditer(text):
+        if tag[1]:
+            kept = kept if inside else []
+            at, inside = tag.end(), False
+        elif not inside:
+            kept.append(text[at : tag.start()])
+            inside = True
+    return "".join([*kept, "" if inside else text[at:]]), inside
 
 
 class Aloud:
@@ -36,11 +46,15 @@ class Aloud:
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
         self._all = self.said = ""
+        self._thinks = False
 
     def take(self, piece: str) -> None:
         """Pass on what is certain now that this piece is there."""
         self._all += piece
-        shown = without_thoughts(self._all).lstrip()
+        if self._thinks and ">" not in piece:
+            return
+        bare, self._thinks = _bare(self._all) if "<" in self._all else (self._all, False)
+        shown = bare.lstrip()
         tag = shown.rfind("<", max(0, len(shown) - _HELD))
         self._pass(shown if tag < 0 else shown[:tag])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from llm_server import LLMServer, Message, Refusal, llm_server
 
 from hugginggraph.graph import (
+    Aloud,
     Fact,
     Parts,
     build_graph,
@@ -287,3 +289,16 @@ def test_more_things_than_were_found_are_noticed_though_the_number_stands_elsewh
     assert unfounded("It shows 6 different things.", [fact])
     assert not unfounded("There are two objects, one of them the digit 6.", [fact])
     assert not unfounded("It holds 6 objects.", [fact, Fact("The sign says: 6 objects.")])
+
+
+async def test_a_long_thought_takes_nothing_from_the_answer_and_little_time(ask: Ask) -> None:
+    thought = "<think>" + "Hmm, is it so? " * 6_000 + "</think>"
+    told: list[str] = []
+    aloud, began = Aloud(told.append), time.perf_counter()
+    for start in range(0, len(thought + ANSWER), 4):
+        aloud.take((thought + ANSWER)[start : start + 4])
+    aloud.finish()
+    assert "".join(told) == ANSWER and len(told) > 3 and time.perf_counter() - began < 2
+    long = "<think>" + "h" * 60_000 + f"</think>{ANSWER}"
+    with llm_server(BOTH, long) as server:
+        assert (await ask(server))["answer"] == ANSWER
