@@ -42,13 +42,14 @@ def read_tasks(raw: Any) -> list[Task]:
 
     Accepts a list of task objects, one such object or ``{"tasks": [...]}``, ids and deps as numbers
     or as texts that hold one (``"task 0"``, ``"<resource>-0"``), the paper's ``dep: [-1]`` for
-    none, references in other brackets (``<node-0>``), and ``args`` as a JSON text.
+    none, references in other brackets (``<node-0>``), and ``args`` as a JSON text, as a list of
+    objects or beside the other fields. Fields may have other usual names (``_FIELDS``).
 
     Raises:
         UnreadablePlanError: it is anything else.
     """
     if isinstance(raw, Mapping):
-        raw = [raw] if isinstance(raw.get("task"), str) else raw.get("tasks")
+        raw = [raw] if "tasks" not in raw and _is_task(raw) else raw.get("tasks")
     if not isinstance(raw, list):
         raise UnreadablePlanError(
             f"A plan is a list of tasks, not {_what(raw)}.", 'Give {"tasks": [...]}.'
@@ -61,7 +62,27 @@ def read_tasks(raw: Any) -> list[Task]:
     return [_read_task(index, item) for index, item in enumerate(raw)]
 
 
+_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "task": ("task_type", "type", "name", "tool", "action", "function"),
+    "args": ("arguments", "parameters", "params", "inputs", "input", "kwargs"),
+    "dep": ("deps", "depends_on", "dependencies", "dependency", "depends"),
+    "id": ("task_id",),
+}
+"""What LLMs call the fields of a task as well; the table's spelling goes first."""
+
+
+def _named(item: Mapping[str, Any]) -> dict[str, Any]:
+    """A task's fields by their names; what is none of them is an argument."""
+    out = {name: value for name, value in item.items() if name in _FIELDS}
+    rest = {name: value for name, value in item.items() if name not in _FIELDS}
+    for field, others in _FIELDS.items():
+        if field not in out and (name := next((n for n in others if n in rest), None)):
+            out[field] = rest.pop(name)
+    return out if "args" in out else {**out, "args": rest}
+
+
 def _read_task(index: int, item: Any) -> Task:
+    item = _named(item) if isinstance(item, Mapping) else item
     if not isinstance(item, Mapping) or not isinstance(item.get("task"), str):
         raise UnreadablePlanError(
             f"Entry {index} of the plan is not a task.",
@@ -73,6 +94,8 @@ def _read_task(index: int, item: Any) -> Task:
     dep = [] if dep is None else dep if isinstance(dep, list) else [dep]
     if isinstance(args, str):
         args = _object(args)
+    if isinstance(args, list) and all(isinstance(each, Mapping) for each in args):
+        args = {name: value for each in args for name, value in each.items()}
     if args is not None and not isinstance(args, Mapping):
         raise UnreadablePlanError(
             f"The `args` of entry {index} are {_what(args)}.", "Give them by name."
@@ -84,6 +107,10 @@ def _read_task(index: int, item: Any) -> Task:
         dep=[n for n in dict.fromkeys(waits) if n != -1],
         args={str(name): _in_brackets(v) for name, v in (args or {}).items() if v is not None},
     )
+
+
+def _is_task(raw: Mapping[str, Any]) -> bool:
+    return isinstance(_named(raw).get("task"), str)
 
 
 def _object(text: str) -> Any:

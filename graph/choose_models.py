@@ -57,7 +57,11 @@ def make_choose_models(parts: Parts) -> Any:
             if isinstance(value, list) and choices[key]["by"] == "rank" and not clear_winner(value)
         }
         try:
-            ask = unclear and llm_allowed(parts.settings, context, state["usage"])
+            ask = (
+                unclear
+                and not state.get("llm_lost")
+                and llm_allowed(parts.settings, context, state["usage"])
+            )
             llm = await parts.get_llm(context) if ask else None
             if llm:
                 cost = await _ask(llm, state["request"], tasks, unclear, choices)

@@ -2,8 +2,9 @@
 
 ``unfounded`` names the claims of a sentence that no result behind it bears. It looks numbers up as
 digits and as words of five languages, rounded as people round; counts by the label they stand with;
-quotes word for word; and of labels to choose from, the one that won. Not covered: what is said in
-other words ("a dog" for a cat), numbers about places in a picture, negations but "no circles".
+quotes and addresses of the web as they stand; and of labels to choose from, the one that won. Not
+covered: what is said in other words ("a dog" for a cat), numbers about places in a picture,
+negations but "no circles".
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ _DOUBT = re.compile(
     r"\b(?:second|less|unlikely|only|not|lower|rather|than|instead|before|but|against|while|by"
     r"|or|whether|could|might|nor|neither)\b", re.I,
 )  # fmt: skip
+_LINK = re.compile(r"(?:\bhttps?://|\bwww\.|(?<=\]\()//)[^\s<>\"')\]]+", re.I)
 _BESIDE = 0.15
 """How far a number may be from the one it rounds with "about" or "over", as a share."""
 
@@ -112,10 +114,16 @@ def unfounded(sentence: str, facts: Iterable[Fact], language: str = "English") -
     behind = list(facts)
     whole = _plain(" ".join(fact.whole for fact in behind))
     bare = re.sub(r"^\s*\d{1,2}[.)]\s", "", _QUOTED.sub(" ", sentence))
-    wrong = [quote for quote in _quotes(sentence, language) if not _said(quote, whole)]
+    wrong = [link for link in _links(sentence) if not any(link in fact.whole for fact in behind)]
+    wrong += [quote for quote in _quotes(sentence, language) if not _said(quote, whole)]
     wrong += _miscounted(bare, behind, language)
     wrong += _misnumbered(bare, behind, language)
     return wrong + _mislabelled(bare, behind)
+
+
+def _links(sentence: str) -> list[str]:
+    """Addresses of the web: they lead a person away, or fetch a picture, so none is made up."""
+    return [found.rstrip(".,;:!?") for found in _LINK.findall(sentence)]
 
 
 def _quotes(sentence: str, language: str) -> list[str]:
@@ -216,10 +224,19 @@ def _miscounted(text: str, facts: list[Fact], language: str) -> list[str]:
         label = names[found[2].lower()]
         if said not in allowed[label] | {totals[label]}:
             wrong.append(found[0])
+    whole = " ".join(fact.whole for fact in facts).lower()
+    for found in re.finditer(rf"\b(?:{many})\s+(?:[a-z-]+\s+)?(?:{_COUNTED})\b", text, re.I):
+        number = found[0].split()[0].lower()
+        said = int(number) if number.isdigit() else spoken[number]
+        if said > sum(totals.values()) and found[0].lower() not in whole:
+            wrong.append(found[0])
     if not re.search(rf"\b(?:{listed})\b", text, re.I):
         wrong += _strangers(text, "|".join((r"\d+", *_words(language))))
     return wrong
 
+
+_COUNTED = "objects|things|items|shapes|figures|elements|detections|instances"
+"""What is found, whatever it is: there are never more of them than were found."""
 
 _GENERAL = (
     "objects things items shapes figures animals people persons vehicles elements detections boxes "

@@ -15,7 +15,9 @@ from collections.abc import Iterable, Mapping
 
 from .claims import Fact, unfounded
 
-_PATH = re.compile(r"(?<![\w:/])(?:[\w.~-]+)?(?:/[\w.~-]+)+\.\w{2,5}\b")
+_PATH = re.compile(
+    r"(?P<address>\bhttps?://[^\s)\]]+)|(?<![\w:/])(?:[\w.~-]+)?(?:/[\w.~-]+)+\.\w{2,5}\b"
+)
 _GONE = "(no such file)"
 _MARK = re.compile(r"[ \t]*\[(?:tasks? )?(\d{1,4}(?:\s*,\s*\d{1,4})*)\]", re.I)
 _END = re.compile(
@@ -38,8 +40,8 @@ ENOUGH = 0.25
 
 
 def grounded(answer: str, paths: set[str]) -> str:
-    """The answer with every path that is not one of ``paths`` taken out."""
-    return _PATH.sub(lambda m: m[0] if m[0] in paths else _GONE, answer)
+    """The answer with every path that is not one of ``paths`` taken out; addresses stay."""
+    return _PATH.sub(lambda m: m[0] if m["address"] or m[0] in paths else _GONE, answer)
 
 
 def words_of(text: str) -> set[str]:
@@ -87,9 +89,12 @@ class Grounding:
         self._rest = self._rest[last:]
         return shown
 
-    def finish(self) -> str:
-        """What may be shown of the rest, and of the tasks that only false sentences spoke of."""
-        rest, self._rest = self._rest, ""
+    def finish(self, *, cut: bool = False) -> str:
+        """What may be shown of the rest, and of the tasks that only false sentences spoke of.
+
+        Where the answer was cut short, the rest is half a sentence and left out.
+        """
+        rest, self._rest = "" if cut else self._rest, ""
         last = self._sentence(rest) if rest.strip() else ""
         lost = [n for n in self._missed if n not in self._told and n in self._instead]
         return last + "".join(f"\n{_tied(self._instead[number], [number])}" for number in lost)

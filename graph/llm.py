@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
-import json
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import RunnableConfig
-from langchain_core.utils.json import parse_json_markdown, parse_partial_json
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from hugginggraph.registry import LLMError, Settings
 from hugginggraph.tools import pick_device, quiet
 
 from .background import in_background
+from .reading import Aloud, in_shape, read_json, without_thoughts
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -27,18 +27,25 @@ if TYPE_CHECKING:
 LONGEST_REPLY = 40_000
 """Characters of a text that are taken from an LLM."""
 
+LONGEST_THOUGHT = 400_000
+"""Characters that an LLM may think aloud and say together."""
+
 _QUIET: RunnableConfig = {"tags": ["nostream"]}
 """Keeps what the LLM says out of the graph's message stream: plans and unchecked answers."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What an LLM call gave: its text, its JSON value where one was asked for, and its cost."""
+    """What an LLM call gave: its text, its JSON value where one was asked for, and its cost.
+
+    ``cut`` is whether it ends at a limit of tokens or where the line broke.
+    """
 
     text: str
     value: Any = None
     tokens: int = 0
     calls: int = 1
+    cut: bool = False
 
 
 def chat_model(settings: Settings, name: str = "") -> BaseChatModel:
@@ -49,12 +56,16 @@ def chat_model(settings: Settings, name: str = "") -> BaseChatModel:
     """
     from langchain.chat_models import init_chat_model
 
-    name = name or settings.llm
+    name = (name or settings.llm).strip()
+    if name.endswith(":"):
+        raise LLMError(f"'{name}' names no model.", "Give it as provider:model.")
     options: dict[str, Any] = {}
     if is_local(name):
         quiet()
+        name = f"{_LOCAL}{_on_disk(name.removeprefix(_LOCAL), settings)}"
         options = {
             "backend": "pipeline",
+            "model_kwargs": {"use_safetensors": True},
             "task": "text-generation",
             "device": _device_number(settings.device),
             "pipeline_kwargs": {
@@ -70,17 +81,59 @@ def chat_model(settings: Settings, name: str = "") -> BaseChatModel:
     try:
         model: BaseChatModel = init_chat_model(name, **options)
     except Exception as exc:  # every provider's package raises its own
-        raise LLMError(
-            f"The LLM '{name}' could not be set up: {_first_line(exc)}",
-            "Give it as provider:model, for example openai:gpt-4o-mini, with its key in the "
-            "environment, or leave it out to use the built-in planner.",
-        ) from exc
+        raise LLMError(*_not_set_up(name, exc)) from exc
     return model
+
+
+_LOCAL = "huggingface:"
 
 
 def is_local(name: str) -> bool:
     """Whether a model's name means that it runs in this process."""
-    return name.startswith("huggingface:")
+    return name.startswith(_LOCAL)
+
+
+def _on_disk(model: str, settings: Settings) -> str:
+    """The model, offline as its folder on this machine, so that nothing asks the Hub for it.
+
+    Raises:
+        LLMError: offline is set and it is not here.
+    """
+    if not settings.offline or Path(model).expanduser().is_dir():
+        return model
+    from huggingface_hub import snapshot_download
+
+    try:
+        return snapshot_download(model, local_files_only=True)
+    except (OSError, ValueError) as exc:
+        raise LLMError(
+            f"The LLM '{model}' is not on this machine, and offline is set.",
+            "Unset HUGGINGGRAPH_OFFLINE once to fetch it, or name a folder that holds it.",
+        ) from exc
+
+
+def _not_set_up(name: str, exc: Exception) -> tuple[str, str]:
+    """Why a model cannot be asked, and how its name, its package or its server is given."""
+    served = "HUGGINGGRAPH_LLM_BASE_URL, with the model as openai:MODEL"
+    if "://" in name:
+        what, hint = "is an address, not a model", f"Give the address in {served}."
+    elif "infer model provider" in str(exc):
+        what = "does not say which provider the model is of"
+        hint = (
+            f"Write provider:model, as openai:gpt-4o-mini; name a server of your own in {served}."
+        )
+        if "/" in name and ":" not in name:
+            hint = f"Perhaps '{name.replace('/', ':', 1)}' or '{_LOCAL}{name}'? {hint}"
+    elif isinstance(exc, ImportError):
+        what = f"needs a package that is not here: {_first_line(exc)}"
+        hint = f"Or, where its server speaks OpenAI's protocol (Ollama's does at /v1): {served}."
+    else:
+        what = f"could not be set up: {_first_line(exc)}"
+        hint = (
+            "Give it as provider:model, for example openai:gpt-4o-mini, with its key in the "
+            "environment, or leave it out to use the built-in planner."
+        )
+    return f"The LLM '{name}' {what.rstrip('.')}.", hint
 
 
 def _device_number(device: str) -> int:
@@ -105,14 +158,17 @@ class LLM:
         self._streams = not local
         self._methods = ["text"] if local else ["function_calling", "json_mode", "text"]
         self._tools: dict[type[BaseModel], Any] = {}
+        given = vars(model).values()
+        self._keys = [v.get_secret_value() for v in given if isinstance(v, SecretStr)]
 
     async def write(
         self, messages: Sequence[BaseMessage], tell: Callable[[str], None] | None = None
     ) -> Reply:
-        """The model's reply as text; ``tell`` gets its pieces as they come.
+        """The model's reply as text without its thoughts; ``tell`` gets its pieces as they come.
 
         A server that does not stream is asked again for the whole, and from then on only for that.
-        What is longer than ``LONGEST_REPLY`` characters is cut.
+        What is longer than ``LONGEST_REPLY`` characters is cut. A thought that only its end shows
+        to be one was told, and is not in the reply.
 
         Raises:
             LLMError: it could not be reached, refused, or said nothing.
@@ -122,19 +178,24 @@ class LLM:
             try:
                 message = await self._stream(messages, tell)
                 calls += not (message and text_of(message))
-                self._streams = message is not None
             except LLMError as exc:
                 if not _refuses(exc):
                     raise
-                self._streams = False
-        if message is None or not text_of(message):
+        streamed, silent = bool(message and text_of(message)), message is None
+        if message is None or not streamed:
             message = await self._ask(self.model, messages)
-            if tell:
-                tell(text_of(message)[:LONGEST_REPLY])
-        text = text_of(message)[:LONGEST_REPLY]
+            self._streams &= not (tell and silent)  # it answers this way and not the other
+        whole = text_of(message)
+        text = without_thoughts(whole).strip()[:LONGEST_REPLY]
+        if tell and not streamed:
+            tell(text)
         if not text:
-            raise LLMError("The LLM gave an empty reply.", "Ask again, or choose another model.")
-        return Reply(text, tokens=_tokens(message), calls=calls)
+            raise LLMError(
+                "The LLM gave an empty reply.",
+                "It thought until its limit of tokens; raise that limit." if whole
+                else "Ask again, or choose another model.",
+            )  # fmt: skip
+        return Reply(text, tokens=_tokens(message), calls=calls, cut=_is_cut(message, streamed))
 
     async def fill(self, schema: type[BaseModel], messages: Sequence[BaseMessage]) -> Reply:
         """A JSON value in the shape of a schema, as good as the model gives it (not validated).
@@ -146,21 +207,23 @@ class LLM:
         Raises:
             LLMError: it could not be reached, or refused.
         """
-        calls = 0
-        while True:
-            method = self._methods[0]
+        message, calls = None, 0
+        for method in list(self._methods):
             calls += 1
             try:
                 message = await self._ask(self._bound(schema, method), messages)
-                break
             except LLMError as exc:
                 if method == self._methods[-1] or not _refuses(exc):
                     raise
-                if method == self._methods[0]:  # else another call has found it out meanwhile
-                    self._methods.pop(0)
-        tool_calls = getattr(message, "tool_calls", None)
-        value = tool_calls[0]["args"] if tool_calls else read_json(text_of(message))
-        return Reply(text_of(message), value, _tokens(message), calls)
+                continue
+            while self._methods[0] != method and method in self._methods:
+                self._methods.pop(0)  # what was refused while this is taken
+            break
+        return Reply(
+            text_of(message),
+            in_shape(_value_of(message, schema), next(iter(schema.model_fields))),
+            _tokens(message), calls, _is_cut(message),
+        )  # fmt: skip
 
     def _bound(self, schema: type[BaseModel], method: str) -> Any:
         if method == "function_calling":
@@ -179,20 +242,22 @@ class LLM:
         more: dict[str, Any] = {"stream_usage": True} if hasattr(self.model, "stream_usage") else {}
 
         async def read() -> AIMessage | None:
-            whole, left = None, LONGEST_REPLY
+            whole, left = None, LONGEST_THOUGHT
+            aloud = Aloud(tell)
             async with asyncio.timeout(self._seconds):
                 async for piece in self.model.astream(list(messages), _QUIET, **more):
                     whole = piece if whole is None else whole + piece
-                    tell(str(piece.text)[:left])
+                    aloud.take(str(piece.text)[: LONGEST_REPLY - len(aloud.said)])
                     left -= len(str(piece.text))
-                    if left <= 0:
+                    if left <= 0 or len(aloud.said) >= LONGEST_REPLY:
                         break
+            aloud.finish()
             return whole
 
         try:
             return await asyncio.wrap_future(in_background(read()))
         except Exception as exc:  # every provider's package raises its own
-            raise LLMError(*_explain(exc)) from exc
+            raise LLMError(*_explain(exc, self._keys)) from exc
 
     async def _ask(self, model: Any, messages: Sequence[BaseMessage]) -> AIMessage:
         try:
@@ -202,16 +267,26 @@ class LLM:
                 asked = asyncio.wait_for(model.ainvoke(list(messages), _QUIET), self._seconds)
                 message = await asyncio.wrap_future(in_background(asked))
         except Exception as exc:  # every provider's package raises its own
-            raise LLMError(*_explain(exc)) from exc
+            raise LLMError(*_explain(exc, self._keys)) from exc
         return message
 
 
 def _refuses(error: LLMError) -> bool:
     """Whether the server does not take this way of asking, so that another may do."""
     status = getattr(error.__cause__, "status_code", None)
+    if is_too_long(error):
+        return False
     return status in (400, 404, 405, 422, 501) or isinstance(
         error.__cause__, NotImplementedError | ValueError | TypeError
     )
+
+
+_TOO_LONG = re.compile(r"context (?:length|window|size)|context_length|prompt is too long", re.I)
+
+
+def is_too_long(error: LLMError) -> bool:
+    """Whether the server refused what was said to it as too long; shorter texts may pass."""
+    return bool(_TOO_LONG.search(str(error.__cause__)))
 
 
 _REASONS = {
@@ -223,7 +298,7 @@ _REASONS = {
 }
 
 
-def _explain(exc: Exception) -> tuple[str, str]:
+def _explain(exc: Exception, keys: Sequence[str] = ()) -> tuple[str, str]:
     status = getattr(exc, "status_code", None)
     name = type(exc).__name__
     if status in _REASONS:
@@ -231,15 +306,70 @@ def _explain(exc: Exception) -> tuple[str, str]:
         return f"The LLM server {what}.", hint
     if isinstance(status, int) and status >= 500:
         return f"The LLM server failed ({status}).", "Try again later, or choose another model."
+    if isinstance(exc, AttributeError | IndexError | KeyError):  # LangChain found no reply in it
+        return (
+            "What the LLM server sent is no chat completion.",
+            "Check the base URL, which often ends in /v1.",
+        )
     if "Timeout" in name:
         return "The LLM did not answer in time.", "Raise HUGGINGGRAPH_LLM_TIMEOUT, or try again."
     if "Connection" in name:
         return "The LLM server could not be reached.", "Check the base URL and the network."
-    return f"The LLM call failed: {_first_line(exc)}", "Check the model's name and its server."
+    said = _first_line(exc, keys)
+    if _TOO_LONG.search(said):
+        return (
+            f"The request is too long for this LLM: {said}",
+            "Choose a model, or start its server, with a longer context.",
+        )
+    return f"The LLM call failed: {said}", "Check the model's name and its server."
 
 
-def _first_line(exc: Exception) -> str:
-    return (str(exc).strip().splitlines() or [type(exc).__name__])[0][:300]
+def _first_line(exc: Exception, keys: Sequence[str] = ()) -> str:
+    first = (str(exc).strip().splitlines() or [type(exc).__name__])[0]
+    said = without_keys(first, keys)[:300]
+    return said if said.endswith((".", "!", "?")) else f"{said}."
+
+
+_SECRET = re.compile(r"(?:_KEY|_TOKEN|_SECRET|PASSWORD)$")
+_BEARER = re.compile(r"(?<=bearer )\S+|\b(?:sk|hf|gsk|xai|nvapi|pplx)[-_][\w*-]{6,}", re.IGNORECASE)
+
+
+def without_keys(text: str, keys: Sequence[str] = ()) -> str:
+    """The text without keys, as some servers repeat the one that they were sent."""
+    known = [value for name, value in os.environ.items() if _SECRET.search(name)]
+    for key in (*keys, *known):
+        text = text.replace(key, "***") if len(key) >= 6 else text
+    return _BEARER.sub("***", text)
+
+
+def _value_of(message: Any, schema: type[BaseModel]) -> Any:
+    """The JSON value of a reply: of its tool calls, else of its text.
+
+    Of several calls the lists are joined; a call whose JSON is broken is read as a text is.
+    """
+    bad = [call["args"] or "" for call in getattr(message, "invalid_tool_calls", None) or []]
+    calls = getattr(message, "tool_calls", None) or []
+    field = next(iter(schema.model_fields))
+    values = [
+        in_shape(call["args"], field) if call["name"] == schema.__name__
+        else call["args"] if field in call["args"]
+        else {field: [{"name": call["name"], "arguments": call["args"]}]}
+        for call in calls
+    ] + [in_shape(read_json(text), field) for text in bad]  # fmt: skip
+    if not values:
+        return read_json(text_of(message))
+    lists = [v[field] for v in values if isinstance(v, dict) and isinstance(v.get(field), list)]
+    return {field: [each for part in lists for each in part]} if len(lists) > 1 else values[0]
+
+
+def _is_cut(message: Any, streamed: bool = False) -> bool:
+    """Whether the reply ends before its end: at a limit, or a stream without a last word."""
+    told = getattr(message, "response_metadata", None) or {}
+    names = ("finish_reason", "stop_reason", "done_reason")
+    why = next((str(told[name]) for name in names if told.get(name)), "")
+    if why:
+        return why.lower() in ("length", "max_tokens", "max_output_tokens")
+    return streamed and bool(re.search(r"[\w,;:(-]$", text_of(message)))
 
 
 def text_of(message: Any) -> str:
@@ -250,36 +380,3 @@ def text_of(message: Any) -> str:
 def _tokens(message: Any) -> int:
     usage = getattr(message, "usage_metadata", None) or {}
     return int(usage.get("total_tokens", 0))
-
-
-_MOST_MENDED = 8_000
-"""Characters of cut JSON that are mended: the time for it grows with the square."""
-
-
-def _fenced(text: str) -> Any:
-    return parse_json_markdown(text, parser=json.loads)
-
-
-def read_json(text: str) -> Any:
-    """The JSON value in an LLM's reply, or None where there is none.
-
-    Reads JSON that is fenced, inside prose, cut short, or in Python's spelling.
-    """
-    text = re.sub(r"<think>.*?</think>", "", text, flags=re.DOTALL)[:200_000]
-    start = min((i for i in (text.find("{"), text.find("[")) if i >= 0), default=-1)
-    if start < 0:
-        return None
-    end = max(text.rfind("}"), text.rfind("]")) + 1
-    for reader, part in (
-        (json.loads, text[start:end]),
-        (_fenced, text),
-        (ast.literal_eval, text[start:end]),
-        (parse_partial_json, text[start : start + _MOST_MENDED]),
-    ):
-        try:
-            value = reader(part)
-        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
-            continue
-        if isinstance(value, dict | list):
-            return value
-    return None

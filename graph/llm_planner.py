@@ -18,6 +18,8 @@ from .llm import LLM
 from .planner import Draft, PlanRequest, Setback
 
 HISTORY_TOKENS = 2_000
+EARLIER_TOKENS = 2_000
+_CUT = "The LLM's plan was cut short at its limit of tokens: what it had still to say is missing."
 
 
 class PlannedTask(BaseModel):
@@ -91,7 +93,8 @@ class LLMPlanner:
         reply = await self.llm.fill(TaskPlan, messages)
         value = reply.value
         tasks = value["tasks"] if isinstance(value, dict) and "tasks" in value else value
-        return Draft(tasks=tasks, llm_calls=reply.calls, tokens=reply.tokens)
+        notes = (_CUT,) if reply.cut else ()
+        return Draft(tasks=tasks, notes=notes, llm_calls=reply.calls, tokens=reply.tokens)
 
     def _messages(self, request: PlanRequest) -> list[SystemMessage | HumanMessage]:
         known = task_types() if self._rows is None else self._rows
@@ -100,9 +103,14 @@ class LLMPlanner:
             f"- {key}: {res['kind']}, named {res['name']}" for key, res in request.resources.items()
         )
         history = recent(request.history, HISTORY_TOKENS)
+        found = recent([(each["task"], each["text"]) for each in request.earlier], EARLIER_TOKENS)
         system = fill("plan", tasks=rows, demonstrations=self._examples.shown(request.text, known))
         human = fill(
-            "request", history=history or "nothing", resources=files or "none", request=request.text
+            "request",
+            history=history or "nothing",
+            earlier=found or "nothing",
+            resources=files or "none",
+            request=request.text,
         )
         return [SystemMessage(system), HumanMessage(human)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import Any
 
 from hugginggraph.registry import (
@@ -15,7 +16,9 @@ from hugginggraph.registry import (
     UnsupportedFileError,
 )
 
+from .budget import llm_allowed
 from .check import check_plan as check, read_tasks
+from .llm import is_too_long
 from .parts import Parts, run_context
 from .planner import Draft, Planner, PlanRequest
 from .repair import repair
@@ -25,6 +28,11 @@ log = logging.getLogger("hugginggraph")
 
 LLM_TURNS = 2
 """How often the LLM is shown what is wrong with its plan (after the mechanical repair)."""
+
+SURE = 0.9
+"""How sure the built-in planner must be where the LLM sees nothing to do with a file at hand."""
+
+_INSTEAD = "The built-in planner was used in its place."
 
 
 def plan_request(state: State) -> PlanRequest:
@@ -43,7 +51,7 @@ def make_plan(parts: Parts) -> Any:
 
     async def plan(state: State) -> dict[str, Any]:
         try:
-            planner, draft, notes = await _draft(parts, plan_request(state))
+            planner, draft, notes, lost = await _draft(parts, state)
         except HuggingGraphError as exc:
             log.debug("no plan", exc_info=exc)
             return {"error": exc.as_json()}
@@ -58,37 +66,58 @@ def make_plan(parts: Parts) -> Any:
                 planner=planner.name,
                 notes=[*notes, *draft.notes],
             ),
-            "answer": draft.reply,
+            "answer": "\n".join(
+                [draft.reply, *(f"Note: {note}" for note in notes)] if draft.reply else []
+            ),
+            "llm_lost": lost,
             "usage": spend(state, draft),
         }
 
     return plan
 
 
-async def _draft(parts: Parts, request: PlanRequest) -> tuple[Planner, Draft, list[str]]:
-    notes: list[str] = []
+async def _draft(parts: Parts, state: State) -> tuple[Planner, Draft, list[str], bool]:
+    """The first planner's draft; a note says where another one's was taken, and why.
+
+    The last is whether the LLM is out of reach for this run.
+    """
+    request, above = plan_request(state), parts.settings.builtin_above
     planners = await parts.get_planners(run_context())
-    if len(planners) > 1 and (draft := await _sure(planners[-1], parts, request)):
-        return planners[-1], draft, notes
-    for planner in planners:
+    *llms, last = planners
+    if llms and above < 1 and (draft := await _sure(last, request, above)):
+        return last, draft, [], False
+    why: LLMError | None = None
+    for planner in llms:
         try:
-            return planner, await planner.plan(request), notes
+            if not llm_allowed(parts.settings, run_context(), state["usage"]):
+                raise LLMError("The run's budget for the LLM is used up.")
+            draft = await planner.plan(request)
         except LLMError as exc:
-            if planner is planners[-1]:
-                raise
-            notes.append(f"{exc.message} The built-in planner was used in its place.")
-    raise LLMError("No planner is set.", "Set HUGGINGGRAPH_PLANNER to auto, llm or builtin.")
+            why = exc
+            continue
+        blind = draft.tasks == [] and request.resources and not request.history
+        if blind and (found := await _sure(last, request, SURE)):
+            found = replace(found, llm_calls=draft.llm_calls, tokens=draft.tokens)
+            return last, found, [f"The LLM planned nothing. {_INSTEAD}"], False
+        return planner, draft, [], False
+    try:
+        draft = await last.plan(request)
+    except HuggingGraphError as exc:
+        if why:
+            exc.message = f"{why.message} {_INSTEAD} {exc.message}"
+            exc.hint = f"{why.hint} {exc.hint}".strip()
+        raise
+    notes = [f"{why.message} {_INSTEAD}"] if why else []
+    return last, draft, notes, why is not None and not is_too_long(why)
 
 
-async def _sure(builtin: Planner, parts: Parts, request: PlanRequest) -> Draft | None:
-    """The built-in planner's draft where it is sure enough to save the LLM's call."""
-    if parts.settings.builtin_above >= 1:
-        return None
+async def _sure(builtin: Planner, request: PlanRequest, above: float) -> Draft | None:
+    """The built-in planner's draft where it is at least so sure of it."""
     try:
         draft = await builtin.plan(request)
     except (NotUnderstoodError, UnsupportedFileError):
         return None
-    return draft if draft.tasks and draft.confidence >= parts.settings.builtin_above else None
+    return draft if draft.tasks and draft.confidence >= above else None
 
 
 def spend(state: State, cost: Draft) -> Usage:
@@ -125,9 +154,9 @@ def make_repair_plan(parts: Parts) -> Any:
         plan, turn = state["plan"], state["mending"]
         cost, raw, notes = Draft(None), plan["tasks"], list(plan["repairs"])
         if turn > 0:
-            draft = await _mend(parts, state)
+            draft = await _mend(parts, state) if turn <= LLM_TURNS else None
             if draft is None:
-                return {"mending": LLM_TURNS + 1}
+                return await _instead(parts, state) or {"mending": LLM_TURNS + 2}
             cost, raw = draft, draft.tasks
             notes.append(f"asked the LLM to mend the plan (turn {turn} of {LLM_TURNS})")
         try:
@@ -135,7 +164,7 @@ def make_repair_plan(parts: Parts) -> Any:
             raw, mended = await asyncio.to_thread(repair, tasks, resources)
             notes += mended
         except UnreadablePlanError:
-            pass  # check_plan names it again, and the next turn shows it to the LLM
+            raw = plan["tasks"]  # its faults say more than those of a reply that is no plan
         return {
             "plan": {**plan, "tasks": raw, "repairs": notes},
             "mending": turn + 1,
@@ -147,6 +176,8 @@ def make_repair_plan(parts: Parts) -> Any:
 
 async def _mend(parts: Parts, state: State) -> Draft | None:
     plan = state["plan"]
+    if not llm_allowed(parts.settings, run_context(), state["usage"]):
+        return None
     errors = [f"{error['message']} {error['hint']}" for error in plan["errors"]]
     try:
         for planner in await parts.get_planners(run_context()):
@@ -155,6 +186,30 @@ async def _mend(parts: Parts, state: State) -> Draft | None:
     except LLMError:
         pass  # the plan's own errors are what the person needs to hear
     return None
+
+
+async def _instead(parts: Parts, state: State) -> dict[str, Any] | None:
+    """Another planner's plan, where the first one's cannot run and nothing of it has run yet."""
+    plan = state["plan"]
+    planners = await parts.get_planners(run_context())
+    if len(planners) < 2 or plan["planner"] != planners[0].name or state.get("replans"):
+        return None
+    try:
+        draft = await planners[-1].plan(plan_request(state))
+    except HuggingGraphError as exc:
+        log.debug("no plan by %s either", planners[-1].name, exc_info=exc)
+        return None
+    if not draft.tasks:
+        return None
+    why = " ".join(error["message"] for error in plan["errors"][:1])
+    said = f"The LLM's plan could not run ({why:.200}). {_INSTEAD}"
+    return {
+        "plan": {
+            **plan, "tasks": draft.tasks, "confidence": draft.confidence, "repairs": [],
+            "planner": planners[-1].name, "notes": [said, *draft.notes],
+        },
+        "mending": 0, "llm_lost": True,
+    }  # fmt: skip
 
 
 def after_plan(state: State) -> str:
@@ -168,4 +223,4 @@ def after_check(state: State) -> str:
     """``choose_models`` for a valid plan, ``repair_plan`` while there is hope, else ``respond``."""
     if state["plan"]["valid"]:
         return "choose_models"
-    return "repair_plan" if state["mending"] <= LLM_TURNS else "respond"
+    return "repair_plan" if state["mending"] <= LLM_TURNS + 1 else "respond"

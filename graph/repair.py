@@ -136,6 +136,10 @@ class _Repair:
         for name in list(task["args"]) if row else ():
             assert row is not None
             free = {s.name: s for s in row.inputs if s.name not in task["args"]}
+            if row.slot(name) is None and task["args"][name] in ("", [], {}):
+                del task["args"][name]
+                self.notes.append(f"left out the empty argument '{name}' of task {task['id']}")
+                continue
             slot = row.slot(name) or row.slot(name.strip().lower().replace(" ", "_"))
             if slot is None and (near := _near(name.lower(), free, 0.7)):
                 slot = free[near[0]]
@@ -162,7 +166,7 @@ class _Repair:
                 return [found(item) for item in value]
             if not isinstance(value, str) or value in self.resources:
                 return value
-            keys = names.get(value.strip(" <>[]\"'").lower(), set())
+            keys = next((names[s] for s in _spellings(value) if s in names), set())
             if not keys and named_files(value) == [value]:
                 keys = names.get(str(full_path(value)).lower(), set())
             if len(keys) != 1:
@@ -358,6 +362,30 @@ class _Repair:
         if [task["id"] for task in ordered] != [task["id"] for task in self.tasks]:
             self.notes.append("put the tasks in the order in which they wait for each other")
         self.tasks = ordered
+
+
+_LINK = re.compile(r"!?\[([^\]]*)\]\(<?([^)>]*)>?\)")
+_NAMED_ID = re.compile(r"(?:<?resource>?[-_ ])?(r\d+)(?:\s*[(:].*)?", re.I | re.S)
+_SCHEME = re.compile(r"^(?:file|https?)://", re.I)
+
+
+def _spellings(value: str) -> list[str]:
+    """What a text may call a file that it names and says nothing else with, the surest first.
+
+    A name may stand in brackets, in a link, behind an address or folders that do not exist, or
+    behind the file's id.
+    """
+    bare = value.strip(" <>[]\"'`\n")
+    out = [bare]
+    if link := _LINK.fullmatch(value.strip()):
+        out += [link[2].strip(), link[1].strip()]
+    if named := _NAMED_ID.fullmatch(bare):
+        out.append(named[1])
+    for each in [part for part in out if "/" in part and not re.search(r"\s\S*/", part)]:
+        path = _SCHEME.sub("", each)
+        out += [path] if path.startswith("/") else []
+        out += [] if full_path(path).exists() else [path.rsplit("/", 1)[-1]]
+    return [spelled.lower() for spelled in out]
 
 
 def _is_text(value: Any) -> bool:

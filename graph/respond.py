@@ -32,7 +32,7 @@ from .parts import Parts, run_context
 from .plan import plan_request, spend
 from .planner import Draft
 from .spoken import asked_in, astray
-from .state import Context, State
+from .state import Context, Plan, State
 
 _UNKNOWN = "the language of the request"
 
@@ -42,19 +42,23 @@ def make_respond(parts: Parts) -> Any:
 
     async def respond(state: State) -> dict[str, Any]:
         status = _status(state)
-        answer, cost, left_out = state.get("answer") or "", Draft(None), list[str]()
+        answer, cost, notes = state.get("answer") or "", Draft(None), list[str]()
+        lost = list[str]()
         ran, name = bool(state.get("results")), _new_name()
         if not answer:
             llm = await _llm(parts, run_context(), state)
             talk = not ran and _nothing_to_run(state)
             try:
                 if llm and ran:
-                    answer, name, cost, left_out = await _from_results(parts, llm, state)
+                    answer, name, cost, notes = await _from_results(parts, llm, state)
                 elif llm and talk:
-                    answer, cost = await _small_talk(llm, state, _teller(name))
+                    answer, name, cost = await _small_talk(llm, state)
             except LLMError as exc:
                 if talk:
                     answer = f"{exc.message} {exc.hint}".strip()
+                else:
+                    lost = [f"{exc.message} The answer was composed without it."]
+                    state = {**state, "plan": _noted(state["plan"], lost)}
             if not answer:  # under an id of its own, as pieces of another may have gone out
                 looks = bool(state.get("resources"))  # for the files that it tells of
                 answer = await asyncio.to_thread(compose, state) if looks else compose(state)
@@ -66,15 +70,19 @@ def make_respond(parts: Parts) -> Any:
             "answer": answer, "status": status, "usage": usage,
             "messages": [AIMessage(said, id=name)],
         }  # fmt: skip
-        if left_out:
-            told["plan"] = {**state["plan"], "notes": [*state["plan"]["notes"], *left_out]}
+        if notes or lost:
+            told["plan"] = _noted(state["plan"], notes)
         return told
 
     return respond
 
 
+def _noted(plan: Plan, notes: list[str]) -> Plan:
+    return {**plan, "notes": [*plan["notes"], *notes]}
+
+
 async def _llm(parts: Parts, context: Context, state: State) -> LLM | None:
-    if not llm_allowed(await parts.ready(), context, state["usage"]):
+    if state.get("llm_lost") or not llm_allowed(await parts.ready(), context, state["usage"]):
         return None
     try:
         return await parts.get_llm(context)
@@ -123,42 +131,58 @@ async def _from_results(parts: Parts, llm: LLM, state: State) -> tuple[str, str,
     def fresh() -> Grounding:
         return Grounding(known, paths, instead=plain, language=wanted)
 
-    grounding, name = fresh(), _new_name()
-    said, reply = await _grounded(llm, messages, grounding, _teller(name))
+    said, name, reply, left_out = await _grounded(llm, messages, fresh)
     cost = Draft(None, llm_calls=reply.calls, tokens=reply.tokens)
     lost = not languages.named(state["request"]) and astray(reply.text, wanted, results)
     if lost and llm_allowed(parts.settings, run_context(), spend(state, cost)):
         again = [*messages, AIMessage(reply.text), HumanMessage(f"Answer in {wanted}.")]
-        grounding, name = fresh(), _new_name()
-        said, reply = await _grounded(llm, again, grounding, _teller(name))
+        said, name, reply, left_out = await _grounded(llm, again, fresh)
         calls, tokens = cost.llm_calls + reply.calls, cost.tokens + reply.tokens
         cost = Draft(None, llm_calls=calls, tokens=tokens)
-    left_out = [
-        f"Left out of the LLM's answer, as no result says so ({', '.join(wrong)}): '{text:.200}'"
-        for text, wrong in grounding.left_out
-    ]
     return said, name, cost, left_out
 
 
 async def _grounded(
-    llm: LLM, messages: list[BaseMessage], grounding: Grounding, tell: Callable[[str], None]
-) -> tuple[str, Reply]:
-    """What an LLM's reply comes to, told as it comes, and the reply."""
-    said: list[str] = []
+    llm: LLM, messages: list[BaseMessage], fresh: Callable[[], Grounding]
+) -> tuple[str, str, Reply, list[str]]:
+    """What an LLM's reply comes to, told as it comes: with its message's name and its notes.
+
+    What was told is taken back, by another name, where it turns out to be a thought.
+    """
+    grounding, name = fresh(), _new_name()
+    pieces, said = list[str](), list[str]()
 
     def take(piece: str) -> None:
+        pieces.append(piece)
         said.append(grounding.take(piece))
-        tell(said[-1])
+        _teller(name)(said[-1])
 
     reply = await llm.write(messages, take)
-    said.append(grounding.finish())
-    tell(said[-1])
-    return "".join(said).strip(), reply
+    if "".join(pieces).strip() != reply.text:
+        grounding, name = fresh(), _new_name()
+        said.clear()
+        take(reply.text)
+    said.append(grounding.finish(cut=reply.cut))
+    _teller(name)(said[-1])
+    notes = [
+        f"Left out of the LLM's answer, as no result says so ({', '.join(wrong)}): '{text:.200}'"
+        for text, wrong in grounding.left_out
+    ]
+    notes += ["The LLM's answer was cut short."] if reply.cut else []
+    return "".join(said).strip(), name, reply, notes
 
 
-async def _small_talk(llm: LLM, state: State, tell: Callable[[str], None]) -> tuple[str, Draft]:
-    reply = await llm.write(await asyncio.to_thread(_about_nothing, state), tell)
-    return reply.text, Draft(None, llm_calls=reply.calls, tokens=reply.tokens)
+async def _small_talk(llm: LLM, state: State) -> tuple[str, str, Draft]:
+    name, pieces = _new_name(), list[str]()
+
+    def take(piece: str) -> None:
+        pieces.append(piece)
+        _teller(name)(piece)
+
+    reply = await llm.write(await asyncio.to_thread(_about_nothing, state), take)
+    if "".join(pieces).strip() != reply.text:
+        name = _new_name()
+    return reply.text, name, Draft(None, llm_calls=reply.calls, tokens=reply.tokens)
 
 
 def _new_name() -> str:

@@ -210,6 +210,7 @@ class State(TypedDict, total=False):
     error: dict[str, Any] | None
     started: float
     mending: int
+    llm_lost: bool
     approve: bool
     rejected: str | None
     replans: list[Replan]

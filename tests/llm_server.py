@@ -15,13 +15,30 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from loopback import serving
 
 
+@dataclass(frozen=True)
+class Message:
+    """A reply that is sent as it stands: a text, calls of tools as (name, arguments), its end."""
+
+    text: str | None = None
+    calls: tuple[tuple[str, str], ...] = ()
+    finish: str | None = "stop"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An HTTP error with the server's own words."""
+
+    status: int
+    words: str
+
+
 @dataclass
 class LLMServer:
     """``replies`` are given out in order; the last one again and again.
 
     A reply is a JSON value (given as a tool call where tools are offered and ``speaks_tools``,
-    else as text), a string (given as text), or a number (an HTTP error of that status). A streamed
-    reply comes word by word with a ``pause`` in seconds after each.
+    else as text), a string (given as text), a number (an HTTP error of that status), a ``Message``
+    or a ``Refusal``. A streamed reply comes word by word with a ``pause`` in seconds after each.
     """
 
     replies: list[Any]
@@ -50,8 +67,18 @@ class LLMServer:
         reply = self.replies[min(len(given), len(self.replies)) - 1]
         if isinstance(reply, int):
             return _error(reply, "as ordered")
+        if isinstance(reply, Refusal):
+            return _error(reply.status, reply.words)
         message: dict[str, Any] = {"role": "assistant", "content": None}
-        if "tools" in body and not isinstance(reply, str):
+        finish: str | None = "stop"
+        if isinstance(reply, Message):
+            message["content"], finish = reply.text, reply.finish
+            functions = [{"name": name, "arguments": given} for name, given in reply.calls]
+            message["tool_calls"] = [
+                {"id": f"call_{n}", "type": "function", "function": function}
+                for n, function in enumerate(functions)
+            ]
+        elif "tools" in body and not isinstance(reply, str):
             function = {
                 "name": body["tools"][0]["function"]["name"],
                 "arguments": json.dumps(reply),
@@ -60,19 +87,21 @@ class LLMServer:
         else:
             message["content"] = reply if isinstance(reply, str) else json.dumps(reply)
         if body.get("stream"):
-            return StreamingResponse(self._streamed(message), media_type="text/event-stream")
+            return StreamingResponse(
+                self._streamed(message, finish), media_type="text/event-stream"
+            )
         return JSONResponse(
             {
                 "id": "chat-1",
                 "object": "chat.completion",
                 "created": int(time.time()),
                 "model": body["model"],
-                "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+                "choices": [{"index": 0, "message": message, "finish_reason": finish}],
                 "usage": {"prompt_tokens": 90, "completion_tokens": 10, "total_tokens": 100},
             }
         )
 
-    async def _streamed(self, message: dict[str, Any]) -> AsyncIterator[str]:
+    async def _streamed(self, message: dict[str, Any], finish: str | None) -> AsyncIterator[str]:
         chunk = {"id": "chat-1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
         calls = [{"index": 0, **call} for call in message.get("tool_calls", [])]
         words = [{"content": f"{word} "} for word in (message["content"] or "").split(" ")]
@@ -80,6 +109,9 @@ class LLMServer:
             part = {"index": 0, "delta": {"role": "assistant", **delta}}
             yield f"data: {json.dumps({**chunk, 'choices': [part]})}\n\n"
             await asyncio.sleep(self.pause)
+        if finish:
+            part = {"index": 0, "delta": {}, "finish_reason": finish}
+            yield f"data: {json.dumps({**chunk, 'choices': [part]})}\n\n"
         usage = {"prompt_tokens": 90, "completion_tokens": 10, "total_tokens": 100}
         yield f"data: {json.dumps({**chunk, 'choices': [], 'usage': usage})}\n\ndata: [DONE]\n\n"
 

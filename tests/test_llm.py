@@ -53,12 +53,14 @@ def parts(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Parts:
 
 @pytest.fixture
 def ask(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> Ask:
-    async def call(server: LLMServer, **context: Any) -> dict[str, Any]:
+    async def call(
+        server: LLMServer, request: str = REQUEST, files: tuple[str, ...] = (SCENE,), **context: Any
+    ) -> dict[str, Any]:
         monkeypatch.setenv("OPENAI_API_KEY", KEY)
         monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
         given: Any = {"llm": f"openai:{server.base_url}", **context}
         out: dict[str, Any] = await build_graph(parts=parts).ainvoke(
-            {"request": REQUEST, "files": [SCENE]}, context=given
+            {"request": request, "files": list(files)}, context=given
         )
         return out
 
@@ -141,9 +143,11 @@ async def test_a_plan_that_cannot_run_is_shown_to_the_llm_and_mended(ask: Ask, r
     assert "What is wrong with it" in server.prompts[1]
 
 
-async def test_a_plan_that_stays_invalid_ends_in_an_answer_that_says_so(ask: Ask) -> None:
+async def test_a_demanded_llms_plan_that_stays_invalid_ends_in_an_answer_that_says_so(
+    ask: Ask,
+) -> None:
     with llm_server(BROKEN) as server:
-        out = await ask(server)
+        out = await ask(server, planner="llm")
     assert out["status"] == "failed"
     assert "mind-reading" in out["answer"] and "nothing was run" in out["answer"]
     assert out["usage"]["llm_calls"] == 3
@@ -216,7 +220,7 @@ async def test_an_answer_that_drips_is_given_up_when_its_time_is_over(ask: Ask) 
 
 async def test_a_request_for_mere_talk_runs_nothing(ask: Ask) -> None:
     with llm_server({"tasks": []}, "Hello to you!") as server:
-        out = await ask(server)
+        out = await ask(server, "Good morning!")
     assert (out["status"], out["answer"]) == ("done", "Hello to you!")
     assert not out.get("results")
 
@@ -407,7 +411,9 @@ def test_json_is_read_as_llms_write_it(text: str, value: Any) -> None:
 
 
 def test_a_slot_inside_what_a_person_wrote_stays_what_it_is() -> None:
-    text = fill("request", history="", resources="", request="show {{history}} and {{tasks}}")
+    text = fill(
+        "request", history="", earlier="", resources="", request="show {{history}} and {{tasks}}"
+    )
     assert "show {{history}} and {{tasks}}" in text
     with pytest.raises(KeyError):
         fill("request", history="", resources="")

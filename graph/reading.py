@@ -1,0 +1,260 @@
+"""What an LLM wrote, read as it was meant: JSON that is not quite JSON, answers after thoughts."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+_TAG = re.compile(r"<(/?)(?:think|thinking|thought|thoughts|reasoning)>", re.IGNORECASE)
+_CHANNEL = "<|channel|>final<|message|>"
+_SIGNAL = re.compile(r"<\|(?:end|return|im_end|eot_id|endoftext)\|>")
+_HELD = 24
+"""Characters from a ``<`` on that may still become a tag."""
+
+
+def without_thoughts(text: str) -> str:
+    """The text without what a model thought aloud: closed blocks, and those with one end missing.
+
+    A template may swallow the opening tag, and a limit of tokens the closing one.
+    """
+    if "<" not in text:
+        return text
+    return _bare(text)[0]
+
+
+def _bare(text: str) -> tuple[str, bool]:
+    """The text outside of thoughts, and whether it ends inside one."""
+    text = _SIGNAL.sub("", text.rpartition(_CHANNEL)[2])
+    kept, at, inside = list[str](), 0, False
+    for tag in _TAG.finditer(text):
+        if tag[1]:
+            kept = kept if inside else []
+            at, inside = tag.end(), False
+        elif not inside:
+            kept.append(text[at : tag.start()])
+            inside = True
+    return "".join([*kept, "" if inside else text[at:]]), inside
+
+
+class Aloud:
+    """Passes on the pieces of a text without its thoughts. ``said`` is what was passed on."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._all = self.said = ""
+        self._thinks = False
+
+    def take(self, piece: str) -> None:
+        """Pass on what is certain now that this piece is there."""
+        self._all += piece
+        if self._thinks and ">" not in piece:
+            return
+        bare, self._thinks = _bare(self._all) if "<" in self._all else (self._all, False)
+        shown = bare.lstrip()
+        tag = shown.rfind("<", max(0, len(shown) - _HELD))
+        self._pass(shown if tag < 0 else shown[:tag])
+
+    def finish(self) -> None:
+        """Pass on the rest."""
+        self._pass(without_thoughts(self._all).lstrip())
+
+    def _pass(self, shown: str) -> None:
+        if len(shown) > len(self.said) and shown.startswith(self.said):
+            self._tell(shown[len(self.said) :])
+            self.said = shown
+
+
+def read_json(text: str) -> Any:
+    """The JSON value in an LLM's reply, or None where there is none.
+
+    Reads JSON that is fenced, inside prose, cut short, after thoughts, in Python's spelling, with
+    comments, stray commas, unquoted keys or several objects after each other. Of several values it
+    is the longest, of equally long ones the last. The value holds what JSON can hold and nothing
+    else.
+    """
+    text = without_thoughts(text)[:200_000]
+    found, at = list[tuple[int, int, Any]](), 0
+    while (start := _next_bracket(text, at)) >= 0 and len(found) < _MOST_VALUES:
+        try:
+            value, at = _STRICT.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            value, at = _Lenient(text, start).read()
+        found.append((start, at, value))
+    objects = [each for each in found if _holds_objects(each[2])]
+    if len(objects) > 1 and all(isinstance(v, dict) and not _nests(v) for _, _, v in objects):
+        between = [text[a[1] : b[0]] for a, b in itertools.pairwise(objects)]
+        if not any(gap.strip(" \t\r\n,;") for gap in between):
+            return [value for _, _, value in objects]
+    options = objects or [each for each in found if each[2] in ([], {})]
+    return max(options, key=lambda each: (each[1] - each[0], each[0]), default=(0, 0, None))[2]
+
+
+_MOST_VALUES = 100
+_STRICT = json.JSONDecoder()
+
+
+def _next_bracket(text: str, at: int) -> int:
+    return min((i for i in (text.find("{", at), text.find("[", at)) if i >= 0), default=-1)
+
+
+def _holds_objects(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(isinstance(each, dict | list) and each for each in value) or (
+            bool(value) and all(isinstance(each, int | float) for each in value)
+        )
+    return isinstance(value, dict) and bool(value)
+
+
+def _nests(value: dict[str, Any]) -> bool:
+    lists = (each for each in value.values() if isinstance(each, list))
+    return any(isinstance(item, dict) for each in lists for item in each)
+
+
+_CLOSING = {'"': '"', "'": "'", "“": "”", "„": "“", "‘": "’", "`": "`"}
+_ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+_WORDS = {"true": True, "false": False, "null": None, "none": None, "undefined": None}
+_SPACE = re.compile(r"(?:\s|//[^\n]*|#[^\n]*|/\*.*?(?:\*/|\Z))*", re.DOTALL)
+_BARE = re.compile(r"[^\s,:{}\[\]\"]+")
+_DEEPEST = 60
+_AHEAD = 200
+
+
+def in_shape(value: Any, field: str) -> Any:
+    """The object that has ``field``, however it is wrapped, else the value as it is.
+
+    Models wrap it in the call of a tool (``{"name": …, "arguments": {…}}``), in a name of their
+    own, or give the field's list alone, or as JSON inside a text.
+    """
+    if isinstance(value, dict) and field not in value:
+        inner = [_parsed(each) for each in value.values()]
+        wrapped = [each for each in inner if isinstance(each, dict) and field in each]
+        lists = [each for each in inner if isinstance(each, list) and _nests({field: each})]
+        if len(wrapped) == 1:
+            value = wrapped[0]
+        elif len(lists) == 1 and len(value) == 1:
+            value = {field: lists[0]}
+    if isinstance(value, dict) and isinstance(value.get(field), str):
+        return {**value, field: _parsed(value[field])}
+    return value
+
+
+def _parsed(value: Any) -> Any:
+    found = (
+        read_json(value) if isinstance(value, str) and value.lstrip()[:1] in ("{", "[") else None
+    )
+    return value if found is None else found
+
+
+@dataclass
+class _Lenient:
+    """Reads one object or list from ``at`` on, whatever is wrong with it."""
+
+    text: str
+    at: int
+    depth: int = 0
+
+    def read(self) -> tuple[Any, int]:
+        value = self._value()
+        return value, self.at
+
+    def _peek(self) -> str:
+        """The next character that means something, empty at the end."""
+        self.at = _SPACE.match(self.text, self.at).end()  # type: ignore[union-attr]
+        return self.text[self.at : self.at + 1]
+
+    def _value(self) -> Any:
+        char = self._peek()
+        if char in ("{", "["):
+            self.at += 1
+            if self.depth >= _DEEPEST:
+                return None
+            self.depth += 1
+            value = self._object() if char == "{" else self._list()
+            self.depth -= 1
+            return value
+        return self._string(char) if char in _CLOSING else self._word()
+
+    def _object(self) -> dict[str, Any] | None:
+        out: dict[str, Any] = {}
+        while char := self._peek():
+            if char == "}":
+                self.at += 1
+                break
+            if char in ("]", "{"):  # its own bracket is missing
+                break
+            start = self.at
+            key = self._string(char) if char in _CLOSING else self._word()
+            if self._peek() == ":" and isinstance(key, str | int | float):
+                self.at += 1
+                if not self._peek():
+                    break
+                out[str(key)] = self._value()
+            elif self.at == start:
+                self.at += 1
+        return out
+
+    def _list(self) -> list[Any] | None:
+        out: list[Any] = []
+        left_out = False
+        while char := self._peek():
+            if char == "]":
+                self.at += 1
+                break
+            if char == "}":  # its own bracket is missing
+                break
+            start = self.at
+            if char not in ",:":
+                value = self._value()
+                left_out |= value in ("...", "…") and isinstance(value, str)
+                out += [] if value in ("...", "…") else [value]
+            if self.at == start:
+                self.at += 1
+        return None if left_out and not out else out
+
+    def _string(self, quote: str) -> str:
+        """A string; a quotation mark inside it does not end it where nothing of JSON follows."""
+        close, out = _CLOSING[quote], list[str]()
+        self.at += 1
+        while self.at < len(self.text):
+            char = self.text[self.at]
+            self.at += 1
+            if char == "\\" and self.at < len(self.text):
+                out.append(self._escaped())
+            elif char in (close, quote) and self._ends():
+                break
+            else:
+                out.append(char)
+        return "".join(out).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+    def _escaped(self) -> str:
+        char = self.text[self.at]
+        self.at += 1
+        if char == "u" and re.fullmatch(r"[\da-fA-F]{4}", self.text[self.at : self.at + 4]):
+            self.at += 4
+            return chr(int(self.text[self.at - 4 : self.at], 16))
+        return _ESCAPED.get(char, char)
+
+    def _ends(self) -> bool:
+        ahead = self.text[self.at : self.at + _AHEAD]
+        after = _SPACE.match(ahead).end()  # type: ignore[union-attr]
+        return ahead[after : after + 1] in ("", ",", ":", "}", "]")
+
+    def _word(self) -> Any:
+        """A number, a constant, or a word without its quotation marks."""
+        found = _BARE.match(self.text, self.at)
+        if not found:
+            return ""
+        self.at = found.end()
+        word = found[0]
+        if word.lower() in _WORDS:
+            return _WORDS[word.lower()]
+        for number in (int, float):
+            try:
+                return number(word)
+            except ValueError:
+                continue
+        return word
