@@ -24,9 +24,9 @@ _MOST_NAMED = 3
 _NO_ANSWER = frozenset(("unknown", "unanswerable", "no answer"))
 """What models that answer questions say where they know no answer."""
 _IN = "It is in"
-_WHERE: Mapping[Kind, str] = {"text": "See", "image": _IN, "audio": _IN, "video": _IN}
+_WHERE: Mapping[Kind, str] = {"text": "See", "image": "See", "audio": _IN, "video": _IN}
 """How a sentence points to the files of a result of each kind."""
-_DRAWN: Mapping[Kind, str] = {"text": "See", "image": _IN, "audio": "Its wave is drawn in"}
+_DRAWN: Mapping[Kind, str] = {"text": "See", "image": "See", "audio": "Its wave is drawn in"}
 """How it points to the pictures of a result, which else are drawn of what was found."""
 
 

@@ -202,6 +202,8 @@ def test_what_was_made_before_is_not_said_to_be_below(tmp_path: Path) -> None:
     )
     html = turn_html(Turn(state, "done"), 0)
     assert "<p>Files at hand: scene.png, the sound made before.</p><p>It is below.</p>" in html
+    state["answer"] = f"The edges are drawn. See {wave}."
+    assert "<p>The edges are drawn. See below.</p>" in turn_html(Turn(state, "done"), 0)
 
 
 def test_tasks_of_a_plan_that_cannot_run_are_skipped_and_not_queued_for_ever() -> None:

@@ -288,6 +288,7 @@ def _short_names(text: str, state: Mapping[str, Any]) -> str:
     for path in sorted(names, key=len, reverse=True):
         text = text.replace(path, names[path])
     text = re.sub(r"the file below(,? (and )?the file below)+", "the files below", text)
+    text = re.sub(r"\bSee the files? below\.", "See below.", text)
     text = re.sub(r"(Drawn|Its wave is drawn|It is) in the files? below\.", _below, text)
     return text.replace("It is below. It is drawn below.", "It is below.")
 
