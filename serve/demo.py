@@ -7,7 +7,6 @@ which task lacks one, and the others go on.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import shutil
@@ -52,6 +51,8 @@ class Shown:
 
 def run_demos(files: Path, ask: Ask, titles: Sequence[str] = ()) -> list[Shown]:
     """Draws the files into a folder, and runs the demos (all, or those of these titles)."""
+    import asyncio
+
     from hugginggraph.graph import Parts, build_graph
     from hugginggraph.registry import load_settings
     from hugginggraph.starter import draw_demos

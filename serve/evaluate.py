@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -44,6 +43,8 @@ def plan(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
     """Score a planner, or plans made elsewhere, on labelled requests."""
+    import asyncio
+
     from rich.console import Console
 
     from hugginggraph.evals import (

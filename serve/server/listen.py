@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import socket
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,6 +25,8 @@ def listen(
     ] = None,
 ) -> None:
     """Serve the graph over HTTP: LangServe, event streams, files, the original's API."""
+    import asyncio
+
     from hugginggraph.registry import load_settings
 
     from .guard import check_binding
