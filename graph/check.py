@@ -116,13 +116,16 @@ def _is_task(raw: Mapping[str, Any]) -> bool:
 def _object(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
+
+
+_LONGEST_NUMBER = 40
 
 
 def _number(value: Any, what: str) -> int:
     if isinstance(value, str):
-        digits = re.findall(r"\d+", value)
+        digits = re.findall(r"\d+", value) if len(value) <= _LONGEST_NUMBER else []
         minus = value.strip() == f"-{digits[0]}" if digits else False
         value = int(digits[0]) * (-1 if minus else 1) if len(digits) == 1 else value
     if isinstance(value, float) and value.is_integer():

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from .claims import Fact, unfounded
 
 _PATH = re.compile(
-    r"(?P<address>\bhttps?://[^\s)\]]+)|(?<![\w:/])(?:[\w.~-]+)?(?:/[\w.~-]+)+\.\w{2,5}\b"
+    r"(?P<address>\bhttps?://[^\s)\]]+)|(?<![\w:/.~-])(?:[\w.~-]+)?(?:/[\w.~-]+)+\.\w{2,5}\b"
 )
 _GONE = "(no such file)"
 _MARK = re.compile(r"[ \t]*\[(?:tasks? )?(\d{1,4}(?:\s*,\s*\d{1,4})*)\]", re.I)

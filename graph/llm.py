@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LONGEST_REPLY = 40_000
 """Characters of a text that are taken from an LLM."""
 
-LONGEST_THOUGHT = 400_000
+LONGEST_THOUGHT = 100_000
 """Characters that an LLM may think aloud and say together."""
 
 _QUIET: RunnableConfig = {"tags": ["nostream"]}
@@ -365,11 +365,11 @@ def _value_of(message: Any, schema: type[BaseModel]) -> Any:
 def _is_cut(message: Any, streamed: bool = False) -> bool:
     """Whether the reply ends before its end: at a limit, or a stream without a last word."""
     told = getattr(message, "response_metadata", None) or {}
-    names = ("finish_reason", "stop_reason", "done_reason")
+    names = ("finish_reason", "stop_reason", "stopReason", "done_reason")
     why = next((str(told[name]) for name in names if told.get(name)), "")
     if why:
         return why.lower() in ("length", "max_tokens", "max_output_tokens")
-    return streamed and bool(re.search(r"[\w,;:(-]$", text_of(message)))
+    return streamed and bool(re.search(r"[a-z,;:(-]$", text_of(message)))
 
 
 def text_of(message: Any) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,11 +78,14 @@ def read_json(text: str) -> Any:
     is the longest, of equally long ones the last. The value holds what JSON can hold and nothing
     else.
     """
+    with suppress(ValueError, RecursionError):
+        return _bounded(json.loads(_FENCE.sub(r"\1", text.strip()[:200_000])))
     text = without_thoughts(text)[:200_000]
     found, at = list[tuple[int, int, Any]](), 0
     while (start := _next_bracket(text, at)) >= 0 and len(found) < _MOST_VALUES:
         try:
             value, at = _STRICT.raw_decode(text, start)
+            _bounded(value)
         except (ValueError, RecursionError):
             value, at = _Lenient(text, start).read()
         found.append((start, at, value))
@@ -93,7 +98,30 @@ def read_json(text: str) -> Any:
     return max(options, key=lambda each: (each[1] - each[0], each[0]), default=(0, 0, None))[2]
 
 
+def _bounded(value: Any) -> Any:
+    """The value.
+
+    Raises:
+        ValueError: it is nested too deep, or holds a number that a thread could not keep.
+    """
+    level = [value]
+    for _ in range(_DEEPEST):
+        numbers = [each for each in level if isinstance(each, int | float)]
+        if any(not math.isfinite(n) or abs(n) >= 2**63 for n in numbers):
+            raise ValueError("a number out of range")
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return value
+    raise ValueError("nested too deep")
+
+
 _MOST_VALUES = 100
+_FENCE = re.compile(r"\A```\w*\s*\n(.*?)\n?```\Z", re.DOTALL)
 _STRICT = json.JSONDecoder()
 
 
@@ -253,8 +281,6 @@ class _Lenient:
         if word.lower() in _WORDS:
             return _WORDS[word.lower()]
         for number in (int, float):
-            try:
-                return number(word)
-            except ValueError:
-                continue
+            with suppress(ValueError):
+                return _bounded(number(word))
         return word

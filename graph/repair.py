@@ -14,6 +14,7 @@ import difflib
 import itertools
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from graphlib import CycleError as GraphCycle, TopologicalSorter
 from pathlib import Path
@@ -384,7 +385,8 @@ def _spellings(value: str) -> list[str]:
     for each in [part for part in out if "/" in part and not re.search(r"\s\S*/", part)]:
         path = _SCHEME.sub("", each)
         out += [path] if path.startswith("/") else []
-        out += [] if full_path(path).exists() else [path.rsplit("/", 1)[-1]]
+        with suppress(OSError, ValueError, RuntimeError):  # a text that can be no path
+            out += [] if full_path(path).exists() else [path.rsplit("/", 1)[-1]]
     return [spelled.lower() for spelled in out]
 
 

@@ -122,8 +122,12 @@ def _place(row: Mapping[str, Any], file: Path, number: int) -> Path | None:
     said = f"Line {number} of {file}"
     if not isinstance(given, str) or not given.strip():
         raise RegistryError(f"{said} has a path that is no text.", "Give a folder's name.")
-    place = (file.parent / Path(given).expanduser()).absolute()
-    if not place.is_dir():
+    try:
+        place = (file.parent / Path(given).expanduser()).absolute()
+        there = place.is_dir()
+    except (OSError, ValueError, RuntimeError) as exc:
+        raise RegistryError(f"{said} has a path that is none: {exc}.", "Mend it.") from exc
+    if not there:
         raise RegistryError(
             f"{said} names the folder '{place}', which is not there.",
             f"Give `path` as an absolute path, or relative to {file.parent.absolute()}.",

@@ -63,6 +63,11 @@ async def _sqlite(path: Path) -> AsyncSqliteSaver:
     except sqlite3.Error as exc:
         if connection is not None:
             await connection.close()
+        if "locked" in str(exc):
+            raise RegistryError(
+                f"The file of threads, {path}, is held by another process.",
+                "Try again when it is done.",
+            ) from exc
         remedy = "Move it away; a new one is made, without the threads of the old."
         raise store_error(f"The file of threads, {path},", str(exc), remedy) from exc
     return saver

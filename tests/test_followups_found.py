@@ -24,7 +24,10 @@ MIXED = Finding(
     [
         ("How many of them are red?", "2 are red: 2 red diamonds."),
         ("how many are blue", "none is labelled “blue”."),
-        ("how many of those are hearts or red", "3 are hearts or red: 1 purple heart and 2 red"),
+        (
+            "how many of those are hearts or red",
+            "3 are labelled “hearts or red”: 1 purple heart and 2 red",
+        ),
         ("how many red ones are there?", "2 are red: 2 red diamonds."),
         ("How many of them are not red?", "3 are not red: 1 purple heart and 2 digit"),
         ("Wie viele davon sind rot?", "2 are red: 2"),
@@ -45,7 +48,7 @@ def test_labels_without_colours_tell_no_colour() -> None:
 
 
 def test_a_thing_is_counted_by_its_name_and_after_another_count_too() -> None:
-    answer = "Of the 5 objects found before, 1 is a heart: 1 purple heart."
+    answer = "Of the 5 objects found before, 1 is labelled “hearts”: 1 purple heart."
     said = (*SAID, ("human", "How many of them are hearts?"), ("ai", answer))
     request = PlanRequest(said[-2][1], {"r1": SCENE}, SAID, (MIXED,))
     assert plan(request, ROWS).reply == answer
@@ -232,3 +235,62 @@ def test_a_long_follow_up_holds_nothing_up(text: str) -> None:
     with suppress(NotUnderstoodError):
         plan(PlanRequest(text, {}, history, (MIXED,)), ROWS)
     assert time.perf_counter() - started < 5
+
+
+def found(text: str) -> Finding:
+    return Finding(task="object-detection", text=text, resources=1)
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind", "wanted"),
+    [
+        ("2 people and 1 dog", "people", "2 are labelled “people”: 2 people."),
+        ("1 bus and 1 car", "buses", "1 is labelled “buses”: 1 bus."),
+        ("2 houses and 1 car", "houses", "2 are labelled “houses”: 2 houses."),
+        ("2 hot dogs and 1 dog", "dogs", "1 is labelled “dogs”: 1 dog."),
+        ("2 red hearts and 1 blue heart", "hearts", "3 are labelled “hearts”: "),
+        ("2 red hearts and 1 blue heart", "green", "none is labelled “green”."),
+    ],
+)
+def test_labels_are_counted_by_their_names(labels: str, kind: str, wanted: str) -> None:
+    earlier = (found(f"3 objects: {labels}"),)
+    made = plan(PlanRequest(f"how many of them are {kind}?", {"r1": SCENE}, earlier=earlier), ROWS)
+    assert wanted in made.reply, made
+
+
+@pytest.mark.parametrize("kind", ["animals", "visible", "persons", "big"])
+def test_what_no_label_says_is_looked_at_again(kind: str) -> None:
+    earlier = (found("2 objects: 1 dog and 1 cat"),)
+    made = plan(PlanRequest(f"how many of them are {kind}?", {"r1": SCENE}, earlier=earlier), ROWS)
+    assert [task["task"] for task in made.tasks] == ["object-detection"] and not made.reply
+
+
+@pytest.mark.parametrize(
+    "text", ["ok and thanks", "and goodbye", "and tomorrow?", "and nothing else", "but tell nobody"]
+)
+def test_a_courtesy_runs_nothing_again(text: str) -> None:
+    try:
+        before = asked("Detect the objects in scene.png")
+        made = plan(PlanRequest(text, {"r1": SCENE}, before), ROWS)
+    except NotUnderstoodError:
+        return
+    assert not made.tasks
+
+
+@pytest.mark.parametrize(
+    ("before", "text"),
+    [
+        ('Summarize "Where is the cat? He said show me the money."', "and coffee?"),
+        ('Translate "the red car or bus" to French', "and the blue ones?"),
+        ("Where does Anna live? Context: Anna lives in Rome.", "and Ben?"),
+    ],
+)
+def test_a_follow_up_changes_no_given_text(before: str, text: str) -> None:
+    given = before.partition('"')[2].rpartition('"')[0] or "Anna lives in Rome."
+    try:
+        made = plan(PlanRequest(text, {}, asked(before)), ROWS)
+    except NotUnderstoodError:
+        return
+    for task in made.tasks:
+        texts = [value for value in task["args"].values() if len(str(value)) > 20]
+        assert all(value == given for value in texts), task

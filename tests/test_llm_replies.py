@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -302,3 +303,23 @@ async def test_a_long_thought_takes_nothing_from_the_answer_and_little_time(ask:
     long = "<think>" + "h" * 60_000 + f"</think>{ANSWER}"
     with llm_server(BOTH, long) as server:
         assert (await ask(server))["answer"] == ANSWER
+
+
+@pytest.mark.parametrize(
+    "args",
+    ['{"text": "explain <reasoning> tag, a <think>b</think> c"}', '{"text": "a // b # c"}'],
+)
+def test_json_that_is_whole_is_read_word_for_word(args: str) -> None:
+    plan = f'{{"tasks": [{{"id": 0, "task": "x", "args": {args}}}]}}'
+    for reply in (plan, f"```json\n{plan}\n```"):
+        assert read_json(reply) == json.loads(plan)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    ['{"tasks": [{"id": ' + "7" * 30 + "}]}", '{"a": NaN, "b": [1e999]}',
+     '{"a": ' + "[" * 900 + "]" * 900 + "}"],
+)  # fmt: skip
+def test_what_no_thread_could_keep_is_not_read_as_it_is(bad: str) -> None:
+    found = json.dumps(read_json(bad), allow_nan=False)
+    assert re.search(r"\d{20}(?!\d*\")", found) is None and "[" * 100 not in found

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
 
 from hugginggraph.tools import listed, plural
 
 from .arguments import Wish
-from .cues import COLOURS
+from .cues import COLOURS, words
 from .mentions import MARKER
 from .rows import TOLD
 from .sketch import Sketch, Step
@@ -36,8 +37,9 @@ _SOME = re.compile(
     re.I,
 )
 """The things that are to be counted."""
-_ANY = frozenset(("object", "item", "thing", "shape", "element"))
-_MOST_WORDS = 3
+_ANY = frozenset(
+    words("there in are is object objects item items thing things shape shapes element elements")
+)
 _MOST_READ = 2000
 _PLACED = re.compile(
     r"\b(?:of|in|on|at|to|by|than|with|near|next|left|right|like|as|more|less)\b", re.I
@@ -51,15 +53,15 @@ def count_among(sketch: Sketch, wish: Wish) -> bool:
     last = next((step for step in reversed(sketch.steps) if step.row is not TOLD), None)
     if not asked or last is None or last.clause >= 0 or last.row.output != "boxes":
         return False
-    what = _LEFT_OUT.sub(" ", asked["what"] or asked["these"])
-    kinds = [_words(kind) for kind in re.split(r"\s(?:and|or)\s", what)]
+    what = _LEFT_OUT.sub(" ", asked["what"] or asked["these"]).lower()
+    kinds = [" ".join(kind.split()) for kind in re.split(r"\s(?:and|or)\s", what)]
     found = Counter[str]()
     for step in [step for step in sketch.steps if step.group == last.group]:
         for count, label in _COUNTED.findall(step.found[:_MOST_READ].partition(": ")[2]):
-            found[" ".join(_words(label))] += int(count)
-    if not found or _PLACED.search(what) or not all(0 < len(k) <= _MOST_WORDS for k in kinds):
+            found[label.lower()] += int(count)
+    if not found or _PLACED.search(what) or not all(map(partial(_answerable, found), kinds)):
         return False
-    said = _told(found, kinds, " or ".join(map(" ".join, kinds)), inverted=bool(asked["no"]))
+    said = _told(found, kinds, inverted=bool(asked["no"]))
     sketch.told.append(said)
     sketch.groups += 1
     sketch.steps.append(
@@ -77,36 +79,41 @@ def note_all_are_listed(sketch: Sketch, wish: Wish) -> None:
         sketch.note(f"Every object found is listed, not only what was asked for: {some}.")
 
 
-def _told(found: Mapping[str, int], kinds: list[list[str]], called: str, *, inverted: bool) -> str:
-    named = {word for label in found for word in _words(label)}
-    if set(COLOURS) & {*called.split()} and not set(COLOURS) & named:
-        return "What was found before is labelled without colours, so that cannot be told."
+def _answerable(found: Iterable[str], kind: str) -> bool:
+    """Whether labels tell of a kind: it is a colour, or some are of it."""
+    return kind in COLOURS or any(_is_of(kind, label) for label in found)
+
+
+def _is_of(kind: str, label: str) -> bool:
+    """Whether a label is of a kind: "red", "heart" and "red hearts" are what "red heart" is."""
+    *before, head = label.split()
+    if all(word in COLOURS for word in before) and (kind in before or _same(kind, head)):
+        return True
+    return _same(kind, label)
+
+
+def _same(one: str, other: str) -> bool:
+    return one == other or plural(one) == other or one == plural(other)
+
+
+def _told(found: Mapping[str, int], kinds: list[str], *, inverted: bool) -> str:
     chosen = {
         label: count
         for label, count in found.items()
-        if any({*kind} <= {*_words(label)} for kind in kinds) != inverted
+        if any(_is_of(kind, label) for kind in kinds) != inverted
     }
+    colours = all(kind in COLOURS for kind in kinds)
+    if colours and not any(label.split()[0] in COLOURS and " " in label for label in found):
+        return "What was found before is labelled without colours, so that cannot be told."
     many, every = sum(chosen.values()), sum(found.values())
     head = f"Of the {every} {plural('object', every)} found before, "
+    kind = " or ".join(kinds)
     if not chosen:
-        return f"{head}none is labelled {'otherwise' if inverted else f'“{called}”'}."
-    each = listed([f"{count} {plural(label, count)}" for label, count in chosen.items()])
-    kind = " or ".join(_as_named(kind, many) for kind in kinds)
-    verb = f"{'is' if many == 1 else 'are'}{' not' if inverted else ''}"
-    return f"{head}{many} {verb} {kind}: {each}."
-
-
-def _as_named(kind: list[str], many: int) -> str:
-    """What things of a kind are: "red", "a red heart", "hearts"."""
-    words = " ".join(kind)
-    if kind[-1] in COLOURS or many != 1:
-        return words if kind[-1] in COLOURS else plural(words, many)
-    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
+        return f"{head}none is labelled {'otherwise' if inverted else f'“{kind}”'}."
+    called = f"{'not ' if inverted else ''}{kind if colours else f'labelled “{kind}”'}"
+    each = listed([f"{count} {label}" for label, count in chosen.items()])
+    return f"{head}{many} {'is' if many == 1 else 'are'} {called}: {each}."
 
 
 def _words(text: str) -> list[str]:
-    """The words of a label, each in the singular."""
-    return [
-        re.sub(r"(?:(?<=[sxz])|(?<=[cs]h))es$|(?<!s)s$", "", word)
-        for word in re.findall(r"[\w-]+", text.lower())
-    ]
+    return re.findall(r"[\w-]+", text.lower())

@@ -35,7 +35,8 @@ _COMPARED = (
     r"|\bhow many\b.*\b(?:in total|altogether)\b"
 )
 _POINTED = re.compile(
-    rf"\b(?:this|that|new|resulting)\s+(?:\w+ )?(?:{NOUNS['image']}|one)s?\b"
+    r"\b(?:this|that|new|resulting|drawn|made|generated|latest|last|first|second|third|other)\s+"
+    rf"(?:\w+ )?(?:{NOUNS['image']}|one)s?\b|\byou (?:made|drew|painted|generated)\b"
     r"|\b(?:map|result|output|depth|edges?|outlines?|contours?|scribbles?)\b",
     re.I,
 )

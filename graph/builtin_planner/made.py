@@ -11,6 +11,8 @@ from ..planner import PlanRequest
 from .cues import cues, match_cues
 from .rows import FAMILIES, trait
 
+_MOST_READ = 2000
+
 
 def views(request: PlanRequest, rows: Mapping[str, TaskType]) -> frozenset[str]:
     """The pictures that only show something about another one: a depth map, its edges.
@@ -24,8 +26,8 @@ def views(request: PlanRequest, rows: Mapping[str, TaskType]) -> frozenset[str]:
         if "task" in resource and resource["kind"] == "image"
     }
     tasks: list[str] = []
-    for asked, answer in _turns(request):
-        tasks = _pictures_asked(asked, rows) or tasks
+    for asked, answer in _turns(request) if names else ():
+        tasks = _pictures_asked(asked[:_MOST_READ], rows) or tasks
         for rid, name in names.items():
             if rid not in made and name in answer:
                 made[rid] = bool(tasks) and not any(trait(task).renews for task in tasks)

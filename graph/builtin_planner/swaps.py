@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from .cues import COLOURS, cues, match_cues
+from .talk import talk_kind
 
 _NEW = re.compile(
     r"(?:(?:ok(?:ay)?|so|no|now|please)\W+)*(?:(?:and|or|what about|how about|but)\s+|(?=the .*\?))"
@@ -32,6 +33,13 @@ _POINTS = re.compile(
     r"\b(?:it|its|this|that|these|those|them|one|ones|you|me|my|i|again|same|other|why|how|not)\b",
     re.I,
 )
+_NO_THING = re.compile(
+    r"\b(?:no|none|nothing|nobody|never|nope|yes|thanks?|thank|hello|hi|bye|goodbye|tell|let|get|say"
+    r"|today|tomorrow|yesterday|later|soon|else|end|bad|good|great|nice|cool|fine|sorry|that's|is|are)\b",
+    re.I,
+)
+_DATA = re.compile(r"[\"“”«»`]|:\s|\n|(?<!\w)'")
+"""What stands in quotes or is given as a text is never exchanged."""
 _MOST_WORDS = 3
 _MOST_READ = 120
 
@@ -45,7 +53,9 @@ def swapped(last: str, text: str) -> str:
     new = said["new"].strip() if said else ""
     if not new or (len(new.split()) > _MOST_WORDS and not _CHOICE.fullmatch(new)):
         return text
-    if match_cues(new, cues()):
+    if match_cues(new, cues()) or talk_kind(new) or _NO_THING.search(new) or _DATA.search(last):
+        return text
+    if new != new.lower():  # a name takes no common word's place
         return text
     if _CHOICE.fullmatch(new):
         return _CHOICE.sub(new, last, count=1) if _CHOICE.search(last) else text
