@@ -111,7 +111,11 @@ def test_nothing_of_a_run_names_a_folder_that_its_errors_name(tmp_path: Path) ->
     reply = Reply(Files(tmp_path, 1), "local", "")
     (told,) = reply.take("custom", {"task": 0, "state": "failed", "error": error["message"]})
     said = "task 0 failed: The folder '/srv/models/x' is empty. See /usr/share/x."
-    reply.take("values", {"answer": said, "results": {"0": result}, "status": "failed"})
+    choices = {"0": {"model": "", "reason": error["message"], "candidates": [], "error": error}}
+    (_, models), *_ = reply.take("updates", {"choose_models": {"choices": choices}})
+    reply.take("values", {"answer": said, "results": {"0": result}, "status": "failed",
+                          "choices": choices})  # fmt: skip
     out = reply.output()
+    assert models["models"]["0"]["reason"] == "The folder 'x' is empty."
     assert out["answer"] == "task 0 failed: The folder 'x' is empty. See /usr/share/x."
-    assert "/srv" not in json.dumps([told, out])
+    assert "/srv" not in json.dumps([told, models, out])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ class Reply:
             if plan and plan.get("valid"):
                 yield "plan", self.clean({"plan": plan, "resources": self._resources()})
             if node == "choose_models":
-                yield "models", self.clean({"models": change.get("choices") or {}})
+                yield "models", self.clean({"models": _mapped(change.get("choices") or {})})
             if node == "respond" and not self._said and change.get("answer"):
                 yield "token", {"text": self.plain(change["answer"])}
 
@@ -77,7 +77,7 @@ class Reply:
             "status": "interrupted" if self._interrupts else status,
             "answer": state.get("answer") or "",
             "plan": state.get("plan"),
-            "models": state.get("choices") or {},
+            "models": _mapped(state.get("choices") or {}),
             "results": state.get("results") or {},
             "resources": self._resources(),
             "usage": state.get("usage") or {},
@@ -106,11 +106,7 @@ class Reply:
 
     def clean(self, value: Any) -> Any:
         """A JSON value with every path of the server in it made presentable."""
-        if isinstance(value, str):
-            return self.plain(value)
-        if isinstance(value, dict):
-            return {key: self.clean(item) for key, item in value.items()}
-        return [self.clean(item) for item in value] if isinstance(value, list) else value
+        return _mapped(value, self.plain)
 
     def plain(self, text: str) -> str:
         """A text with uploads by their names and made files by their links, in place of paths."""
@@ -127,3 +123,12 @@ class Reply:
                 text = text.replace(spelled, shown[spelled])
         text = text.replace(f"{self._files.folder / self._owner}/", "")
         return without_folders_of_errors(text, self._state)
+
+
+def _mapped(value: Any, of_text: Callable[[str], str] = without_folders) -> Any:
+    """A JSON value with each text in it replaced; the keys stay."""
+    if isinstance(value, str):
+        return of_text(value)
+    if isinstance(value, dict):
+        return {key: _mapped(item, of_text) for key, item in value.items()}
+    return [_mapped(item, of_text) for item in value] if isinstance(value, list) else value
