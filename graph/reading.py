@@ -177,6 +177,12 @@ def _parsed(value: Any) -> Any:
     return value if found is None else found
 
 
+def _past_space(text: str, at: int) -> int:
+    """The place after the blanks and comments that begin at ``at``."""
+    space = _SPACE.match(text, at)
+    return space.end() if space else at
+
+
 @dataclass
 class _Lenient:
     """Reads one object or list from ``at`` on, whatever is wrong with it."""
@@ -191,7 +197,7 @@ class _Lenient:
 
     def _peek(self) -> str:
         """The next character that means something, empty at the end."""
-        self.at = _SPACE.match(self.text, self.at).end()  # type: ignore[union-attr]
+        self.at = _past_space(self.text, self.at)
         return self.text[self.at : self.at + 1]
 
     def _value(self) -> Any:
@@ -268,7 +274,7 @@ class _Lenient:
 
     def _ends(self) -> bool:
         ahead = self.text[self.at : self.at + _AHEAD]
-        after = _SPACE.match(ahead).end()  # type: ignore[union-attr]
+        after = _past_space(ahead, 0)
         return ahead[after : after + 1] in ("", ",", ":", "}", "]")
 
     def _word(self) -> Any:

@@ -6,14 +6,14 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
 from checkpoints import BUILDERS
 from langchain_core.messages import HumanMessage
-from llm_server import LLMServer, llm_server
+from llm_asked import SCENE, Ask, asking, tasks_of
+from llm_server import llm_server
 
 from hugginggraph.graph import (
     Fact,
@@ -29,10 +29,8 @@ from hugginggraph.graph.llm_planner import TaskPlan
 from hugginggraph.prompts import demonstrations, fill
 from hugginggraph.registry import Settings
 
-Ask = Callable[..., Coroutine[Any, Any, dict[str, Any]]]
 KEY = "sk-very-secret"
 ROOT = Path(__file__).parents[1]
-SCENE = str(ROOT / "examples" / "scene.png")
 REQUEST = "Tell me about the attached picture and count the things in it."
 
 PLAN = {
@@ -53,22 +51,7 @@ def parts(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Parts:
 
 @pytest.fixture
 def ask(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> Ask:
-    async def call(
-        server: LLMServer, request: str = REQUEST, files: tuple[str, ...] = (SCENE,), **context: Any
-    ) -> dict[str, Any]:
-        monkeypatch.setenv("OPENAI_API_KEY", KEY)
-        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
-        given: Any = {"llm": f"openai:{server.base_url}", **context}
-        out: dict[str, Any] = await build_graph(parts=parts).ainvoke(
-            {"request": request, "files": list(files)}, context=given
-        )
-        return out
-
-    return call
-
-
-def tasks_of(out: dict[str, Any]) -> list[str]:
-    return [task["task"] for task in out["plan"]["tasks"]]
+    return asking(parts, monkeypatch, KEY, REQUEST)
 
 
 async def test_an_llm_plans_and_answers(ask: Ask) -> None:

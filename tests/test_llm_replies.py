@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
-from llm_server import LLMServer, Message, Refusal, llm_server
+from llm_asked import SCENE, Ask, asking, tasks_of
+from llm_server import Message, Refusal, llm_server
 
 from hugginggraph.graph import (
     Aloud,
@@ -25,9 +25,7 @@ from hugginggraph.graph import (
 )
 from hugginggraph.registry import LLMError, Settings
 
-Ask = Callable[..., Coroutine[Any, Any, dict[str, Any]]]
 KEY = "a-very-secret-key-0815"
-SCENE = str(Path(__file__).parents[1] / "examples" / "scene.png")
 REQUEST = "Describe the picture and count the objects in it."
 DESCRIBE = {"id": 0, "task": "image-to-text", "dep": [], "args": {"image": "r1"}}
 COUNT = {"id": 1, "task": "object-detection", "dep": [], "args": {"image": "r1"}}
@@ -44,20 +42,7 @@ def parts(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Parts:
 
 @pytest.fixture
 def ask(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> Ask:
-    async def call(
-        server: LLMServer, request: str = REQUEST, files: tuple[str, ...] = (SCENE,), **context: Any
-    ) -> dict[str, Any]:
-        monkeypatch.setenv("OPENAI_API_KEY", KEY)
-        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
-        given: Any = {"llm": f"openai:{server.base_url}", **context}
-        asked: Any = {"request": request, "files": list(files)}
-        return dict(await build_graph(parts=parts).ainvoke(asked, context=given))
-
-    return call
-
-
-def tasks_of(out: dict[str, Any]) -> list[str]:
-    return [task["task"] for task in out["plan"]["tasks"]]
+    return asking(parts, monkeypatch, KEY, REQUEST)
 
 
 PLAN = json.dumps(BOTH)
