@@ -1,6 +1,7 @@
 from .bench import (
     Figure as Figure,
     ask_all as ask_all,
+    bare_calls as bare_calls,
     fakes as fakes,
     faults as faults,
 )

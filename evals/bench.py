@@ -32,7 +32,8 @@ from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 
 from hugginggraph.graph import Choice, Parts, State, Task, build_graph, make_execute
-from hugginggraph.registry import ModelRunError, Settings
+from hugginggraph.registry import ModelRunError, Settings, model_cards, task_type
+from hugginggraph.tools import run_remotely
 
 from .bench_fakes import PLANS
 
@@ -202,13 +203,49 @@ async def requests() -> list[Figure]:
                 figures.append(Figure(f"{plan}: LLM calls", calls, 3))
         with fakes(0, 0) as url:
             for plan, wall, _ in await ask_all(url, Path(folder), 9):
-                figures.append(Figure(f"{plan}: ms with no latency", wall * 1000, 60))
+                bare = await bare_calls(url, plan, 9)
+                note = f"the same calls bare: {bare * 1000:.0f} ms"
+                figures.append(Figure(f"{plan}: ms with no latency", wall * 1000, 60, note=note))
             pins = {task["task"]: CAPTIONER for task in PLANS["one"]}
             more: dict[str, Any] = {"pinned_models": pins, "budget_llm_calls": 1}
             [(_, _, calls)] = await ask_all(url, Path(folder), 1, plans=("one",), **more)
             name = "LLM calls, every choice clear and the answer composed"
             figures.append(Figure(name, calls, 1))
     return figures
+
+
+async def bare_calls(url: str, plan: str, times: int) -> float:
+    """The median seconds of a plan's three LLM calls and its models' calls, and of nothing else.
+
+    They go through the clients of openai and huggingface_hub, models in threads as soon as they
+    can: the least that a request can cost with these clients on this machine, at this minute.
+    """
+    from openai import AsyncOpenAI
+    from PIL import Image
+
+    given = {"image": Image.linear_gradient("L").resize((64, 64)), "question": "What is it?"}
+    settings = Settings(mode="remote", offline=False, hf_base_url=url, hf_token=None)
+    cards = {card.task: card for card in model_cards()}
+    llm = AsyncOpenAI(base_url=f"{url}/v1", api_key="none")
+
+    async def run(task: dict[str, Any], futures: Mapping[int, asyncio.Task[Any]]) -> None:
+        await asyncio.gather(*(futures[number] for number in task["dep"]))
+        args = {name: given[name] for name in task["args"]}
+        row = task_type(task["task"])
+        await asyncio.to_thread(run_remotely, row, cards[row.id], args, settings)
+
+    walls = []
+    for _ in range(times + 1):
+        began, futures = time.perf_counter(), dict[int, asyncio.Task[Any]]()
+        for _ in range(3):
+            words: Any = [{"role": "user", "content": f"[plan:{plan}]"}]
+            await llm.chat.completions.create(model="fake", messages=words)
+        for task in PLANS[plan]:
+            futures[task["id"]] = asyncio.create_task(run(task, futures))
+        await asyncio.gather(*futures.values())
+        walls.append(time.perf_counter() - began)
+    await llm.close()
+    return statistics.median(walls[1:])
 
 
 @contextmanager

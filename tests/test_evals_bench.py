@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from huggingface_hub import constants
 
-from hugginggraph.evals import Figure, ask_all, fakes, faults
+from hugginggraph.evals import Figure, ask_all, bare_calls, fakes, faults
 
 
 def test_a_figure_knows_on_which_side_of_its_target_it_should_be() -> None:
@@ -31,3 +33,26 @@ async def test_whole_requests_ask_the_llm_three_times_whatever_their_plan(
         found = await ask_all(url, tmp_path, 1, data_dir)
     assert [plan for plan, _, _ in found] == ["one", "ind4", "chain4", "dag6"]
     assert all(0 < calls <= 3 for _, _, calls in found)
+
+
+async def test_the_bare_calls_are_those_of_the_plan_each_after_what_it_needs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("HUGGINGGRAPH_OFFLINE")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    bench = import_module("hugginggraph.evals.bench")
+    real, made, running = bench.run_remotely, list[str](), list[int]()
+
+    def run_remotely(row: Any, *args: Any) -> Any:
+        running.append(1)
+        made.append(f"{row.id} beside {len(running) - 1}")
+        try:
+            return real(row, *args)
+        finally:
+            running.pop()
+
+    monkeypatch.setattr(bench, "run_remotely", run_remotely)
+    with fakes(0, 0) as url:
+        seconds = await bare_calls(url, "chain4", 1)
+    assert seconds > 0
+    assert made == 2 * [*3 * ["image-to-image beside 0"], "image-to-text beside 0"]
