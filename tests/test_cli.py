@@ -89,15 +89,20 @@ def test_plan_shows_a_tree(cli: Cli) -> None:
 
 
 def test_help_answers_in_under_half_a_second(cli: Cli) -> None:
-    times = []
+    """On a machine that takes longer than 0.33 s for Typer itself: in under 1.5 times that."""
+    least = "import typer; app = typer.Typer(); app.command()(lambda: None); app(['--help'])"
+    times, bare = list[float](), list[float]()
     for _ in range(5):
         start = time.monotonic()
         done = cli("--help")
-        times.append(time.monotonic() - start)
+        middle = time.monotonic()
+        subprocess.run([sys.executable, "-c", least], stdout=subprocess.DEVNULL, check=True)
+        times.append(middle - start)
+        bare.append(time.monotonic() - middle)
         assert done.returncode == 0
     for word in ("run", "plan", "chat", "models", "tasks", "doctor"):
         assert word in done.stdout
-    assert min(times) < 0.5, times
+    assert min(times) < max(0.5, 1.5 * min(bare)), (times, bare)
 
 
 def test_no_heavy_library_is_imported_for_help() -> None:
