@@ -153,6 +153,8 @@ def _status_now(endpoint: str) -> int:
 
     In a thread, because looking up a name cannot be given a time limit.
     """
+    import httpx  # noqa: F401  # before the time runs: on a slow machine it takes a second
+
     replies: list[int] = []
     thread = Thread(target=_ask, args=(endpoint, replies), daemon=True)
     thread.start()
