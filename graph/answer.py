@@ -11,9 +11,9 @@ from typing import Any
 from hugginggraph.registry import Kind, languages, model_cards, task_types
 from hugginggraph.tools import as_text, count_labels, listed, plural
 
-from .builtin_planner import asks_language_only
+from .builtin_planner import asks_language_only, told_count
 from .differences import differences
-from .existence import yes_or_no
+from .existence import known_labels, yes_or_no
 from .references import REFERENCE, whole_reference
 from .restrictions import unkept
 from .state import Plan, Resource, Result, State, Task
@@ -46,11 +46,14 @@ def compose(state: State) -> str:
     results = state["results"]
     tasks = [task for task in plan["tasks"] if results[str(task["id"])]["status"] == "done"]
     lines = [*(finding(task, state) for task in tasks), *_together(tasks, state)]
+    counted = _counted(tasks, state)
     if tasks:
-        lines[0] = f"{yes_or_no(state)} {lines[0]}".strip()
+        first = [yes_or_no(state), *counted.values(), lines[0]]
+        lines[0] = " ".join(filter(None, first))
         lines.append(_models(tasks, results))
     lines += [_failure(t, results[str(t["id"])]) for t in plan["tasks"] if t not in tasks]
-    notes = [*plan["notes"], *differences(tasks, state), *unkept(state), *replanned(state)]
+    told = [note for note in plan["notes"] if note not in counted]
+    notes = [*told, *differences(tasks, state), *unkept(state), *replanned(state)]
     lines += [f"Note: {note}" for note in notes]
     return "\n".join(lines)
 
@@ -120,6 +123,18 @@ def _together(tasks: list[Task], state: State) -> list[str]:
     each = ", ".join(f"{count} {plural(label, count)}" for label, count in counts.items())
     whole = f"{len(asked)} of {len(boxes)}" if len(asked) < len(boxes) else str(len(boxes))
     return [f"In the {len(pictures)} pictures together: {whole} objects ({each})."]
+
+
+def _counted(tasks: list[Task], state: State) -> dict[str, str]:
+    """How many of the things that are to be counted one picture has, by the note that asks it."""
+    found = [state["results"][str(task["id"])] for task in tasks]
+    pictures = [result for result in found if result["kind"] == "boxes"]
+    if len(pictures) != 1:
+        return {}
+    labels = count_labels(pictures[0]["value"])
+    known = known_labels(pictures[0].get("model", ""))
+    notes = {note: told_count(note, labels, known) for note in state["plan"]["notes"]}
+    return {note: told for note, told in notes.items() if told}
 
 
 def _value_words(result: Result) -> dict[str, str]:

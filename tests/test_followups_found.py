@@ -9,7 +9,7 @@ import pytest
 from planned import CAPTION, GIVEN, ROWS, SAID, SCENE, SUMMARY, asked, steps
 
 from hugginggraph.graph import Finding, PlanRequest, Resource
-from hugginggraph.graph.builtin_planner import plan
+from hugginggraph.graph.builtin_planner import plan, told_count
 from hugginggraph.registry import NotUnderstoodError
 
 MIXED = Finding(
@@ -67,6 +67,7 @@ def test_what_no_label_can_tell_is_looked_at_again(text: str) -> None:
         ("How many red circles are in scene.png?", "red circles"),
         ("Count the dogs", "dogs"),
         ("How many objects are in scene.png?", ""),
+        ("Count its objects", ""),
         ("Count everything in scene.png", ""),
     ],
 )
@@ -74,6 +75,24 @@ def test_a_count_of_some_things_says_that_everything_is_listed(text: str, noted:
     notes = plan(PlanRequest(text, {"r1": SCENE}), ROWS).notes
     whole = f"Every object found is listed, not only what was asked for: {noted}."
     assert notes == ((whole,) if noted else ())
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("circles", "Circles: 3 (2 red circles and 1 blue circle)."),
+        ("stars and digits", "Stars and digits: 1 (1 digit 6)."),
+        ("red objects", "Red objects: 2 (2 red circles)."),
+        ("stars", "Stars: none."),
+        ("dogs", ""),  # the model knows none, so that nobody knows
+        ("circles or dogs", ""),
+    ],
+)
+def test_the_things_asked_for_are_counted_by_their_labels(asked: str, told: str) -> None:
+    (note,) = plan(PlanRequest(f"Count the {asked} in scene.png", {"r1": SCENE}), ROWS).notes
+    found = {"Red circle": 2, "Blue circle": 1, "digit 6": 1}
+    assert told_count(note, found, ["green star"]) == told
+    assert told_count("Another note.", found, ["green star"]) == ""
 
 
 def test_the_last_answer_is_read_aloud_and_not_a_caption_before_it() -> None:

@@ -138,6 +138,12 @@ def test_whether_a_thing_is_there_is_answered_with_yes_or_no_where_that_is_known
     assert out["answer"].startswith(begins)
 
 
+def test_the_things_that_are_to_be_counted_are_counted(parts: Parts) -> None:
+    out = run(parts, "Count the circles and hearts in it", ROOT / "examples" / "scene.png")
+    assert out["answer"].startswith("Circles and hearts: 3 (2 orange hearts and 1 yellow circle).")
+    assert "Note: Every object" not in out["answer"]
+
+
 @pytest.mark.parametrize("where", ["in it", "in the picture"])
 def test_a_picture_that_is_asked_about_need_not_be_named(parts: Parts, where: str) -> None:
     out = run(parts, f"Is there a circle {where}?", ROOT / "examples" / "scene.png")
