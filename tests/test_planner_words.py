@@ -174,3 +174,101 @@ def test_a_text_that_is_there_is_counted_without_a_model(
 def test_words_that_are_not_there_yet_are_not_counted() -> None:
     with pytest.raises(NotUnderstoodError, match="needs a text that is there already"):
         draft("How many words are there?", "a.png")
+
+
+@pytest.mark.parametrize(
+    ("text", "files", "wanted"),
+    [
+        ("Film a red circle", (), ["text-to-video(text=red circle)"]),
+        ("Animate two stars moving up", (), ["text-to-video(text=two stars moving up)"]),
+        ("film it", ("a.png",), ["image-to-video(image=r1)"]),
+        ("Animate the picture", ("a.png",), ["image-to-video(image=r1)"]),
+        ("wats in the img lol", ("a.png",), ["image-to-text(image=r1)"]),
+        ("can u tell me wat u see here", ("a.png",), ["image-to-text(image=r1)"]),
+        ("describ teh foto and reed it alound", ("a.png",),
+         ["image-to-text(image=r1)", "text-to-speech(text=<resource>-0)"]),
+        ("Transcribe it, translate the transcript to French and speak the translation", ("a.wav",),
+         ["automatic-speech-recognition(audio=r1)",
+          "translation(text=<resource>-0, target_language=French)",
+          "text-to-speech(text=<resource>-1)"]),
+        ("Translate the recording into French speech", ("a.wav",),
+         ["automatic-speech-recognition(audio=r1)",
+          "translation(text=<resource>-0, target_language=French)",
+          "text-to-speech(text=<resource>-1)"]),
+        ("are they the same?", ("a.png", "b.png"),
+         ["image-to-text(image=r1)", "image-to-text(image=r2)",
+          "sentence-similarity(text=<resource>-0, sentences=['<resource>-1'])"]),
+    ],
+)  # fmt: skip
+def test_what_people_type_in_a_chat(text: str, files: tuple[str, ...], wanted: list[str]) -> None:
+    assert tasks(text, *files) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("What is the total? When was it printed?", ["What is the total?", "When was it printed?"]),
+        ("When was it printed and how much is the tea?",
+         ["When was it printed", "how much is the tea?"]),
+    ],
+)  # fmt: skip
+def test_each_of_several_questions_is_asked(text: str, asked: list[str]) -> None:
+    found = [task["args"]["question"] for task in draft(text, "receipt.png").tasks]
+    assert found == asked
+
+
+def test_a_question_is_not_lost_to_a_count() -> None:
+    made = tasks("What colour is the circle and how many stars are there?", "a.png")
+    assert made == [
+        "visual-question-answering(image=r1, question=What colour is the circle)",
+        "object-detection(image=r1)",
+    ]
+
+
+def test_a_count_is_asked_of_a_table_where_there_is_one() -> None:
+    asked = "How many people live in Oslo?"
+    assert tasks(asked, "a.csv") == [f"table-question-answering(table=r1, question={asked})"]
+    asked = "in which country is Paris"
+    assert tasks(asked, "a.csv") == [f"table-question-answering(table=r1, question={asked})"]
+
+
+@pytest.mark.parametrize(
+    ("text", "files", "wanted"),
+    [
+        ("describe the first and count the objects in the second", ("a.png", "b.png"),
+         ["image-to-text(image=r1)", "object-detection(image=r2)"]),
+        ("summarize the first, translate the second to French", ("a.txt", "b.txt"),
+         ["summarization(text=r1)", "translation(text=r2, target_language=French)"]),
+        ("which of the two is about sport?", ("a.txt", "b.txt"),
+         [f"zero-shot-classification(text=r{n}, candidate_labels=['sport', 'something else'])"
+          for n in (1, 2)]),
+        ("translate the first and last sentence of b.txt to German", ("a.txt", "b.txt"),
+         ["translation(text=r2, target_language=German)"]),
+        ("Describe the picture and summarize the text", ("a.png", "b.txt"),
+         ["image-to-text(image=r1)", "summarization(text=r2)"]),
+        ("Read the text in the picture and translate the text to German", ("a.png", "b.txt"),
+         ["image-to-text(image=r1)", "translation(text=<resource>-0, target_language=German)"]),
+    ],
+)  # fmt: skip
+def test_each_of_several_files_gets_its_own_task(
+    text: str, files: tuple[str, ...], wanted: list[str]
+) -> None:
+    assert tasks(text, *files) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Beschrijf de afbeelding", "Dutch"),
+        ("Vertaal 'Goedemorgen' naar het Engels", "Dutch"),
+        ("Traduci 'Buongiorno' in inglese", "Italian"),
+    ],
+)
+def test_a_language_that_is_not_read_is_named(text: str, language: str) -> None:
+    with pytest.raises(NotUnderstoodError, match=f"looks {language}"):
+        draft(text)
+
+
+@pytest.mark.parametrize("text", ["Ciao", "Olá!", "Bonjour", "hallo"])
+def test_a_greeting_in_another_language_is_one(text: str) -> None:
+    assert draft(text).reply.startswith("Hello.")

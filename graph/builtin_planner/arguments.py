@@ -42,7 +42,7 @@ _EMPTY_WORDS = re.compile(
     re.I,
 )
 _FRAGMENT = re.compile(r"\b(?:complete|continue|finish|extend|prompt)\b", re.I)
-_DRAW = re.compile(r"^.*?\b(?:draw|paint)\b\s*(?:me\s+)?", re.I)
+_DRAW = re.compile(r"^.*?\b(?:draw|paint|film|animate)\b\s*(?:me\s+)?", re.I)
 _OF = re.compile(
     r"^.*?\b(?:image|picture|photo|illustration|drawing|painting|video|clip|animation|artwork"
     r"|logo|poster)s?\b"

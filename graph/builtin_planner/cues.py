@@ -123,7 +123,7 @@ _KEYWORDS = words(
     "sentiment similar similarity question answer transcribe generate extract segment picture "
     "image pictures images objects count sentence sentences caption embedding entities names "
     "people edges depth speech audio video article document compare positive negative sport "
-    "categorize identify"
+    "categorize identify aloud"
 )
 
 
@@ -194,10 +194,14 @@ def _misspelt() -> dict[str, str]:
 
 
 _SHORT: Mapping[str, str] = {
+    r"\bw[au]ts\b": "what is",
+    r"\bw[au]t\b": "what",
+    r"\bteh\b": "the",
     r"\b(what|who|where|how)'?s\b": r"\1 is",
     r"\b(that|there)'s\b": r"\1 is",
     r"\br (?=there\b)": "are ",
     r"\b[ck]an u\b": "can you",
+    r"(?<![\w'-])u(?![\w'.-])": "you",
     r"\b(?:plz|pls)\b": "please",
     r"\bi'm\b|\bim\b": "i am",
 }

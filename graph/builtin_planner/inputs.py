@@ -219,7 +219,8 @@ def _text_elsewhere(
         rf"\b(?:the|this|that|my)\s+(?:original )?(?:{NOUNS['text']})\b", window, re.I
     )
     first = not named and re.search(r"\b(?:the|its) original\b", window, re.I)
-    if first and (file := given(sketch, "text", window)):
+    seen = bool(result and spoken and not named and sketch.only_shows(result))
+    if (first or seen) and (file := given(sketch, "text", window)):
         return file
     original = bool(spoken and named) and not trait.prompted and not sketch.clauses[at].then
     if result and (trait.chains or points or not named) and not original:
@@ -231,7 +232,8 @@ def _text_elsewhere(
     if not trait.prompted or points:
         file = given(sketch, "text", window) or given(sketch, "table", window)
         last = next((s for s in read if not s.found or s.trait is not trait or points), None)
-        if last and (trait.chains or points) and not (file and _only_answers(last, trait)):
+        told = last and (_only_answers(last, trait) or _classes_of_it(last, window))
+        if last and (trait.chains or points) and not (file and told):
             return Input(sketch.results_of(last), 0.9)
         if file:
             return file
@@ -242,6 +244,12 @@ def _only_answers(step: Step, trait: Trait) -> bool:
     """Whether a step found no text to be looked into, but answered a question about one."""
     past = step.clause < 0 or step.trait is trait
     return past and not trait.brief and (step.row.output != "text" or _answers(step.row))
+
+
+def _classes_of_it(step: Step, window: str) -> bool:
+    """Whether a step classified a text, and words such as "translate it" mean the text itself."""
+    of_text = step.row.output == "labels" and step.row.inputs[0].kind == "text"
+    return of_text and bool(re.search(r"\b(?:it|this)\b", MARKER.sub("", window), re.I))
 
 
 def _answers(row: TaskType) -> bool:

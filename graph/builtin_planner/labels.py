@@ -37,8 +37,8 @@ _LISTS = tuple(
 _ONE = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        r"\bwhich (?:one )?(?:of (?:these|those|them|the following|the)(?: \d+| two| three| four)?"
-        rf"(?: (?:{NOUNS['text']})s?)?|(?:{NOUNS['text']})s?) "
+        r"\bwhich (?:one )?(?:of (?:«text\d+»|these|those|them|the following|the)"
+        rf"(?: \d+| two| three| four)?(?: (?:{NOUNS['text']})s?)?|(?:{NOUNS['text']})s?) "
         rf"(?:is|are|talks?|speaks?|deals? with|mentions?|concerns?)(?: {_ABOUT}| with)? "
         r"(?!(?:the )?(?:closest|most|more|nearest|similar|best|longest|shortest)\b)"
         r"(?P<list>[^.?!:;\n«]+)",

@@ -11,8 +11,9 @@ from .rows import BRIDGES
 from .sketch import Sketch
 
 ASKS = re.compile(
-    r"\b(?:what|who|whom|whose|when|where|why|how|which)\b|^(?:is|are|was|were|does|do (?:you"
-    r"|they|we|the(?! same)|these|those|any)|did|can|could|has|have|will)\b",
+    r"(?:^(?:in|on|at|from|for|to|by) )?\b(?:what|who|whom|whose|when|where|why|how|which)\b"
+    r"|^(?:is|are|was|were|does|do (?:you|they|we|the(?! same)|these|those|any|both|all|«)|did|can"
+    r"|could|has|have|will)\b",
     re.I,
 )
 WONDERS = re.compile(

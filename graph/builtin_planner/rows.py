@@ -153,6 +153,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
     "count": {
         "image": "object-detection",
         "scan": "object-detection",
+        "table": "table-question-answering",
         "text": "question-answering",
     },
     "people": {"image": "object-detection", "text": "token-classification"},

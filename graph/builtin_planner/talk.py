@@ -9,7 +9,11 @@ from hugginggraph.registry import Kind, TaskType
 
 from .rows import traits
 
-_GREETING = r"(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|howdy|yo)(?: there| all)?"
+_GREETING = (
+    r"(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|howdy|yo|hallo"
+    r"|guten (?:tag|morgen|abend)|bonjour|salut|hola|buenos días|ciao|buongiorno|olá|goedemorgen"
+    r"|你好|こんにちは)(?: there| all)?"
+)
 _THANKS = (
     r"(?:thanks?(?: you)?(?: (?:so|very) much| a lot)?|thx|cheers|great|perfect|nice(?: work)?"
     r"|well done|cool|awesome|ok(?:ay)?|that was (?:\w+ ){0,2}\w+)"

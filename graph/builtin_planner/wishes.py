@@ -28,6 +28,7 @@ _IN_SOMETHING = re.compile(
     re.I,
 )
 _VOICE = re.compile(rf"\bin ({'|'.join(LANGUAGES)})\b", re.I)
+_SPEECH = re.compile(rf"\b(?:in)?to (?:{'|'.join(LANGUAGES)}) (speech|audio|voice)\b", re.I)
 _VERSION = re.compile(rf"\bthe ({'|'.join(LANGUAGES)}) (?:one|version|translation)\b", re.I)
 _MAP = re.compile(r"\b(?:image|picture|map|drawing)s?$", re.I)
 _LOOKS = ("describe", "count", "classify", *FAMILIES["classify"].values(), "object-detection")
@@ -94,6 +95,9 @@ def _spoken_in(sketch: Sketch, at: int, text: str, matches: list[Match]) -> list
 
     A text that the clause names and that is in French already is read as it is.
     """
+    speech = _SPEECH.search(text)
+    if speech and all(m.task != "text-to-speech" for m in matches):
+        return [*matches, Match(Cue("text-to-speech", 0.9, _SPEECH), *speech.span(1))]
     said = _VOICE.search(text) or _VERSION.search(text)
     if said is None or all(m.task != "text-to-speech" for m in matches):
         return matches
