@@ -194,6 +194,15 @@ def test_a_turn_leaves_the_text_it_was_given_and_what_it_counted() -> None:
     assert left[0]["text"] == "Ann lives in Rome." and "dog" in left[1]["text"]
 
 
+def test_the_name_of_a_file_that_is_not_there_is_no_text_to_go_on_from() -> None:
+    task = {"id": 0, "task": "summarization", "dep": [], "args": {"text": "nothing.txt"}}
+    state: Any = {
+        "messages": [HumanMessage("Summarize nothing.txt")],
+        "plan": {"tasks": [task], "valid": False},
+    }
+    assert findings(state) == []
+
+
 def test_a_new_file_is_what_is_meant() -> None:
     spoken = steps("Read it aloud", CAPTION, files=2)
     assert spoken == ["image-to-text(r2)", "text-to-speech(<resource>-0)"]

@@ -313,3 +313,10 @@ def test_a_follow_up_changes_no_given_text(before: str, text: str) -> None:
     for task in made.tasks:
         texts = [value for value in task["args"].values() if len(str(value)) > 20]
         assert all(value == given for value in texts), task
+
+
+def test_a_picture_takes_the_place_of_a_quoted_text() -> None:
+    said = asked('Translate "good day" to German')
+    assert steps("and the second picture", history=said, files=2) == [
+        "image-to-text(r2)", "translation(<resource>-0, German)",
+    ]  # fmt: skip

@@ -195,6 +195,22 @@ def test_words_that_are_not_there_yet_are_not_counted() -> None:
          ["automatic-speech-recognition(audio=r1)",
           "translation(text=<resource>-0, target_language=French)",
           "text-to-speech(text=<resource>-1)"]),
+        ("I need this picture described in Spanish and spoken", ("a.png",),
+         ["image-to-text(image=r1)", "translation(text=<resource>-0, target_language=Spanish)",
+          "text-to-speech(text=<resource>-1)"]),
+        ("label this image: happy, sad", ("a.png",),
+         ["zero-shot-image-classification(image=r1, candidate_labels=['happy', 'sad'])"]),
+        ("remove the circle", ("a.png",), ["image-to-image(image=r1, prompt=remove the circle)"]),
+        ("find the red circle and cut it out", ("a.png",),
+         ["object-detection(image=r1)", "image-segmentation(image=r1)"]),
+        ("transcribe a.wav and use it to edit a.png", ("a.png", "a.wav"),
+         ["automatic-speech-recognition(audio=r2)",
+          "image-to-image(image=r1, prompt=<resource>-0)"]),
+        ("summary", ("b.txt",), ["summarization(text=r1)"]),
+        ("german please", ("b.txt",), ["translation(text=r1, target_language=German)"]),
+        ("objects?", ("a.png",), ["object-detection(image=r1)"]),
+        ("names", ("b.txt",), ["token-classification(text=r1)"]),
+        ("say hello world", (), ["text-to-speech(text=hello world)"]),
         ("are they the same?", ("a.png", "b.png"),
          ["image-to-text(image=r1)", "image-to-text(image=r2)",
           "sentence-similarity(text=<resource>-0, sentences=['<resource>-1'])"]),
@@ -272,3 +288,40 @@ def test_a_language_that_is_not_read_is_named(text: str, language: str) -> None:
 @pytest.mark.parametrize("text", ["Ciao", "Olá!", "Bonjour", "hallo"])
 def test_a_greeting_in_another_language_is_one(text: str) -> None:
     assert draft(text).reply.startswith("Hello.")
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("translate good morning to german", "German"),
+        ("How do you say good morning in Japanese?", "Japanese"),
+    ],
+)
+def test_bare_words_are_translated_and_the_draft_says_so(text: str, language: str) -> None:
+    assert tasks(text) == [f"translation(text=good morning, target_language={language})"]
+    assert draft(text).notes == ("Taken as the text to translate: 'good morning'.",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["translate text to german", "translate english to german", "translate the letter to german",
+     "Translate messages from English to German"],
+)  # fmt: skip
+def test_words_that_only_name_a_text_are_not_translated(text: str) -> None:
+    with pytest.raises(NotUnderstoodError, match="needs the text"):
+        draft(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["What models do you use?", "how do i use this", "what languages do you speak",
+     "can you see pictures?", "who made you"],
+)  # fmt: skip
+def test_questions_about_what_answers_are_told_what_it_can_do(text: str) -> None:
+    assert draft(text).reply.startswith("Here is what I can do")
+
+
+def test_a_file_that_was_not_given_is_missed() -> None:
+    missed = "What was given does not hold 'the second picture': there are fewer files."
+    assert draft("Describe the second picture", "a.png").notes == (missed,)
+    assert draft("Describe the second picture", "a.png", "b.png").notes == ()

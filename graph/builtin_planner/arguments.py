@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hugginggraph.registry import Slot, TaskType, reads_as
 
 from ..references import REFERENCE, whole_reference
-from .cues import LANGUAGES, POLITE
+from .cues import LANGUAGES, NOUNS, POLITE
 from .inputs import (
     MOST_READ,
     Input,
@@ -58,6 +58,18 @@ _ALOUD = re.compile(
     re.I,
 )
 """Words to be read that stand bare between "read" and "aloud"."""
+_BARE = re.compile(
+    r"\b(?:translat(?:e|ing)|say)\s+(?!(?:it|its|this|that|these|those|them|the|my|your|our|his|her"
+    r"|their|an?|what|which|how|whatever|everything|all|each|every|any|some|both|from|in|into|to)\b)"
+    rf"([^«»?]+?)\s+(?:in|into|to)\s+(?:{'|'.join(LANGUAGES)})\b",
+    re.I,
+)
+"""Words to be translated that stand bare between "translate" and the language."""
+_NO_TEXT = re.compile(
+    rf"^(?:{'|'.join(LANGUAGES)}|{NOUNS['text']}|words?)s?$|\bfrom (?:{'|'.join(LANGUAGES)})\b",
+    re.I,
+)
+"""What only says that a text, or from which language, is translated."""
 _NUMBER = re.compile(r"(?:one|two|three|four|five|six|several|many|\d+)\b", re.I)
 _WHICH = re.compile(r"(?<=\w) that(?= \w)")
 """What a noun does: "a circle that moves"."""
@@ -125,7 +137,16 @@ def bound_text(sketch: Sketch, wish: Wish, row: TaskType, skip: frozenset[int]) 
         return _joined(found) if own.gathers and _results(found) else found
     if len(words.split()) < 2 and (media := turned_to_text(sketch, wish.at, wish.window)).values:
         return media
+    if row.id == "translation" and not said and (bare := _bare_text(wish.window)):
+        sketch.note(f"Taken as the text to translate: '{bare}'.")
+        return Input((bare,), 0.7)
     return Input((words,), 0.8) if said else Input()
+
+
+def _bare_text(window: str) -> str:
+    """The words that stand bare where a text to translate is looked for, and name no text."""
+    bare = _BARE.search(window)
+    return bare[1].strip() if bare and not _NO_TEXT.search(bare[1]) else ""
 
 
 def _of_before(sketch: Sketch, found: Input) -> bool:
@@ -253,6 +274,7 @@ def bound_language(wish: Wish, part: str) -> Input:
     found = found or re.search(
         rf"\b(?:an?|the(?= \w+ (?:one|version|translation)\b)) ({name})", wish.window, re.I
     )
+    found = found or re.fullmatch(rf"\W*({name})\W*(?:please\W*)?", wish.window, re.I)
     named = re.findall(name, found[1], re.I) if found else []
     return Input(tuple(dict.fromkeys(each.capitalize() for each in named)))
 
@@ -285,7 +307,8 @@ def bound_instruction(sketch: Sketch, wish: Wish) -> Input:
         sketch.used.update(m.number for m in texts)
         return Input((texts[-1].values[0],))
     if re.search(
-        r"\b(?:based on|according to|to match|accordingly|following|as described|using)\b",
+        r"\b(?:based on|according to|to match|accordingly|following|as described|using"
+        r"|use (?:it|this|that|the \w+) (?:to|for|as))\b",
         wish.window,
         re.I,
     ):

@@ -98,6 +98,7 @@ COLOURS = words("red blue green yellow white black pink purple orange gray grey 
 
 _TOKENS: Mapping[str, str] = {
     "LANG": r"(?:" + "|".join(LANGUAGES) + r")\b",
+    "COLOUR": r"(?:" + "|".join(COLOURS) + r")",
     "GAP": r"[^.;!?\n]{0,40}?",
     "UP": r"(?:\s+(?!(?:of|in|on|from|for|that|the|this|my|it|to|and|what|which|how|where|who"
     r"|whether|if)\b)[\w'-]+){0,4}?",
@@ -218,7 +219,7 @@ _DONE_TO: Mapping[str, str] = {
 _PARTICIPLE = "|".join(_DONE_TO)
 _PASSIVE = re.compile(
     r"(?:\b(?:to be|being|get (?:it|this|that)|have (?:it|this|that|them)|have «\w+»)"
-    r"|(?<=\bneed )«\w+»|(?<=\bwant )«\w+»)"
+    r"|(?<=\bneed )«\w+»|(?<=\bwant )«\w+»|\b(?:need|want|have|get) (?:this|that|the|my) \w+)"
     rf"(?: (?:first|then|also))? (?:{_PARTICIPLE})"
     rf"(?:(?:,? and(?: then| also)?|,(?: then)?) (?:{_PARTICIPLE})\b)*",
     re.IGNORECASE,

@@ -193,8 +193,9 @@ def _filled(last: str, text: str, resources: Mapping[str, Resource], *, found: b
         wanted = " and ".join(things)
         named = _swap(files, wanted, last, quoted=True)
         swaps = (_swap(pattern, wanted, last) for pattern in (_POINTER, _SPOKEN_OF, _IT))
+        quoted = _QUOTED.sub(wanted, last, count=1) if _QUOTED.search(last) else ""
         added = f"{last.rstrip(' .?!')}: {wanted}" if new_file else last
-        last = named or next(filter(None, swaps), added)
+        last = named or next(filter(None, swaps), quoted or added)
     return last
 
 

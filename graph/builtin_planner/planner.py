@@ -210,6 +210,10 @@ def _draft(
     sketch: Sketch, missed: list[Clause], request: PlanRequest, rows: Mapping[str, TaskType]
 ) -> Draft:
     tasks = sketch.tasks()
+    for kind, pointer in sketch.mentions.absent:
+        made = [r for r in sketch.resources.values() if r["kind"] == kind and "task" in r]
+        if not made and all(step.row.output != kind for step in sketch.steps):
+            sketch.note(f"What was given does not hold '{pointer}': there are fewer files.")
     conditional = note_conditions(sketch)
     note_parts(sketch)
     _look_for_files(sketch, tasks)

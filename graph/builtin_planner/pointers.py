@@ -107,6 +107,7 @@ def _pointed(kind: str, ids: list[str], mentions: Mentions, match: re.Match[str]
         ]
         chosen = [ids[at - 1] for at in wanted if 0 < at <= len(ids)]
     if not chosen:
+        mentions.absent += [(kind, match[0])] if group["order"] and ids else []
         return match[0]
     return mentions.add(kind, tuple(chosen), match[0], file=True)
 

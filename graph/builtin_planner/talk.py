@@ -25,6 +25,10 @@ _TAIL = (
 _KINDS: Mapping[str, str] = {
     "ability": r"(?:what (?:can|do) you do|what can i (?:ask|do)(?: you)?"
     r"|how (?:does this|do you) work|what can you help(?: me)?(?: with)?"
+    r"|how (?:do|can) i (?:use|work with) (?:this|it|you)|who (?:made|built|wrote) you"
+    r"|(?:what|which) (?:languages|models) (?:do|can) you (?:speak|understand|know|use|have|read)"
+    r"|can you (?:see|read|hear|translate|draw|speak)"
+    r"(?: (?:pictures|images|texts?|speech|sounds?))?(?=\?)"
     r"|what are you(?: able to do)?|who are you|help(?: me)?|how are you(?: doing)?(?: today)?)",
     "greeting": _GREETING,
     "thanks": _THANKS,

@@ -109,7 +109,8 @@ def _spoken_in(sketch: Sketch, at: int, text: str, matches: list[Match]) -> list
     language = said[1].capitalize()
     if all(may_be(words, language) for words in texts) if texts else language == "English":
         return matches
-    return [*matches, Match(Cue("translation", 0.85, _VOICE), *said.span())]
+    spoken = [*matches, Match(Cue("translation", 0.85, _VOICE), *said.span())]
+    return sorted(spoken, key=lambda m: m.start)
 
 
 def _is_question(text: str) -> bool:
