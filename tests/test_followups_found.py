@@ -320,3 +320,29 @@ def test_a_picture_takes_the_place_of_a_quoted_text() -> None:
     assert steps("and the second picture", history=said, files=2) == [
         "image-to-text(r2)", "translation(<resource>-0, German)",
     ]  # fmt: skip
+
+
+def test_pictures_are_compared_and_not_the_answers_about_them() -> None:
+    told = Finding(task="visual-question-answering", text="red", resources=2)
+    compared = ["image-to-text(r1)", "image-to-text(r2)"]
+    for text in ("compare them", "what's different"):
+        assert steps(text, told, files=2)[:2] == compared
+
+
+def test_what_was_said_is_heard_before_it_is_summarized() -> None:
+    heard = {"r1": Resource(kind="audio", path="/data/a.wav", name="a.wav")}
+    made = plan(PlanRequest("summarize what was said", heard), ROWS).tasks
+    assert [task["task"] for task in made] == ["automatic-speech-recognition", "summarization"]
+    assert made[1]["args"] == {"text": "<resource>-0"}
+
+
+@pytest.mark.parametrize("text", ["never mind", "stop", "Forget it."])
+def test_who_gives_up_is_not_told_that_it_was_not_understood(text: str) -> None:
+    assert plan(PlanRequest(text, {"r1": SCENE}), ROWS).reply == "All right."
+
+
+def test_that_is_said_and_a_bare_which_is_a_question() -> None:
+    assert steps("say that", CAPTION, history=SAID) == ["text-to-speech(a red circle)"]
+    table = {"r1": Resource(kind="table", path="/data/a.csv", name="a.csv")}
+    made = plan(PlanRequest("which is bigger", table), ROWS).tasks
+    assert made[0]["args"] == {"table": "r1", "question": "which is bigger"}

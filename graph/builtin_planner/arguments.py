@@ -12,6 +12,7 @@ from .cues import LANGUAGES, NOUNS, POLITE
 from .inputs import (
     MOST_READ,
     Input,
+    answers,
     bridge,
     find_texts,
     given,
@@ -344,6 +345,7 @@ def compared(sketch: Sketch, wish: Wish, row: TaskType) -> dict[str, object]:
         everywhere = sketch.named(range(len(sketch.clauses)))
         others = [m for m in everywhere if m.kind in ("text", "question") and m not in here]
         results = [s for s in sketch.steps if s.row.output == "text" and s.clause <= wish.at]
+        results = [s for s in results if s.clause >= 0 or not answers(s.row)]
         made = [v for s in results[-1:] for v in sketch.results_of(s) if v not in values]
         if len(made) > 1 and not values:
             values = made
@@ -357,7 +359,10 @@ def compared(sketch: Sketch, wish: Wish, row: TaskType) -> dict[str, object]:
             here = [*here, *others]
             values += [v for m in others for v in m.values]
     sketch.used.update(m.number for m in here)
-    if len(values) < 2 and (shown := media_named(sketch, "image", wish.window)):
+    shown = media_named(sketch, "image", wish.window)
+    if not values and not shown and (pictures := given(sketch, "image", "them")):
+        shown = pictures.values if len(pictures.values) > 1 else ()
+    if len(values) < 2 and shown:
         captions = bridge(sketch, BRIDGES["image", "text"], Input(shown), wish.at)
         values = [*captions.values, *values]
     values = list(dict.fromkeys(values))

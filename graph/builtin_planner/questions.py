@@ -75,7 +75,8 @@ def _as_translated(sketch: Sketch, question: str) -> str:
 def _inline_question(sketch: Sketch, wish: Wish) -> str:
     text = _ASK_LEAD.sub("", POLITE.sub("", wish.window))
     asks = ASKS.search(text) or WONDERS.search(text)
-    if not asks or (_RELATIVE.match(text) and "?" not in text):
+    relative = _RELATIVE.match(text) and "?" not in text and wish.at > 0
+    if not asks or relative:
         return ""
     text = text[asks.start() if asks.re is ASKS else asks.end() :]
     text = re.sub(

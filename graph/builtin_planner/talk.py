@@ -32,6 +32,7 @@ _KINDS: Mapping[str, str] = {
     r"|what are you(?: able to do)?|who are you|help(?: me)?|how are you(?: doing)?(?: today)?)",
     "greeting": _GREETING,
     "thanks": _THANKS,
+    "leave": r"(?:never ?mind|nvm|forget (?:it|that|about it)|stop(?: it)?|cancel|nothing)",
     "bye": r"(?:good ?bye|bye(?: bye)?|see you(?: later)?|good night)",
 }
 _PATTERNS: Mapping[str, re.Pattern[str]] = {
@@ -67,6 +68,8 @@ def small_talk(
         return "Good-bye."
     if kind == "thanks":
         return "You are welcome. Ask for something else whenever you like."
+    if kind == "leave":
+        return "All right."
     if not kind:
         return ""
     told = abilities({task: row for task, row in rows.items() if can_run(task)})
