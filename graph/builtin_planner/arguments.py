@@ -54,7 +54,7 @@ _OF = re.compile(
 
 _ALOUD = re.compile(
     r"\b(?:read|say)\s+(?!(?:it|them|this|that|these|those|the|my|your|our|his|her|its|their|what|which"
-    r"|how|whatever|everything|anything|something|all|each|every|any|some|both|again|out|aloud)\b)"
+    r"|how|whatever|everything|anything|something|all|each|every|any|some|both|again|out|aloud|\d+)\b)"
     r"([^«»]+?)\s+(?:aloud|out loud)\b",
     re.I,
 )
@@ -84,7 +84,8 @@ _SHOWN = re.compile(
 
 
 _LIKE = re.compile(
-    r"\b(?:most (?:like|similar to|related to)|(?:closest|nearest|close|near)(?: in meaning)? to)"
+    r"\b(?:most (?:like|similar to|related to)|similarity (?:to|with)"
+    r"|(?:closest|nearest|close|near)(?: in meaning)? to)"
     r"\s+(?:the \w+ |this \w+ )?«[a-z]+(\d+)»",
     re.I,
 )

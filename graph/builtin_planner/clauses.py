@@ -17,7 +17,7 @@ _VERB = (
     r"|get|"
     r"give|highlight|how\s+(?:many|much)|identif(?:y|i)|improv|know|label|list|listen|locat|mak|mark|measur"
     r"|modif(?:y|i)|"
-    r"name|outlin|paint|paraphras|perform|process|produc|proof-?read|provid|put|rank|read|receiv|recogni[sz]"
+    r"name|outlin|paint|paraphras|perform|process|produc|pull|proof-?read|provid|put|rank|read|receiv|recogni[sz]"
     r"|record|remov|"
     r"rephras|replac|respond|reply|rewrit|say|segment|show|sketch|sort|speak|spot|sum\s+up"
     r"|summari[sz]|tag|"
@@ -31,6 +31,7 @@ _SPLIT = re.compile(
     (?P<end>(?<=[.!?])["')\]]*\s+(?=\S)|(?<=»)\s+(?=(?-i:[A-Z])[a-z]+\s))
     | (?P<line>\s*\n\s*)
     | (?P<else>\s*,?\s+(?=otherwise\b)|\s*,\s*(?=(?:or\s+)?else\b|if\s+not\b))
+    | (?P<list>\s*,\s*(?=«\w+»\s*(?::|->|→)))
     | (?P<semi>(?<!\btl)\s*;\s*)
     | (?P<number>(?<![\w«])\(?\b\d{{1,2}}[.)]\s+(?=\D))
     | (?P<after>\s+(?:after|once)\s+(?=(?:\w+ing|you\s+have|you've|having)\b))

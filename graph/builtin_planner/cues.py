@@ -114,7 +114,7 @@ _TOKENS: Mapping[str, str] = {
     r"|provid(?:e|ed|ing)|giv(?:e|ing)|get|need|want|design|receive|come up with|show)",
     "GET": r"(?:identif(?:y|ying)|find(?:ing)?(?: out)?|locat(?:e|ing)|list(?:ing)?|name|spot|know"
     r"|recogni[sz](?:e|ing)|determin(?:e|ing)|detect(?:ing)?|tell me|extract(?:ing)?|give me|get"
-    r"|see|pick out|point out|mark|highlight|show(?: me)?|provide|label|analy[sz](?:e|ing))",
+    r"|see|(?:pick|point|pull) out|mark|highlight|show(?: me)?|provide|label|analy[sz](?:e|ing))",
     "THINGS": r"(?:objects?|items?|things|shapes?|elements|animals?|faces?|cars?|vehicles?|circles?"
     r"|squares?|triangles?|hearts?|stars?|diamonds?|digits?|cats?|dogs?|birds?|fruits?|bottles?|chairs?)\b",
 }

@@ -52,6 +52,7 @@ _DONE = re.compile(
     r"\W*(?:after|once|having|upon|when(?! (?:is|are|was|were|do|does|did|will|can|has|had)\b))\b",
     re.I,
 )
+_LEFT_BE = re.compile(r"\w+(?: (?:it|this|that|them))? not\b", re.I)
 _SAYS_WHY = re.compile(r"\bnot available\b| needs ")
 _TEXT_FAMILIES = ("question", "emotion", "people", "language")
 
@@ -203,7 +204,8 @@ def _read(sketch: Sketch, at: int, clause: Clause, table: tuple[Cue, ...]) -> li
     for wish in wishes:
         grant(sketch, wish)
     said = POLITE.sub("", MARKER.sub("", clause.text))
-    return wishes if wishes or not OPENS_REQUEST.match(said) else None
+    asks = OPENS_REQUEST.match(said) and not _LEFT_BE.match(said)
+    return wishes if wishes or not asks else None
 
 
 def _draft(

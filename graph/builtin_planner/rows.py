@@ -140,6 +140,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
     },
     "language": {"text": "text-classification"},
     "seen": {"image": "image-to-text"},
+    "read": {"image": "image-to-text", "scan": "image-to-text", "text": "text-to-speech"},
     "moved": {"image": "image-to-video"},
     "film": {"image": "image-to-video", "text": "text-to-video"},
     "exact": {"image": "image-to-image"},

@@ -19,6 +19,11 @@ from .written import may_be
 _NOT = re.compile(
     r"\b(?:don'?t|do not|not|without|never|no need to|instead of)\s+(?:\w+\s+)?$", re.I
 )
+_NO = re.compile(r"\bno\s+$", re.I)
+_NOUN = re.compile(r"\w+(?:tion|ing|ary|ies)\b|(?:captions?|speech|audio|boxes|edges)\b", re.I)
+"""What "no" says is not wanted: "no translation", while "no translate it" corrects."""
+_NOT_IT = re.compile(r"(?: (?:it|this|that|them|«\w+»))? not\b(?! only)", re.I)
+"""What comes after what is not wanted, as in requests put into English from German."""
 _WITHIN = re.compile(
     r"\b(?:that|which|of|from|based on|describing|showing|about)\s+(?:\w+\s+)?$", re.I
 )
@@ -38,7 +43,7 @@ def find_wishes(sketch: Sketch, at: int, clause: Clause, table: tuple[Cue, ...])
     """What a clause asks for, in the order of doing."""
     text = clause.text
     labels = find_labels(text, sketch.mentions)
-    matches = [m for m in match_cues(text, table) if not _NOT.search(text[: m.start])]
+    matches = [m for m in match_cues(text, table) if not _unwanted(text, m)]
     matches = [m for m in matches if _has_its_thing(sketch, at, m.task)]
     matches = _spoken_in(sketch, at, text, matches)
     if labels is None and any(m.task == "classify" for m in matches):
@@ -69,6 +74,13 @@ def find_wishes(sketch: Sketch, at: int, clause: Clause, table: tuple[Cue, ...])
         )
         for m in ordered
     ]
+
+
+def _unwanted(text: str, match: Match) -> bool:
+    """Whether a clause says that what a match asks for is not to be done."""
+    before, after = text[: match.start], text[match.end :]
+    no = _NO.search(before) and _NOUN.match(text, match.start)
+    return bool(no or _NOT.search(before) or _NOT_IT.match(after))
 
 
 def _has_its_thing(sketch: Sketch, at: int, task: str) -> bool:
