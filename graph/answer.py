@@ -11,9 +11,9 @@ from typing import Any
 from hugginggraph.registry import Kind, languages, model_cards, task_types
 from hugginggraph.tools import as_text, count_labels, listed, plural
 
-from .builtin_planner import asks_language_only
+from .builtin_planner import asks_language_only, told_count
 from .differences import differences
-from .existence import yes_or_no
+from .existence import known_labels, yes_or_no
 from .references import REFERENCE, whole_reference
 from .restrictions import unkept
 from .state import Plan, Resource, Result, State, Task
@@ -45,12 +45,14 @@ def compose(state: State) -> str:
         return _refusal(plan)
     results = state["results"]
     tasks = [task for task in plan["tasks"] if results[str(task["id"])]["status"] == "done"]
-    lines = [*(finding(task, state) for task in tasks), *_together(tasks, state)]
+    counted = _counted(tasks, state)
+    lines = [*(_told(task, state, counted) for task in tasks), *_together(tasks, state)]
     if tasks:
         lines[0] = f"{yes_or_no(state)} {lines[0]}".strip()
         lines.append(_models(tasks, results))
     lines += [_failure(t, results[str(t["id"])]) for t in plan["tasks"] if t not in tasks]
-    notes = [*plan["notes"], *differences(tasks, state), *unkept(state), *replanned(state)]
+    told = [note for note in plan["notes"] if note not in counted]
+    notes = [*told, *differences(tasks, state), *unkept(state), *replanned(state)]
     lines += [f"Note: {note}" for note in notes]
     return "\n".join(lines)
 
@@ -105,9 +107,10 @@ def finding(task: Task, state: State) -> str:
 
 def _together(tasks: list[Task], state: State) -> list[str]:
     """What detections in several pictures come to, of what the request names where it does."""
-    found = [state["results"][str(task["id"])] for task in tasks]
-    pictures = [result["value"] for result in found if result["kind"] == "boxes"]
-    boxes = [box for picture in pictures for box in picture]
+    plan, resources = state["plan"], state.get("resources") or {}
+    found = [(task, state["results"][str(task["id"])]) for task in tasks]
+    pictures = [(task, result["value"]) for task, result in found if result["kind"] == "boxes"]
+    boxes = [box for _, picture in pictures for box in picture]
     if len(pictures) < 2 or not boxes:
         return []
     request = {*re.findall(r"\w+", state["request"].lower())}
@@ -119,7 +122,30 @@ def _together(tasks: list[Task], state: State) -> list[str]:
     counts = count_labels(asked)
     each = ", ".join(f"{count} {plural(label, count)}" for label, count in counts.items())
     whole = f"{len(asked)} of {len(boxes)}" if len(asked) < len(boxes) else str(len(boxes))
-    return [f"In the {len(pictures)} pictures together: {whole} objects ({each})."]
+    apart = [
+        f"{sum(said[box['label']] == most for box in picture)} in "
+        f"{_named(next(iter(task['args'].values())), plan, resources)}"
+        for task, picture in pictures
+    ]
+    return [f"In the {len(pictures)} pictures together: {whole} objects ({each}), {listed(apart)}."]
+
+
+def _told(task: Task, state: State, counted: Mapping[str, str]) -> str:
+    """What a task found, after what was to be counted in it."""
+    boxes = state["results"][str(task["id"])]["kind"] == "boxes"
+    return " ".join([*(counted.values() if boxes else ()), finding(task, state)])
+
+
+def _counted(tasks: list[Task], state: State) -> dict[str, str]:
+    """How many of the things that are to be counted one picture has, by the note that asks it."""
+    found = [state["results"][str(task["id"])] for task in tasks]
+    pictures = [result for result in found if result["kind"] == "boxes"]
+    if len(pictures) != 1:
+        return {}
+    labels = count_labels(pictures[0]["value"])
+    known = known_labels(pictures[0].get("model", ""))
+    notes = {note: told_count(note, labels, known) for note in state["plan"]["notes"]}
+    return {note: told for note, told in notes.items() if told}
 
 
 def _value_words(result: Result) -> dict[str, str]:
@@ -160,7 +186,7 @@ def _named(value: Any, plan: Plan, resources: Mapping[str, Resource]) -> str:
     if source is not None:
         return _noun(source, plan, resources)
     if value in resources:
-        return resources[value]["name"]
+        return shown_path(resources[value]["name"])
     made_of = [int(match[1]) for match in REFERENCE.finditer(str(value))]
     if made_of and not re.search(r"\w", REFERENCE.sub("", str(value))):
         if len(made_of) > _MOST_NAMED:

@@ -42,7 +42,8 @@ def checked(given: Any) -> list[Finding]:
 def findings(state: State) -> list[Finding]:
     """The texts, labels and boxes of the turn that a state ends with, after earlier turns'.
 
-    A text that the request itself gave goes before what was made of it.
+    A text that the request itself gave goes before what was made of it; the name of a file that is
+    not there, for which a plan could not run, is none.
 
     Raises:
         RequestError: those that a caller brings are no findings.
@@ -58,7 +59,7 @@ def findings(state: State) -> list[Finding]:
     given = [
         Finding(task=GIVEN.id, text=text, resources=known)
         for text in dict.fromkeys(text for task in tasks for text in _given(task))
-        if text in said and 0 < len(text) <= LONGEST
+        if plan and plan.get("valid", True) and text in said and 0 < len(text) <= LONGEST
     ]
     new = [
         Finding(task=task["task"], text=text, resources=known)

@@ -55,7 +55,7 @@ def _unquoted(request: str) -> str:
 
 def _too_long(request: str, summary: Result) -> str:
     wish = _SUMMARY.search(request)
-    asked = _LENGTH.search(wish[0]) if wish else None
+    asked = _LENGTH.search(wish[0] if wish else request)
     if not asked or not isinstance(summary["value"], str):
         return ""
     what, said = asked["what"].lower(), asked["many"].lower()

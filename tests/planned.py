@@ -17,7 +17,13 @@ CAPTION = Finding(task="image-to-text", text="a red circle", resources=1)
 SAID = (("human", "Describe scene.png"), ("ai", "It shows a red circle."))
 GIVEN = Finding(task="given-text", text="Ann lives in Rome.", resources=1)
 SUMMARY = Finding(task="summarization", text="Ann: Rome.", resources=1)
-KINDS: dict[str, Kind] = {"png": "image", "txt": "text", "wav": "audio", "mp4": "video"}
+KINDS: dict[str, Kind] = {
+    "png": "image",
+    "txt": "text",
+    "wav": "audio",
+    "mp4": "video",
+    "csv": "table",
+}
 
 
 def draft(text: str, *files: str | Path) -> Draft:

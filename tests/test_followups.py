@@ -194,6 +194,15 @@ def test_a_turn_leaves_the_text_it_was_given_and_what_it_counted() -> None:
     assert left[0]["text"] == "Ann lives in Rome." and "dog" in left[1]["text"]
 
 
+def test_the_name_of_a_file_that_is_not_there_is_no_text_to_go_on_from() -> None:
+    task = {"id": 0, "task": "summarization", "dep": [], "args": {"text": "nothing.txt"}}
+    state: Any = {
+        "messages": [HumanMessage("Summarize nothing.txt")],
+        "plan": {"tasks": [task], "valid": False},
+    }
+    assert findings(state) == []
+
+
 def test_a_new_file_is_what_is_meant() -> None:
     spoken = steps("Read it aloud", CAPTION, files=2)
     assert spoken == ["image-to-text(r2)", "text-to-speech(<resource>-0)"]
@@ -359,6 +368,11 @@ def test_the_other_is_what_was_not_named(before: str, text: str, wanted: list[st
         ("Translate it to French", "no, i meant Spanish", "Translate it to Spanish"),
         ("tell me the date on the bill", "the total?", "tell me the total on the bill"),
         ("draw a red circle", "and now a blue", "draw a blue circle"),
+        ("whats the total", "and the date?", "whats the date"),
+        ("is there a dog?", "a cat?", "is there a cat?"),
+        ("How many people live in Oslo?", "and in Rome?", "How many people live in Rome?"),
+        ('Sort "I see" as sad or glad', "and as good or bad?", 'Sort "I see" as good or bad'),
+        ("describe the first", "and the second", "describe the second one"),
         ("what is this?", "and coffee?", "and coffee?"),
         ("How many circles are there?", "and describe it", "and describe it"),
         ("How many circles are there?", "and why?", "and why?"),

@@ -9,7 +9,7 @@ import pytest
 from planned import CAPTION, GIVEN, ROWS, SAID, SCENE, SUMMARY, asked, steps
 
 from hugginggraph.graph import Finding, PlanRequest, Resource
-from hugginggraph.graph.builtin_planner import plan
+from hugginggraph.graph.builtin_planner import plan, told_count
 from hugginggraph.registry import NotUnderstoodError
 
 MIXED = Finding(
@@ -67,6 +67,7 @@ def test_what_no_label_can_tell_is_looked_at_again(text: str) -> None:
         ("How many red circles are in scene.png?", "red circles"),
         ("Count the dogs", "dogs"),
         ("How many objects are in scene.png?", ""),
+        ("Count its objects", ""),
         ("Count everything in scene.png", ""),
     ],
 )
@@ -74,6 +75,24 @@ def test_a_count_of_some_things_says_that_everything_is_listed(text: str, noted:
     notes = plan(PlanRequest(text, {"r1": SCENE}), ROWS).notes
     whole = f"Every object found is listed, not only what was asked for: {noted}."
     assert notes == ((whole,) if noted else ())
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("circles", "Circles: 3 (2 red circles and 1 blue circle)."),
+        ("stars and digits", "Stars and digits: 1 (1 digit 6)."),
+        ("red objects", "Red objects: 2 (2 red circles)."),
+        ("stars", "Stars: none."),
+        ("dogs", ""),  # the model knows none, so that nobody knows
+        ("circles or dogs", ""),
+    ],
+)
+def test_the_things_asked_for_are_counted_by_their_labels(asked: str, told: str) -> None:
+    (note,) = plan(PlanRequest(f"Count the {asked} in scene.png", {"r1": SCENE}), ROWS).notes
+    found = {"Red circle": 2, "Blue circle": 1, "digit 6": 1}
+    assert told_count(note, found, ["green star"]) == told
+    assert told_count("Another note.", found, ["green star"]) == ""
 
 
 def test_the_last_answer_is_read_aloud_and_not_a_caption_before_it() -> None:
@@ -294,3 +313,36 @@ def test_a_follow_up_changes_no_given_text(before: str, text: str) -> None:
     for task in made.tasks:
         texts = [value for value in task["args"].values() if len(str(value)) > 20]
         assert all(value == given for value in texts), task
+
+
+def test_a_picture_takes_the_place_of_a_quoted_text() -> None:
+    said = asked('Translate "good day" to German')
+    assert steps("and the second picture", history=said, files=2) == [
+        "image-to-text(r2)", "translation(<resource>-0, German)",
+    ]  # fmt: skip
+
+
+def test_pictures_are_compared_and_not_the_answers_about_them() -> None:
+    told = Finding(task="visual-question-answering", text="red", resources=2)
+    compared = ["image-to-text(r1)", "image-to-text(r2)"]
+    for text in ("compare them", "what's different"):
+        assert steps(text, told, files=2)[:2] == compared
+
+
+def test_what_was_said_is_heard_before_it_is_summarized() -> None:
+    heard = {"r1": Resource(kind="audio", path="/data/a.wav", name="a.wav")}
+    made = plan(PlanRequest("summarize what was said", heard), ROWS).tasks
+    assert [task["task"] for task in made] == ["automatic-speech-recognition", "summarization"]
+    assert made[1]["args"] == {"text": "<resource>-0"}
+
+
+@pytest.mark.parametrize("text", ["never mind", "stop", "Forget it."])
+def test_who_gives_up_is_not_told_that_it_was_not_understood(text: str) -> None:
+    assert plan(PlanRequest(text, {"r1": SCENE}), ROWS).reply == "All right."
+
+
+def test_that_is_said_and_a_bare_which_is_a_question() -> None:
+    assert steps("say that", CAPTION, history=SAID) == ["text-to-speech(a red circle)"]
+    table = {"r1": Resource(kind="table", path="/data/a.csv", name="a.csv")}
+    made = plan(PlanRequest("which is bigger", table), ROWS).tasks
+    assert made[0]["args"] == {"table": "r1", "question": "which is bigger"}

@@ -78,7 +78,10 @@ def test_the_drawn_boxes_are_a_new_picture_named_in_the_answer(parts: Parts) -> 
 def test_what_several_pictures_hold_is_counted_together(parts: Parts) -> None:
     files = [ROOT / "examples" / name for name in ("scene.png", "crowd.png")]
     out = run(parts, "How many hearts are there in all in scene.png and crowd.png?", *files)
-    told = "In the 2 pictures together: 3 of 11 objects (2 orange hearts, 1 purple heart)."
+    told = (
+        "In the 2 pictures together: 3 of 11 objects (2 orange hearts, 1 purple heart), "
+        "2 in scene.png and 1 in crowd.png."
+    )
     assert told in out["answer"]
     out = run(parts, "How many hearts are there in scene.png?", *files)
     assert "together" not in out["answer"]
@@ -138,6 +141,15 @@ def test_whether_a_thing_is_there_is_answered_with_yes_or_no_where_that_is_known
     assert out["answer"].startswith(begins)
 
 
+def test_the_things_that_are_to_be_counted_are_counted(parts: Parts) -> None:
+    out = run(
+        parts, "Describe it and count the circles and hearts in it", ROOT / "examples" / "scene.png"
+    )
+    told = "Circles and hearts: 3 (2 orange hearts and 1 yellow circle). In scene.png I found"
+    assert out["answer"].splitlines()[1].startswith(told)
+    assert "Note: Every object" not in out["answer"]
+
+
 @pytest.mark.parametrize("where", ["in it", "in the picture"])
 def test_a_picture_that_is_asked_about_need_not_be_named(parts: Parts, where: str) -> None:
     out = run(parts, f"Is there a circle {where}?", ROOT / "examples" / "scene.png")
@@ -180,6 +192,7 @@ def test_a_summary_is_classified_and_not_the_original(parts: Parts) -> None:
     ("request_", "file", "note"),
     [
         ("Summarize article.txt in two sentences", "article.txt", "more than the 2 asked for"),
+        ("In two sentences please", "article.txt", "more than the 2 asked for"),
         ("Summarize article.txt in 9 sentences", "article.txt", ""),
         ("Summarize article.txt in a word or two", "article.txt", ""),
         ("Summarize this: He put it in a word. The sun is hot. The moon is cold.", "", ""),

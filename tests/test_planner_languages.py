@@ -290,3 +290,24 @@ def test_what_a_price_is_asked_of_in_german() -> None:
 def test_why_nothing_can_be_done_is_said_to_a_german_request_too() -> None:
     with pytest.raises(NotUnderstoodError, match="exact edits"):
         draft("Drehe scene.png um 90 Grad", "scene.png")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Beschreibe das Bild, aber übersetze es nicht",
+        "Décris l'image, mais ne la traduis pas",
+        "Describe la imagen, pero no la traduzcas",
+        "描述这张图片，不要翻译",
+    ],
+)
+def test_what_is_not_wanted_is_left_in_every_language(text: str) -> None:
+    assert tasks(text, "a.png") == ["image-to-text(image=r1)"]
+    assert not any("Not understood" in note for note in draft(text, "a.png").notes)
+
+
+@pytest.mark.parametrize(
+    "text", ["Animiere einen roten Kreis", "Anime un cercle rouge", "Filma un círculo rojo"]
+)
+def test_a_film_is_asked_for_in_every_language(text: str) -> None:
+    assert tasks(text) == ["text-to-video(text=red circle)"]

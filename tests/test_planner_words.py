@@ -174,3 +174,175 @@ def test_a_text_that_is_there_is_counted_without_a_model(
 def test_words_that_are_not_there_yet_are_not_counted() -> None:
     with pytest.raises(NotUnderstoodError, match="needs a text that is there already"):
         draft("How many words are there?", "a.png")
+
+
+@pytest.mark.parametrize(
+    ("text", "files", "wanted"),
+    [
+        ("Film a red circle", (), ["text-to-video(text=red circle)"]),
+        ("Animate two stars moving up", (), ["text-to-video(text=two stars moving up)"]),
+        ("film it", ("a.png",), ["image-to-video(image=r1)"]),
+        ("Animate the picture", ("a.png",), ["image-to-video(image=r1)"]),
+        ("wats in the img lol", ("a.png",), ["image-to-text(image=r1)"]),
+        ("can u tell me wat u see here", ("a.png",), ["image-to-text(image=r1)"]),
+        ("describ teh foto and reed it alound", ("a.png",),
+         ["image-to-text(image=r1)", "text-to-speech(text=<resource>-0)"]),
+        ("Transcribe it, translate the transcript to French and speak the translation", ("a.wav",),
+         ["automatic-speech-recognition(audio=r1)",
+          "translation(text=<resource>-0, target_language=French)",
+          "text-to-speech(text=<resource>-1)"]),
+        ("Translate the recording into French speech", ("a.wav",),
+         ["automatic-speech-recognition(audio=r1)",
+          "translation(text=<resource>-0, target_language=French)",
+          "text-to-speech(text=<resource>-1)"]),
+        ("I need this picture described in Spanish and spoken", ("a.png",),
+         ["image-to-text(image=r1)", "translation(text=<resource>-0, target_language=Spanish)",
+          "text-to-speech(text=<resource>-1)"]),
+        ("label this image: happy, sad", ("a.png",),
+         ["zero-shot-image-classification(image=r1, candidate_labels=['happy', 'sad'])"]),
+        ("remove the circle", ("a.png",), ["image-to-image(image=r1, prompt=remove the circle)"]),
+        ("find the red circle and cut it out", ("a.png",),
+         ["object-detection(image=r1)", "image-segmentation(image=r1)"]),
+        ("transcribe a.wav and use it to edit a.png", ("a.png", "a.wav"),
+         ["automatic-speech-recognition(audio=r2)",
+          "image-to-image(image=r1, prompt=<resource>-0)"]),
+        ("summary", ("b.txt",), ["summarization(text=r1)"]),
+        ("german please", ("b.txt",), ["translation(text=r1, target_language=German)"]),
+        ("objects?", ("a.png",), ["object-detection(image=r1)"]),
+        ("names", ("b.txt",), ["token-classification(text=r1)"]),
+        ("transcribe it, no translation please", ("a.wav",),
+         ["automatic-speech-recognition(audio=r1)"]),
+        ("can you type up what they say and pull out the names?", ("a.wav",),
+         ["automatic-speech-recognition(audio=r1)", "token-classification(text=<resource>-0)"]),
+        ("is the review in a.wav positive?", ("a.wav",),
+         ["automatic-speech-recognition(audio=r1)", "text-classification(text=<resource>-0)"]),
+        ("transcribe it, then read it", ("a.wav",),
+         ["automatic-speech-recognition(audio=r1)", "text-to-speech(text=<resource>-0)"]),
+        ("read it", ("b.txt",), ["text-to-speech(text=r1)"]),
+        ("1. Describe it\n2. Translate 1 to French\n3. Read 2 aloud", ("a.png",),
+         ["image-to-text(image=r1)", "translation(text=<resource>-0, target_language=French)",
+          "text-to-speech(text=<resource>-1)"]),
+        ("sort 'glad', 'sad' by similarity to 'happy'", (),
+         ["sentence-similarity(text=happy, sentences=['glad', 'sad'])"]),
+        ("say hello world", (), ["text-to-speech(text=hello world)"]),
+        ("are they the same?", ("a.png", "b.png"),
+         ["image-to-text(image=r1)", "image-to-text(image=r2)",
+          "sentence-similarity(text=<resource>-0, sentences=['<resource>-1'])"]),
+    ],
+)  # fmt: skip
+def test_what_people_type_in_a_chat(text: str, files: tuple[str, ...], wanted: list[str]) -> None:
+    assert tasks(text, *files) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("What is the total? When was it printed?", ["What is the total?", "When was it printed?"]),
+        ("When was it printed and how much is the tea?",
+         ["When was it printed", "how much is the tea?"]),
+    ],
+)  # fmt: skip
+def test_each_of_several_questions_is_asked(text: str, asked: list[str]) -> None:
+    found = [task["args"]["question"] for task in draft(text, "receipt.png").tasks]
+    assert found == asked
+
+
+def test_a_question_is_not_lost_to_a_count() -> None:
+    made = tasks("What colour is the circle and how many stars are there?", "a.png")
+    assert made == [
+        "visual-question-answering(image=r1, question=What colour is the circle)",
+        "object-detection(image=r1)",
+    ]
+
+
+def test_a_count_is_asked_of_a_table_where_there_is_one() -> None:
+    asked = "How many people live in Oslo?"
+    assert tasks(asked, "a.csv") == [f"table-question-answering(table=r1, question={asked})"]
+    asked = "in which country is Paris"
+    assert tasks(asked, "a.csv") == [f"table-question-answering(table=r1, question={asked})"]
+
+
+@pytest.mark.parametrize(
+    ("text", "files", "wanted"),
+    [
+        ("describe the first and count the objects in the second", ("a.png", "b.png"),
+         ["image-to-text(image=r1)", "object-detection(image=r2)"]),
+        ("summarize the first, translate the second to French", ("a.txt", "b.txt"),
+         ["summarization(text=r1)", "translation(text=r2, target_language=French)"]),
+        ("which of the two is about sport?", ("a.txt", "b.txt"),
+         [f"zero-shot-classification(text=r{n}, candidate_labels=['sport', 'something else'])"
+          for n in (1, 2)]),
+        ("a.png: describe, b.txt: summarize, c.wav: transcribe", ("a.png", "b.txt", "c.wav"),
+         ["image-to-text(image=r1)", "summarization(text=r2)",
+          "automatic-speech-recognition(audio=r3)"]),
+        ("a.png -> caption; b.txt -> summary", ("a.png", "b.txt"),
+         ["image-to-text(image=r1)", "summarization(text=r2)"]),
+        ("Beschreibe das erste und zähle die Objekte im zweiten", ("a.png", "b.png"),
+         ["image-to-text(image=r1)", "object-detection(image=r2)"]),
+        ("translate the first and last sentence of b.txt to German", ("a.txt", "b.txt"),
+         ["translation(text=r2, target_language=German)"]),
+        ("Describe the picture and summarize the text", ("a.png", "b.txt"),
+         ["image-to-text(image=r1)", "summarization(text=r2)"]),
+        ("Read the text in the picture and translate the text to German", ("a.png", "b.txt"),
+         ["image-to-text(image=r1)", "translation(text=<resource>-0, target_language=German)"]),
+    ],
+)  # fmt: skip
+def test_each_of_several_files_gets_its_own_task(
+    text: str, files: tuple[str, ...], wanted: list[str]
+) -> None:
+    assert tasks(text, *files) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Beschrijf de afbeelding", "Dutch"),
+        ("Vertaal 'Goedemorgen' naar het Engels", "Dutch"),
+        ("Traduci 'Buongiorno' in inglese", "Italian"),
+    ],
+)
+def test_a_language_that_is_not_read_is_named(text: str, language: str) -> None:
+    with pytest.raises(NotUnderstoodError, match=f"looks {language}"):
+        draft(text)
+
+
+@pytest.mark.parametrize("text", ["Ciao", "Olá!", "Bonjour", "hallo"])
+def test_a_greeting_in_another_language_is_one(text: str) -> None:
+    assert draft(text).reply.startswith("Hello.")
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("translate good morning to german", "German"),
+        ("How do you say good morning in Japanese?", "Japanese"),
+    ],
+)
+def test_bare_words_are_translated_and_the_draft_says_so(text: str, language: str) -> None:
+    assert tasks(text) == [f"translation(text=good morning, target_language={language})"]
+    assert draft(text).notes == ("Taken as the text to translate: 'good morning'.",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["translate text to german", "translate english to german", "translate the letter to german",
+     "Translate messages from English to German"],
+)  # fmt: skip
+def test_words_that_only_name_a_text_are_not_translated(text: str) -> None:
+    with pytest.raises(NotUnderstoodError, match="needs the text"):
+        draft(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["What models do you use?", "how do i use this", "what languages do you speak",
+     "can you see pictures?", "who made you"],
+)  # fmt: skip
+def test_questions_about_what_answers_are_told_what_it_can_do(text: str) -> None:
+    assert draft(text).reply.startswith("Here is what I can do")
+
+
+def test_a_file_that_was_not_given_is_missed() -> None:
+    missed = "What was given does not hold 'the second picture': there are fewer files."
+    assert draft("Describe the second picture", "a.png").notes == (missed,)
+    assert draft("Describe the second picture", "a.png", "b.png").notes == ()

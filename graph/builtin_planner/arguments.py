@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from hugginggraph.registry import Slot, TaskType, reads_as
 
 from ..references import REFERENCE, whole_reference
-from .cues import LANGUAGES, POLITE
+from .cues import LANGUAGES, NOUNS, POLITE
 from .inputs import (
     MOST_READ,
     Input,
+    answers,
     bridge,
     find_texts,
     given,
@@ -42,7 +43,7 @@ _EMPTY_WORDS = re.compile(
     re.I,
 )
 _FRAGMENT = re.compile(r"\b(?:complete|continue|finish|extend|prompt)\b", re.I)
-_DRAW = re.compile(r"^.*?\b(?:draw|paint)\b\s*(?:me\s+)?", re.I)
+_DRAW = re.compile(r"^.*?\b(?:draw|paint|film|animate)\b\s*(?:me\s+)?", re.I)
 _OF = re.compile(
     r"^.*?\b(?:image|picture|photo|illustration|drawing|painting|video|clip|animation|artwork"
     r"|logo|poster)s?\b"
@@ -53,11 +54,23 @@ _OF = re.compile(
 
 _ALOUD = re.compile(
     r"\b(?:read|say)\s+(?!(?:it|them|this|that|these|those|the|my|your|our|his|her|its|their|what|which"
-    r"|how|whatever|everything|anything|something|all|each|every|any|some|both|again|out|aloud)\b)"
+    r"|how|whatever|everything|anything|something|all|each|every|any|some|both|again|out|aloud|\d+)\b)"
     r"([^«»]+?)\s+(?:aloud|out loud)\b",
     re.I,
 )
 """Words to be read that stand bare between "read" and "aloud"."""
+_BARE = re.compile(
+    r"\b(?:translat(?:e|ing)|say)\s+(?!(?:it|its|this|that|these|those|them|the|my|your|our|his|her"
+    r"|their|an?|what|which|how|whatever|everything|all|each|every|any|some|both|from|in|into|to)\b)"
+    rf"([^«»?]+?)\s+(?:in|into|to)\s+(?:{'|'.join(LANGUAGES)})\b",
+    re.I,
+)
+"""Words to be translated that stand bare between "translate" and the language."""
+_NO_TEXT = re.compile(
+    rf"^(?:{'|'.join(LANGUAGES)}|{NOUNS['text']}|words?)s?$|\bfrom (?:{'|'.join(LANGUAGES)})\b",
+    re.I,
+)
+"""What only says that a text, or from which language, is translated."""
 _NUMBER = re.compile(r"(?:one|two|three|four|five|six|several|many|\d+)\b", re.I)
 _WHICH = re.compile(r"(?<=\w) that(?= \w)")
 """What a noun does: "a circle that moves"."""
@@ -71,7 +84,8 @@ _SHOWN = re.compile(
 
 
 _LIKE = re.compile(
-    r"\b(?:most (?:like|similar to|related to)|(?:closest|nearest|close|near)(?: in meaning)? to)"
+    r"\b(?:most (?:like|similar to|related to)|similarity (?:to|with)"
+    r"|(?:closest|nearest|close|near)(?: in meaning)? to)"
     r"\s+(?:the \w+ |this \w+ )?«[a-z]+(\d+)»",
     re.I,
 )
@@ -125,7 +139,16 @@ def bound_text(sketch: Sketch, wish: Wish, row: TaskType, skip: frozenset[int]) 
         return _joined(found) if own.gathers and _results(found) else found
     if len(words.split()) < 2 and (media := turned_to_text(sketch, wish.at, wish.window)).values:
         return media
+    if row.id == "translation" and not said and (bare := _bare_text(wish.window)):
+        sketch.note(f"Taken as the text to translate: '{bare}'.")
+        return Input((bare,), 0.7)
     return Input((words,), 0.8) if said else Input()
+
+
+def _bare_text(window: str) -> str:
+    """The words that stand bare where a text to translate is looked for, and name no text."""
+    bare = _BARE.search(window)
+    return bare[1].strip() if bare and not _NO_TEXT.search(bare[1]) else ""
 
 
 def _of_before(sketch: Sketch, found: Input) -> bool:
@@ -253,6 +276,7 @@ def bound_language(wish: Wish, part: str) -> Input:
     found = found or re.search(
         rf"\b(?:an?|the(?= \w+ (?:one|version|translation)\b)) ({name})", wish.window, re.I
     )
+    found = found or re.fullmatch(rf"\W*({name})\W*(?:please\W*)?", wish.window, re.I)
     named = re.findall(name, found[1], re.I) if found else []
     return Input(tuple(dict.fromkeys(each.capitalize() for each in named)))
 
@@ -285,7 +309,8 @@ def bound_instruction(sketch: Sketch, wish: Wish) -> Input:
         sketch.used.update(m.number for m in texts)
         return Input((texts[-1].values[0],))
     if re.search(
-        r"\b(?:based on|according to|to match|accordingly|following|as described|using)\b",
+        r"\b(?:based on|according to|to match|accordingly|following|as described|using"
+        r"|use (?:it|this|that|the \w+) (?:to|for|as))\b",
         wish.window,
         re.I,
     ):
@@ -321,6 +346,7 @@ def compared(sketch: Sketch, wish: Wish, row: TaskType) -> dict[str, object]:
         everywhere = sketch.named(range(len(sketch.clauses)))
         others = [m for m in everywhere if m.kind in ("text", "question") and m not in here]
         results = [s for s in sketch.steps if s.row.output == "text" and s.clause <= wish.at]
+        results = [s for s in results if s.clause >= 0 or not answers(s.row)]
         made = [v for s in results[-1:] for v in sketch.results_of(s) if v not in values]
         if len(made) > 1 and not values:
             values = made
@@ -334,7 +360,10 @@ def compared(sketch: Sketch, wish: Wish, row: TaskType) -> dict[str, object]:
             here = [*here, *others]
             values += [v for m in others for v in m.values]
     sketch.used.update(m.number for m in here)
-    if len(values) < 2 and (shown := media_named(sketch, "image", wish.window)):
+    shown = media_named(sketch, "image", wish.window)
+    if not values and not shown and (pictures := given(sketch, "image", "them")):
+        shown = pictures.values if len(pictures.values) > 1 else ()
+    if len(values) < 2 and shown:
         captions = bridge(sketch, BRIDGES["image", "text"], Input(shown), wish.at)
         values = [*captions.values, *values]
     values = list(dict.fromkeys(values))

@@ -15,11 +15,11 @@ _VERB = (
     r"|discuss|"
     r"display|draft|draw|edit|embed|enhanc|estimat|explain|extract|fill|find|find out|fix|generat"
     r"|get|"
-    r"give|highlight|how many|identif(?:y|i)|improv|know|label|list|listen|locat|mak|mark|measur"
+    r"give|highlight|how\s+(?:many|much)|identif(?:y|i)|improv|know|label|list|listen|locat|mak|mark|measur"
     r"|modif(?:y|i)|"
-    r"name|outlin|paint|paraphras|perform|process|produc|proof-?read|provid|put|rank|read|receiv|recogni[sz]"
+    r"name|outlin|paint|paraphras|perform|process|produc|pull|proof-?read|provid|put|rank|read|receiv|recogni[sz]"
     r"|record|remov|"
-    r"rephras|replac|respond|reply|rewrit|say|segment|show|sketch|sort|speak|spot|sum up"
+    r"rephras|replac|respond|reply|rewrit|say|segment|show|sketch|sort|speak|spot|sum\s+up"
     r"|summari[sz]|tag|"
     r"talk|tell|tl;?dr|trace|transcrib|transform|translat|turn|use|vectori[sz]e|what|where|which"
     r"|when\s+(?:did|was|were|is|does)"
@@ -30,6 +30,8 @@ _SPLIT = re.compile(
     rf"""
     (?P<end>(?<=[.!?])["')\]]*\s+(?=\S)|(?<=»)\s+(?=(?-i:[A-Z])[a-z]+\s))
     | (?P<line>\s*\n\s*)
+    | (?P<else>\s*,?\s+(?=otherwise\b)|\s*,\s*(?=(?:or\s+)?else\b|if\s+not\b))
+    | (?P<list>\s*,\s*(?=«\w+»\s*(?::|->|→)))
     | (?P<semi>(?<!\btl)\s*;\s*)
     | (?P<number>(?<![\w«])\(?\b\d{{1,2}}[.)]\s+(?=\D))
     | (?P<after>\s+(?:after|once)\s+(?=(?:\w+ing|you\s+have|you've|having)\b))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 
 from hugginggraph.tools import listed, plural
@@ -31,15 +31,20 @@ _LEFT_OUT = re.compile(
     re.I,
 )
 _COUNTED = re.compile(r"(\d+) ((?:[^\W\d]|-)[\w -]*?)(?=,| and \d|$)")
+_THINGS = r"(?:[\w-]+ ){0,2}?(?!does\b|this\b|was\b|has\b|its\b)[\w-]{2,}s\b"
 _SOME = re.compile(
     r"\b(?:how many|count(?:ing)?|number of)(?: all)?(?: of)?(?: the| these| those)?"
-    r" ((?:[\w-]+ ){0,2}?(?!does\b|this\b|was\b|has\b|its\b)[\w-]{2,}s)\b",
+    rf" ({_THINGS}(?:(?:,| and| or|, and)(?: the)? {_THINGS})*)",
     re.I,
 )
 """The things that are to be counted."""
 _ANY = frozenset(
-    words("there in are is object objects item items thing things shape shapes element elements")
+    words(
+        "there in are is its their all visible object objects item items thing things shape shapes "
+        "element elements"
+    )
 )
+_ALL_LISTED = "Every object found is listed, not only what was asked for: {}."
 _MOST_READ = 2000
 _PLACED = re.compile(
     r"\b(?:of|in|on|at|to|by|than|with|near|next|left|right|like|as|more|less)\b", re.I
@@ -76,7 +81,34 @@ def note_all_are_listed(sketch: Sketch, wish: Wish) -> None:
     asked, among = _SOME.search(window), _AMONG.search(window)
     some = asked[1] if asked else among["what"] if among else ""
     if some and any(word not in _ANY for word in _words(some)):
-        sketch.note(f"Every object found is listed, not only what was asked for: {some}.")
+        sketch.note(_ALL_LISTED.format(some))
+
+
+def told_count(note: str, found: Mapping[str, int], known: Collection[str]) -> str:
+    """How many of what was found a note of ``note_all_are_listed`` means, as labels tell it.
+
+    Empty where none of the labels that were ``found``, and that the model is ``known`` to have,
+    tells it, and for any other note.
+    """
+    head, tail = _ALL_LISTED.split("{}")
+    if not (note.startswith(head) and note.endswith(tail)):
+        return ""
+    asked = note[len(head) : -len(tail)].lower()
+    found = {label.lower(): count for label, count in found.items()}
+    kinds = [
+        _kind(kind) for kind in re.split(r",? and (?:the )?|,? or (?:the )?|, (?:the )?", asked)
+    ]
+    labels = {*found, *known}
+    if not all(any(_is_of(kind, label) for label in labels) for kind in kinds):
+        return ""
+    chosen = _chosen(found, kinds)
+    each = listed([f"{count} {plural(label, count)}" for label, count in chosen.items()])
+    return f"{asked.capitalize()}: {f'{sum(chosen.values())} ({each})' if chosen else 'none'}."
+
+
+def _kind(asked: str) -> str:
+    """What a label has to be: "red objects" are what is red."""
+    return " ".join(word for word in asked.split() if word not in _ANY)
 
 
 def _answerable(found: Iterable[str], kind: str) -> bool:
@@ -89,19 +121,25 @@ def _is_of(kind: str, label: str) -> bool:
     *before, head = label.split()
     if all(word in COLOURS for word in before) and (kind in before or _same(kind, head)):
         return True
-    return _same(kind, label)
+    return _same(kind, label) or (head.isdigit() and _same(kind, " ".join(before)))
 
 
 def _same(one: str, other: str) -> bool:
     return one == other or plural(one) == other or one == plural(other)
 
 
-def _told(found: Mapping[str, int], kinds: list[str], *, inverted: bool) -> str:
-    chosen = {
+def _chosen(
+    found: Mapping[str, int], kinds: Iterable[str], *, inverted: bool = False
+) -> dict[str, int]:
+    return {
         label: count
         for label, count in found.items()
         if any(_is_of(kind, label) for kind in kinds) != inverted
     }
+
+
+def _told(found: Mapping[str, int], kinds: list[str], *, inverted: bool) -> str:
+    chosen = _chosen(found, kinds, inverted=inverted)
     colours = all(kind in COLOURS for kind in kinds)
     if colours and not any(label.split()[0] in COLOURS and " " in label for label in found):
         return "What was found before is labelled without colours, so that cannot be told."

@@ -98,6 +98,7 @@ COLOURS = words("red blue green yellow white black pink purple orange gray grey 
 
 _TOKENS: Mapping[str, str] = {
     "LANG": r"(?:" + "|".join(LANGUAGES) + r")\b",
+    "COLOUR": r"(?:" + "|".join(COLOURS) + r")",
     "GAP": r"[^.;!?\n]{0,40}?",
     "UP": r"(?:\s+(?!(?:of|in|on|from|for|that|the|this|my|it|to|and|what|which|how|where|who"
     r"|whether|if)\b)[\w'-]+){0,4}?",
@@ -113,7 +114,7 @@ _TOKENS: Mapping[str, str] = {
     r"|provid(?:e|ed|ing)|giv(?:e|ing)|get|need|want|design|receive|come up with|show)",
     "GET": r"(?:identif(?:y|ying)|find(?:ing)?(?: out)?|locat(?:e|ing)|list(?:ing)?|name|spot|know"
     r"|recogni[sz](?:e|ing)|determin(?:e|ing)|detect(?:ing)?|tell me|extract(?:ing)?|give me|get"
-    r"|see|pick out|point out|mark|highlight|show(?: me)?|provide|label|analy[sz](?:e|ing))",
+    r"|see|(?:pick|point|pull) out|mark|highlight|show(?: me)?|provide|label|analy[sz](?:e|ing))",
     "THINGS": r"(?:objects?|items?|things|shapes?|elements|animals?|faces?|cars?|vehicles?|circles?"
     r"|squares?|triangles?|hearts?|stars?|diamonds?|digits?|cats?|dogs?|birds?|fruits?|bottles?|chairs?)\b",
 }
@@ -123,7 +124,7 @@ _KEYWORDS = words(
     "sentiment similar similarity question answer transcribe generate extract segment picture "
     "image pictures images objects count sentence sentences caption embedding entities names "
     "people edges depth speech audio video article document compare positive negative sport "
-    "categorize identify"
+    "categorize identify aloud"
 )
 
 
@@ -194,10 +195,14 @@ def _misspelt() -> dict[str, str]:
 
 
 _SHORT: Mapping[str, str] = {
+    r"\bw[au]ts\b": "what is",
+    r"\bw[au]t\b": "what",
+    r"\bteh\b": "the",
     r"\b(what|who|where|how)'?s\b": r"\1 is",
     r"\b(that|there)'s\b": r"\1 is",
     r"\br (?=there\b)": "are ",
     r"\b[ck]an u\b": "can you",
+    r"(?<![\w'-])u(?![\w'.-])": "you",
     r"\b(?:plz|pls)\b": "please",
     r"\bi'm\b|\bim\b": "i am",
 }
@@ -214,7 +219,7 @@ _DONE_TO: Mapping[str, str] = {
 _PARTICIPLE = "|".join(_DONE_TO)
 _PASSIVE = re.compile(
     r"(?:\b(?:to be|being|get (?:it|this|that)|have (?:it|this|that|them)|have «\w+»)"
-    r"|(?<=\bneed )«\w+»|(?<=\bwant )«\w+»)"
+    r"|(?<=\bneed )«\w+»|(?<=\bwant )«\w+»|\b(?:need|want|have|get) (?:this|that|the|my) \w+)"
     rf"(?: (?:first|then|also))? (?:{_PARTICIPLE})"
     rf"(?:(?:,? and(?: then| also)?|,(?: then)?) (?:{_PARTICIPLE})\b)*",
     re.IGNORECASE,

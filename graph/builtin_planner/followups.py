@@ -42,6 +42,11 @@ _HERE = re.compile(rf"\b(?:this|that) (?:{_THING})\b", re.I)
 _NO = re.compile(r"\W*(?:no|nope|sorry|actually|i (?:mean|meant|said))\b", re.I)
 _THERE = re.compile(r"^(?:here|over here|in here)\b", re.I)
 _BARE_ORDER = re.compile(r"(?:the )?(?:first|second|third|fourth|fifth|last)\W*$", re.I)
+_BARE_POINTER = re.compile(
+    r"\bthe (?:first|second|third|fourth|fifth|last)"
+    r"(?=\W*$|\s*[,.;:?!]| (?:and|or|in|into|to|as)\b)",
+    re.I,
+)
 _COLOUR = re.compile(rf"\b(?:{'|'.join(COLOURS)})\b", re.I)
 _TEXT = re.compile(
     r"(?:this|that|these|it)?(?: (?:one|text|sentence))?\s*"
@@ -192,9 +197,12 @@ def _filled(last: str, text: str, resources: Mapping[str, Resource], *, found: b
     if things:
         wanted = " and ".join(things)
         named = _swap(files, wanted, last, quoted=True)
-        swaps = (_swap(pattern, wanted, last) for pattern in (_POINTER, _SPOKEN_OF, _IT))
+        swaps = (
+            _swap(pattern, wanted, last) for pattern in (_POINTER, _BARE_POINTER, _SPOKEN_OF, _IT)
+        )
+        quoted = _QUOTED.sub(wanted, last, count=1) if _QUOTED.search(last) else ""
         added = f"{last.rstrip(' .?!')}: {wanted}" if new_file else last
-        last = named or next(filter(None, swaps), added)
+        last = named or next(filter(None, swaps), quoted or added)
     return last
 
 

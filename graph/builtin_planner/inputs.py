@@ -219,7 +219,8 @@ def _text_elsewhere(
         rf"\b(?:the|this|that|my)\s+(?:original )?(?:{NOUNS['text']})\b", window, re.I
     )
     first = not named and re.search(r"\b(?:the|its) original\b", window, re.I)
-    if first and (file := given(sketch, "text", window)):
+    seen = bool(result and spoken and not named and sketch.only_shows(result))
+    if (first or seen) and (file := given(sketch, "text", window)):
         return file
     original = bool(spoken and named) and not trait.prompted and not sketch.clauses[at].then
     if result and (trait.chains or points or not named) and not original:
@@ -231,20 +232,28 @@ def _text_elsewhere(
     if not trait.prompted or points:
         file = given(sketch, "text", window) or given(sketch, "table", window)
         last = next((s for s in read if not s.found or s.trait is not trait or points), None)
-        if last and (trait.chains or points) and not (file and _only_answers(last, trait)):
+        told = last and (_onlyanswers(last, trait) or _classes_of_it(last, window))
+        if last and (trait.chains or points) and not (file and told):
             return Input(sketch.results_of(last), 0.9)
         if file:
             return file
     return Input()
 
 
-def _only_answers(step: Step, trait: Trait) -> bool:
+def _onlyanswers(step: Step, trait: Trait) -> bool:
     """Whether a step found no text to be looked into, but answered a question about one."""
     past = step.clause < 0 or step.trait is trait
-    return past and not trait.brief and (step.row.output != "text" or _answers(step.row))
+    return past and not trait.brief and (step.row.output != "text" or answers(step.row))
 
 
-def _answers(row: TaskType) -> bool:
+def _classes_of_it(step: Step, window: str) -> bool:
+    """Whether a step classified a text, and words such as "translate it" mean the text itself."""
+    of_text = step.row.output == "labels" and step.row.inputs[0].kind == "text"
+    return of_text and bool(re.search(r"\b(?:it|this)\b", MARKER.sub("", window), re.I))
+
+
+def answers(row: TaskType) -> bool:
+    """Whether a task answers a question, so that its result is no text to be looked into."""
     return row is TOLD or any(slot.name == "question" for slot in row.inputs)
 
 
@@ -255,7 +264,7 @@ def _of_before(read: list[Step], texts: list[Step], trait: Trait) -> list[Step]:
     """
     if trait.brief and (trait.tells or read[0].row.output == "boxes"):
         return read
-    return [s for s in texts if trait.brief or not _answers(s.row)]
+    return [s for s in texts if trait.brief or not answers(s.row)]
 
 
 def turned_to_text(sketch: Sketch, at: int, window: str = "") -> Input:

@@ -23,6 +23,8 @@ _LISTS = tuple(
         r"\b(?:classif\w+|categori[sz]\w*|label|sort|tag|assign|put|rate|file)\b[^.?!:;\n]*?"
         r"\b(?:as|into|between|among|under)\s+(?:either |one of |the |these |categories |labels "
         r"|topics |classes )*" + _TAIL,
+        r"\b(?:classif\w+|categori[sz]\w*|label|tag)\b[^.?!:;\n]*:\s*"
+        r"(?P<list>(?!«)[^.?!:;\n]+(?:,| or )[^.?!:;\n]+)",
         rf"\bis the (?:tone|mood|sentiment|topic|subject)(?: of {_THING})? "
         r"(?P<list>[^.?!:;\n«]+? or [^.?!:;\n«]+)",
         r"\b(?:whether|if)\b[^.?!:;\n«]{0,60}?\babout\s+(?P<list>[^.?!:;\n«]+? or [^.?!:;\n«]+)",
@@ -37,8 +39,8 @@ _LISTS = tuple(
 _ONE = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        r"\bwhich (?:one )?(?:of (?:these|those|them|the following|the)(?: \d+| two| three| four)?"
-        rf"(?: (?:{NOUNS['text']})s?)?|(?:{NOUNS['text']})s?) "
+        r"\bwhich (?:one )?(?:of (?:«text\d+»|these|those|them|the following|the)"
+        rf"(?: \d+| two| three| four)?(?: (?:{NOUNS['text']})s?)?|(?:{NOUNS['text']})s?) "
         rf"(?:is|are|talks?|speaks?|deals? with|mentions?|concerns?)(?: {_ABOUT}| with)? "
         r"(?!(?:the )?(?:closest|most|more|nearest|similar|best|longest|shortest)\b)"
         r"(?P<list>[^.?!:;\n«]+)",

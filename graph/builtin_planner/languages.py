@@ -149,17 +149,17 @@ _VERBS: Mapping[str, re.Pattern[str]] = {
     "German": re.compile(
         r"\b(?:beschreibe?|übersetze?|fasse?|zusammen|lies|zeichne|male mir|ein bild|zähle?"
         r"|transkribiere|erkenne|segmentiere|vergleiche|entferne|schätze|wie ?viele?|welche|bitte"
-        r"|mache?|drehe?|sage?|schneide"
+        r"|animiere|verfilme|mache?|drehe?|sage?|schneide"
         r"|sprache|kannst du|können sie)\b", re.I,
     ),
     "French": re.compile(
         r"\b(?:décris|décrivez|résume|traduis|traduisez|transcris|transcrivez|dessine|combien"
         r"|lis-|à voix haute|à haute voix|compte les|en français|en anglais|s'il|peux-tu"
-        r"|pouvez-vous|recadre|pivote|quel(?:le)? est)\b", re.I,
+        r"|pouvez-vous|anime|animez|recadre|pivote|quel(?:le)? est)\b", re.I,
     ),
     "Spanish": re.compile(
         r"\b(?:resume (?=\w+\.)|traduce|tradúce\w*|dibuja|cuántos|cuántas|cuenta|qué|el audio"
-        r"|escribe|en voz alta|por favor|recorta|gira|puedes|podrías|cuál)\b", re.I,
+        r"|anima|filma|escribe|en voz alta|por favor|recorta|gira|puedes|podrías|cuál)\b", re.I,
     ),
 }  # fmt: skip
 """Words that a request in a language has and an English one has not."""

@@ -124,6 +124,8 @@ def text_follows(
 ) -> bool:
     """Whether what follows the colon after ``head`` is data, and no job, file or quoted span."""
     line = _last_line(head)
+    if file_named(line.rsplit(None, 1)[-1] if line.strip() else ""):
+        return False
     if not follows or follows[0] in "\"'`«" or file_at(follows, names) or NOT_DATA.search(line):
         return False
     return bool(

@@ -39,10 +39,14 @@ class Mention:
 
 @dataclass
 class Mentions:
-    """The request with markers in it, and what each marker stands for."""
+    """The request with markers in it, and what each marker stands for.
+
+    ``absent`` are pointers at one of more files of a kind than were given ("the second picture").
+    """
 
     text: str = ""
     found: list[Mention] = field(default_factory=list)
+    absent: list[tuple[MentionKind, str]] = field(default_factory=list)
 
     def add(
         self, kind: MentionKind, values: tuple[str, ...], raw: str, *, file: bool = False

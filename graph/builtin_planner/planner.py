@@ -36,6 +36,7 @@ from .results import mark_results
 from .rows import LATER, TOLD
 from .sketch import Sketch
 from .talk import examples, small_talk, talk_kind
+from .unkept import is_alternative, note_conditions, note_parts
 from .wishes import find_wishes
 from .written import foreign_language
 
@@ -47,7 +48,11 @@ _OF_MODELS = re.compile(r"\b(?:which|what|list|show|your|have)\b[^.?!]{0,30}\bmo
 _SEARCH = "`hugginggraph models search` lists the models for a task."
 _MOST_READ = 5000
 _MOST_CLAUSES = 250
-_DONE = re.compile(r"\W*(?:after|once|having|upon|when)\b", re.I)
+_DONE = re.compile(
+    r"\W*(?:after|once|having|upon|when(?! (?:is|are|was|were|do|does|did|will|can|has|had)\b))\b",
+    re.I,
+)
+_LEFT_BE = re.compile(r"\w+(?: (?:it|this|that|them))? not\b", re.I)
 _SAYS_WHY = re.compile(r"\bnot available\b| needs ")
 _TEXT_FAMILIES = ("question", "emotion", "people", "language")
 
@@ -187,6 +192,8 @@ def _text_cues(rows: Mapping[str, TaskType]) -> Callable[[str], bool]:
 
 def _read(sketch: Sketch, at: int, clause: Clause, table: tuple[Cue, ...]) -> list[Wish] | None:
     """Add what a clause asks for; None where it asks for something that was not understood."""
+    if is_alternative(sketch, clause):
+        return []
     mark_results(sketch, at)
     wishes = find_wishes(sketch, at, clause, table)
     if _DONE.match(clause.text):
@@ -197,13 +204,20 @@ def _read(sketch: Sketch, at: int, clause: Clause, table: tuple[Cue, ...]) -> li
     for wish in wishes:
         grant(sketch, wish)
     said = POLITE.sub("", MARKER.sub("", clause.text))
-    return wishes if wishes or not OPENS_REQUEST.match(said) else None
+    asks = OPENS_REQUEST.match(said) and not _LEFT_BE.match(said)
+    return wishes if wishes or not asks else None
 
 
 def _draft(
     sketch: Sketch, missed: list[Clause], request: PlanRequest, rows: Mapping[str, TaskType]
 ) -> Draft:
     tasks = sketch.tasks()
+    for kind, pointer in sketch.mentions.absent:
+        made = [r for r in sketch.resources.values() if r["kind"] == kind and "task" in r]
+        if not made and all(step.row.output != kind for step in sketch.steps):
+            sketch.note(f"What was given does not hold '{pointer}': there are fewer files.")
+    conditional = note_conditions(sketch)
+    note_parts(sketch)
     _look_for_files(sketch, tasks)
     unread = [sketch.mentions.restore(clause.text).strip(" .,!?") for clause in missed]
     for text in unread:
@@ -215,7 +229,7 @@ def _draft(
         raise _not_understood(request, rows, notes)
     kept = [step.sure for step in sketch.steps if not step.missing and not step.found]
     sure = min(kept, default=0.0)
-    sure *= 0.7 if unread else 1.0
+    sure *= 0.7 if unread or conditional else 1.0
     sure *= 0.6 if any(step.missing for step in sketch.steps) else 1.0
     sure *= 0.85 if _unused(sketch) else 1.0
     return Draft(tasks=tasks, confidence=round(sure, 2), notes=tuple(notes))

@@ -41,6 +41,25 @@ _BARE_ALL = re.compile(
 )
 
 
+_COMPARED = re.compile(
+    r"\b(?:they|these|those)(?= (?:all )?(?:the same|alike|identical|similar|different)\b)"
+    r"|(?<=similar are )(?:they|these|those)\b",
+    re.I,
+)
+_BARE_ORDER = re.compile(
+    rf"(?:\bthe |(?<=\bin )|(?<=\bof ))(?P<order>{'|'.join(_ORDINALS)}|last)"
+    r"(?: of (?:them|these|the two))?"
+    rf"(?! (?:and|or) (?:the )?(?:{'|'.join(_ORDINALS)}|last) (?!and\b|or\b|in|to\b|as\b|with\b)\w)"
+    r"(?=\W*$|\s*[,.;:?!)]| (?:and|or|but|then|in|into|to|as|with|aloud|please)\b)",
+    re.I,
+)
+_BARE_COUNT = re.compile(
+    rf"\b(?:the|these|those) (?P<count>{_COUNT})(?: of them)?"
+    r"(?=\W*$|\s*[,.;:?!)]| (?:is|are|has|have|shows?|and|or|in|into|to|as|with|aloud|please)\b)",
+    re.I,
+)
+
+
 def take_pointers(text: str, mentions: Mentions, resources: Mapping[str, Resource]) -> str:
     """Take out pointers at the given files: "the second picture", "picture A", "all three"."""
     given: dict[str, list[str]] = {}
@@ -53,7 +72,9 @@ def take_pointers(text: str, mentions: Mentions, resources: Mapping[str, Resourc
             text = pattern.sub(partial(_pointed, kind, ids, mentions), text)
     kind, ids = max(given.items(), key=lambda item: len(item[1]), default=("", []))
     if len(ids) > 1 and kind in _POINTERS:
-        text = _BARE_ALL.sub(partial(_bare, kind, ids, mentions), text)
+        for pattern in (_BARE_ALL, _BARE_COUNT, _COMPARED):
+            text = pattern.sub(partial(_bare, kind, ids, mentions), text)
+        text = _BARE_ORDER.sub(partial(_ordered, kind, ids, mentions), text)
     return text
 
 
@@ -79,9 +100,7 @@ def _pointed(kind: str, ids: list[str], mentions: Mentions, match: re.Match[str]
     elif group["top"]:
         chosen = ids[: _number(group["top"])]
     elif group["order"]:
-        order = group["order"].lower()
-        at = len(ids) if order in ("last", "final") else _number(order)
-        chosen = ids[at - 1 : at] if 0 < at <= len(ids) else []
+        chosen = _at(group["order"], ids)
     else:
         wanted = [
             _number(group["number"]),
@@ -89,12 +108,23 @@ def _pointed(kind: str, ids: list[str], mentions: Mentions, match: re.Match[str]
         ]
         chosen = [ids[at - 1] for at in wanted if 0 < at <= len(ids)]
     if not chosen:
+        mentions.absent += [(kind, match[0])] if group["order"] and ids else []
         return match[0]
     return mentions.add(kind, tuple(chosen), match[0], file=True)
 
 
+def _at(order: str, ids: list[str]) -> list[str]:
+    at = len(ids) if order.lower() in ("last", "final") else _number(order)
+    return ids[at - 1 : at] if 0 < at <= len(ids) else []
+
+
+def _ordered(kind: str, ids: list[str], mentions: Mentions, match: re.Match[str]) -> str:
+    chosen = _at(match["order"], ids)
+    return mentions.add(kind, tuple(chosen), match[0], file=True) if chosen else match[0]
+
+
 def _bare(kind: str, ids: list[str], mentions: Mentions, match: re.Match[str]) -> str:
-    count = _number(match["count"])
-    if match["count"] and count != len(ids):
+    count = match.groupdict().get("count")
+    if count and _number(count) != len(ids):
         return match[0]
     return mentions.add(kind, tuple(ids), match[0], file=True)

@@ -11,8 +11,9 @@ from .rows import BRIDGES
 from .sketch import Sketch
 
 ASKS = re.compile(
-    r"\b(?:what|who|whom|whose|when|where|why|how|which)\b|^(?:is|are|was|were|does|do (?:you"
-    r"|they|we|the(?! same)|these|those|any)|did|can|could|has|have|will)\b",
+    r"(?:^(?:in|on|at|from|for|to|by) )?\b(?:what|who|whom|whose|when|where|why|how|which)\b"
+    r"|^(?:is|are|was|were|does|do (?:you|they|we|the(?! same)|these|those|any|both|all|«)|did|can"
+    r"|could|has|have|will)\b",
     re.I,
 )
 WONDERS = re.compile(
@@ -74,7 +75,8 @@ def _as_translated(sketch: Sketch, question: str) -> str:
 def _inline_question(sketch: Sketch, wish: Wish) -> str:
     text = _ASK_LEAD.sub("", POLITE.sub("", wish.window))
     asks = ASKS.search(text) or WONDERS.search(text)
-    if not asks or (_RELATIVE.match(text) and "?" not in text):
+    relative = _RELATIVE.match(text) and "?" not in text and wish.at > 0
+    if not asks or relative:
         return ""
     text = text[asks.start() if asks.re is ASKS else asks.end() :]
     text = re.sub(

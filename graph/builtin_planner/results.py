@@ -57,7 +57,10 @@ def _mark(sketch: Sketch, step: Step, at: int, match: re.Match[str]) -> str:
     bare = re.search(r"\b(?:text|words|description)s?$", match[0], re.I) and not re.search(
         r"\w+ed\b", match[0]
     )
+    files = any(r["kind"] == "text" and "task" not in r for r in sketch.resources.values())
     if bare and any(m.kind == "text" for m in sketch.named(range(at + 1))):
+        return match[0]
+    if files and re.search(r"\btexts?$", match[0], re.I) and sketch.only_shows(step):
         return match[0]
     kind: str = step.row.output
     if kind in ("boxes", "masks") and re.search(NOUNS["image"], match[0], re.I):

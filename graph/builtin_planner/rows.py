@@ -140,6 +140,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
     },
     "language": {"text": "text-classification"},
     "seen": {"image": "image-to-text"},
+    "read": {"image": "image-to-text", "scan": "image-to-text", "text": "text-to-speech"},
     "moved": {"image": "image-to-video"},
     "film": {"image": "image-to-video", "text": "text-to-video"},
     "exact": {"image": "image-to-image"},
@@ -153,6 +154,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
     "count": {
         "image": "object-detection",
         "scan": "object-detection",
+        "table": "table-question-answering",
         "text": "question-answering",
     },
     "people": {"image": "object-detection", "text": "token-classification"},

@@ -15,11 +15,17 @@ from hugginggraph.registry import TaskType
 from ..references import REFERENCE, reference, references
 from ..state import Finding, Resource, Task
 from .clauses import Clause
-from .mentions import Mention, Mentions
+from .mentions import MARKER, Mention, Mentions
 from .rows import EARLIER, Trait, trait
 
 _SCORES = re.compile(r" \((?:\d\.\d+|…)(?:, (?:\d\.\d+|…))*\)")
 """How sure a model was of each thing that it found: nobody has that read out or translated."""
+
+
+_WRITTEN = re.compile(
+    r"\b(?:texts?|words?|written|writing|read|ocr|transcribe|says?|print(?:ed)?|letters?|quote)\b",
+    re.I,
+)
 
 
 def _told_together(one: Finding, other: Finding, answers: Collection[str]) -> bool:
@@ -134,6 +140,12 @@ class Sketch:
         step.group = group or self.groups
         self.steps.append(step)
         return step
+
+    def only_shows(self, step: Step) -> bool:
+        """Whether a step describes a picture, and was not asked for the text that stands in it."""
+        if step.clause < 0 or step.row.output != "text" or step.row.inputs[0].kind != "image":
+            return False
+        return not _WRITTEN.search(MARKER.sub("", self.clauses[step.clause].text))
 
     def results_of(self, step: Step) -> tuple[str, ...]:
         """References to a step's result and to those of the steps that were made along with it."""

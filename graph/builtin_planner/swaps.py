@@ -8,15 +8,16 @@ from .cues import COLOURS, cues, match_cues
 from .talk import talk_kind
 
 _NEW = re.compile(
-    r"(?:(?:ok(?:ay)?|so|no|now|please)\W+)*(?:(?:and|or|what about|how about|but)\s+|(?=the .*\?))"
-    r"(?:what about |for )?"
+    r"(?:(?:ok(?:ay)?|so|no|now|please)\W+)*(?:(?:and|or|what about|how about|but)\s+"
+    r"|(?=(?:the|an?) .*\?))"
+    r"(?:what about |for |as )?"
     r"(?:(?:the|an?|any|some|all) )*(?P<new>[^.?!,;:]+?)(?: (?:then|instead|please))?[\s.?!]*",
     re.I,
 )
 _SUBJECT = re.compile(
     r"\b(?:(?P<among>how many of (?:them|these|those) (?:are|is))"
     r"|(?:count|find|detect|locate|(?:tell|show|give) me|how many|number of)"
-    r"|(?:how much|what|where|who|when|which \w+)(?: (?:is|are|was|were|does|do|did)|'s)"
+    r"|(?:how much|what|where|who|when|which \w+)(?: (?:is|are|was|were|does|do|did)|'?s)"
     r"|(?:is|are) there)\s+(?:(?:all|of|the|an?|any|some|price of|date of)\s+)*"
     r"(?P<thing>(?!STOP)[\w-]+(?: (?!STOP)[\w-]+){0,2})".replace(
         "STOP",
@@ -40,6 +41,9 @@ _NO_THING = re.compile(
 )
 _DATA = re.compile(r"[\"“”«»`]|:\s|\n|(?<!\w)'")
 """What stands in quotes or is given as a text is never exchanged."""
+_QUOTED = re.compile(r"\"[^\"]*\"|“[^“”]*”|«[^«»]*»|(?<!\w)'[^']*'(?!\w)")
+_PLACE = re.compile(r"\b(in|from|at|of|for|by) ([A-Z][\w-]*(?: [A-Z][\w-]*)*)")
+"""A name and the word before it: "in Rome" takes the place of "in Oslo"."""
 _MOST_WORDS = 3
 _MOST_READ = 120
 
@@ -53,12 +57,16 @@ def swapped(last: str, text: str) -> str:
     new = said["new"].strip() if said else ""
     if not new or (len(new.split()) > _MOST_WORDS and not _CHOICE.fullmatch(new)):
         return text
+    if _CHOICE.fullmatch(new) and new == new.lower():
+        choice = _CHOICE.search(_QUOTED.sub(lambda data: "·" * len(data[0]), last))
+        return f"{last[: choice.start()]}{new}{last[choice.end() :]}" if choice else text
     if match_cues(new, cues()) or talk_kind(new) or _NO_THING.search(new) or _DATA.search(last):
         return text
+    if place := _PLACE.fullmatch(new):
+        other = next((p for p in _PLACE.finditer(last) if p[1].lower() == place[1].lower()), None)
+        return f"{last[: other.start()]}{new}{last[other.end() :]}" if other else text
     if new != new.lower():  # a name takes no common word's place
         return text
-    if _CHOICE.fullmatch(new):
-        return _CHOICE.sub(new, last, count=1) if _CHOICE.search(last) else text
     subject = _SUBJECT.search(last)
     if bare := _only_colours(new):
         if _COLOUR.search(last):

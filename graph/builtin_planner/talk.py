@@ -9,7 +9,11 @@ from hugginggraph.registry import Kind, TaskType
 
 from .rows import traits
 
-_GREETING = r"(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|howdy|yo)(?: there| all)?"
+_GREETING = (
+    r"(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|howdy|yo|hallo"
+    r"|guten (?:tag|morgen|abend)|bonjour|salut|hola|buenos días|ciao|buongiorno|olá|goedemorgen"
+    r"|你好|こんにちは)(?: there| all)?"
+)
 _THANKS = (
     r"(?:thanks?(?: you)?(?: (?:so|very) much| a lot)?|thx|cheers|great|perfect|nice(?: work)?"
     r"|well done|cool|awesome|ok(?:ay)?|that was (?:\w+ ){0,2}\w+)"
@@ -21,9 +25,14 @@ _TAIL = (
 _KINDS: Mapping[str, str] = {
     "ability": r"(?:what (?:can|do) you do|what can i (?:ask|do)(?: you)?"
     r"|how (?:does this|do you) work|what can you help(?: me)?(?: with)?"
+    r"|how (?:do|can) i (?:use|work with) (?:this|it|you)|who (?:made|built|wrote) you"
+    r"|(?:what|which) (?:languages|models) (?:do|can) you (?:speak|understand|know|use|have|read)"
+    r"|can you (?:see|read|hear|translate|draw|speak)"
+    r"(?: (?:pictures|images|texts?|speech|sounds?))?(?=\?)"
     r"|what are you(?: able to do)?|who are you|help(?: me)?|how are you(?: doing)?(?: today)?)",
     "greeting": _GREETING,
     "thanks": _THANKS,
+    "leave": r"(?:never ?mind|nvm|forget (?:it|that|about it)|stop(?: it)?|cancel|nothing)",
     "bye": r"(?:good ?bye|bye(?: bye)?|see you(?: later)?|good night)",
 }
 _PATTERNS: Mapping[str, re.Pattern[str]] = {
@@ -59,6 +68,8 @@ def small_talk(
         return "Good-bye."
     if kind == "thanks":
         return "You are welcome. Ask for something else whenever you like."
+    if kind == "leave":
+        return "All right."
     if not kind:
         return ""
     told = abilities({task: row for task, row in rows.items() if can_run(task)})

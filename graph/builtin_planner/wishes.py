@@ -19,6 +19,11 @@ from .written import may_be
 _NOT = re.compile(
     r"\b(?:don'?t|do not|not|without|never|no need to|instead of)\s+(?:\w+\s+)?$", re.I
 )
+_NO = re.compile(r"\bno\s+$", re.I)
+_NOUN = re.compile(r"\w+(?:tion|ing|ary|ies)\b|(?:captions?|speech|audio|boxes|edges)\b", re.I)
+"""What "no" says is not wanted: "no translation", while "no translate it" corrects."""
+_NOT_IT = re.compile(r"(?: (?:it|this|that|them|«\w+»))? not\b(?! only)", re.I)
+"""What comes after what is not wanted, as in requests put into English from German."""
 _WITHIN = re.compile(
     r"\b(?:that|which|of|from|based on|describing|showing|about)\s+(?:\w+\s+)?$", re.I
 )
@@ -28,6 +33,7 @@ _IN_SOMETHING = re.compile(
     re.I,
 )
 _VOICE = re.compile(rf"\bin ({'|'.join(LANGUAGES)})\b", re.I)
+_SPEECH = re.compile(rf"\b(?:in)?to (?:{'|'.join(LANGUAGES)}) (speech|audio|voice)\b", re.I)
 _VERSION = re.compile(rf"\bthe ({'|'.join(LANGUAGES)}) (?:one|version|translation)\b", re.I)
 _MAP = re.compile(r"\b(?:image|picture|map|drawing)s?$", re.I)
 _LOOKS = ("describe", "count", "classify", *FAMILIES["classify"].values(), "object-detection")
@@ -37,7 +43,7 @@ def find_wishes(sketch: Sketch, at: int, clause: Clause, table: tuple[Cue, ...])
     """What a clause asks for, in the order of doing."""
     text = clause.text
     labels = find_labels(text, sketch.mentions)
-    matches = [m for m in match_cues(text, table) if not _NOT.search(text[: m.start])]
+    matches = [m for m in match_cues(text, table) if not _unwanted(text, m)]
     matches = [m for m in matches if _has_its_thing(sketch, at, m.task)]
     matches = _spoken_in(sketch, at, text, matches)
     if labels is None and any(m.task == "classify" for m in matches):
@@ -70,6 +76,13 @@ def find_wishes(sketch: Sketch, at: int, clause: Clause, table: tuple[Cue, ...])
     ]
 
 
+def _unwanted(text: str, match: Match) -> bool:
+    """Whether a clause says that what a match asks for is not to be done."""
+    before, after = text[: match.start], text[match.end :]
+    no = _NO.search(before) and _NOUN.match(text, match.start)
+    return bool(no or _NOT.search(before) or _NOT_IT.match(after))
+
+
 def _has_its_thing(sketch: Sketch, at: int, task: str) -> bool:
     """Whether what a task is done with is there, for cues whose words alone do not say so.
 
@@ -94,6 +107,9 @@ def _spoken_in(sketch: Sketch, at: int, text: str, matches: list[Match]) -> list
 
     A text that the clause names and that is in French already is read as it is.
     """
+    speech = _SPEECH.search(text)
+    if speech and all(m.task != "text-to-speech" for m in matches):
+        return [*matches, Match(Cue("text-to-speech", 0.9, _SPEECH), *speech.span(1))]
     said = _VOICE.search(text) or _VERSION.search(text)
     if said is None or all(m.task != "text-to-speech" for m in matches):
         return matches
@@ -105,7 +121,8 @@ def _spoken_in(sketch: Sketch, at: int, text: str, matches: list[Match]) -> list
     language = said[1].capitalize()
     if all(may_be(words, language) for words in texts) if texts else language == "English":
         return matches
-    return [*matches, Match(Cue("translation", 0.85, _VOICE), *said.span())]
+    spoken = [*matches, Match(Cue("translation", 0.85, _VOICE), *said.span())]
+    return sorted(spoken, key=lambda m: m.start)
 
 
 def _is_question(text: str) -> bool:

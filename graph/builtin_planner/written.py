@@ -33,11 +33,15 @@ _FOREIGN: Mapping[str, tuple[str, ...]] = {
     "Italian": words(
         "il lo gli è una un del della dell nella che cosa quanti quante e questa questo immagine "
         "per favore descrivi ciao buongiorno grazie mondo con ci sono "
-        "riassumi traduci l'immagine di"
+        "riassumi traduci l'immagine di inglese tedesco francese testo"
     ),
     "Portuguese": words(
         "o os as é uma um do da na que quantos quantas e esta este imagem por favor descreva com "
         "há olá obrigado mundo bom dia resuma traduza para"
+    ),
+    "Dutch": words(
+        "het een van dat niet beschrijf vat samen hoeveel afbeelding tekst vertaal naar graag "
+        "alsjeblieft staan zijn deze welke goedemorgen dank je plaatje lees hardop engels duits de"
     ),
 }
 _ENGLISH = words(
