@@ -247,9 +247,9 @@ class LLM:
             async with asyncio.timeout(self._seconds):
                 async for piece in self.model.astream(list(messages), _QUIET, **more):
                     whole = piece if whole is None else whole + piece
-                    aloud.take(str(piece.text)[: LONGEST_REPLY - len(aloud.said)])
+                    aloud.take(str(piece.text)[: LONGEST_REPLY - aloud.told])
                     left -= len(str(piece.text))
-                    if left <= 0 or len(aloud.said) >= LONGEST_REPLY:
+                    if left <= 0 or aloud.told >= LONGEST_REPLY:
                         break
             aloud.finish()
             return whole

@@ -1,4 +1,4 @@
-"""A request that is made to take long to read does not: while one is read, nobody else is served.
+"""No request and no answer of an LLM takes long to read: meanwhile nobody else is served.
 
 Not covered: quoted texts, which the tests of the planner's words hold.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hugginggraph.graph import PlanRequest
+from hugginggraph.graph import Aloud, Fact, Grounding, PlanRequest, unfounded
 from hugginggraph.graph.builtin_planner import plan
 from hugginggraph.graph.builtin_planner.cues import cues
 from hugginggraph.graph.builtin_planner.files import has_path
@@ -80,3 +80,33 @@ def test_a_long_question_is_no_question_for_yes_or_no(repeated: str) -> None:
     asked = f"Is there a circle{repeated * (LONG // len(repeated))} b c d e"
     state: Any = {"request": asked, "results": {"0": {"kind": "boxes", "value": []}}}
     assert quick(yes_or_no, state) == ""
+
+
+@pytest.mark.parametrize("repeated", ["[<", "a<b>", "<think>x</think>", "x</think>", "<|end|>"])
+def test_what_an_llm_says_is_passed_on_in_no_time(repeated: str) -> None:
+    def passed_on(text: str) -> str:
+        told: list[str] = []
+        aloud = Aloud(told.append)
+        for start in range(0, len(text), 4):
+            aloud.take(text[start : start + 4])
+        aloud.finish()
+        return "".join(told)
+
+    assert quick(passed_on, "<|end|>" + repeated * (LONG // len(repeated)) + "</think> Well.")
+
+
+@pytest.mark.parametrize("repeated", ["word ", "a [1] ", "[<", ". "])
+def test_an_answer_without_an_end_of_a_sentence_is_tied_in_no_time(repeated: str) -> None:
+    def tied(text: str) -> str:
+        grounding = Grounding({0: Fact("A word.")}, ())
+        return "".join(grounding.take(text[at : at + 4]) for at in range(0, len(text), 4))
+
+    said = quick(tied, repeated * (LONG // len(repeated)) + "word is last. A word.")
+    assert not said or said.endswith("is last [0]. ")
+
+
+@pytest.mark.parametrize("repeated", ["17 ", "about 17 ", "“a ", "„a ", "« a ", "「a", " ‘a ", "9"])
+def test_what_an_answer_claims_is_looked_up_in_no_time(repeated: str) -> None:
+    fact = Fact(" ".join(map(str, range(2000, 4000))), "boxes", [{"label": "fox"}])
+    said = repeated * (LONG // len(repeated)) + " 2017 foxes"
+    assert quick(unfounded, said, [fact])
