@@ -71,6 +71,7 @@ from .machine import (
     base_folder as base_folder,
     cached_snapshot as cached_snapshot,
     disk_free as disk_free,
+    folder_of as folder_of,
     hub_lost as hub_lost,
     hub_reachable as hub_reachable,
     is_local as is_local,
