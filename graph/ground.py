@@ -49,7 +49,7 @@ def grounded(answer: str, paths: set[str]) -> str:
 def words_of(text: str) -> set[str]:
     """The words that say what a text is about; numbers as digits and, up to twelve, in words."""
     found = {word.lower() for word in _WORD.findall(text)} - _COMMON
-    found |= {_NUMBERS[int(w)] for w in found if w.isdigit() and int(w) < len(_NUMBERS)}
+    found |= {_NUMBERS[int(w)] for w in found if re.fullmatch(r"0*(?:\d|1[0-2])", w)}
     return found | {str(_NUMBERS.index(word)) for word in found if word in _NUMBERS}
 
 

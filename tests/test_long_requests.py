@@ -16,8 +16,12 @@ from hugginggraph.graph.builtin_planner import plan
 from hugginggraph.graph.builtin_planner.cues import cues
 from hugginggraph.graph.builtin_planner.files import has_path
 from hugginggraph.graph.builtin_planner.followups import complete
+from hugginggraph.graph.builtin_planner.rejected import without_named
 from hugginggraph.graph.existence import yes_or_no
+from hugginggraph.graph.ground import words_of
 from hugginggraph.graph.ingest import named_files
+from hugginggraph.graph.planner import Setback
+from hugginggraph.graph.references import references, whole_reference
 from hugginggraph.graph.restrictions import unkept
 from hugginggraph.registry import task_types
 
@@ -110,3 +114,25 @@ def test_what_an_answer_claims_is_looked_up_in_no_time(repeated: str) -> None:
     fact = Fact(" ".join(map(str, range(2000, 4000))), "boxes", [{"label": "fox"}])
     said = repeated * (LONG // len(repeated)) + " 2017 foxes"
     assert quick(unfounded, said, [fact])
+
+
+MANY = "9" * 5000
+"""More digits than Python makes a number of."""
+
+
+def test_thousands_of_digits_are_no_number_and_no_reference() -> None:
+    assert references(f"<resource>-{MANY} <resource>-7") == [7]
+    assert whole_reference(f"<resource>-{MANY}") is None
+    assert words_of(f"{MANY} 7") == {MANY, "7", "seven"}
+    boxes = Fact("", "boxes", [{"label": "fox", "score": 0.9}])
+    assert unfounded(f"There are {MANY} foxes and {MANY} objects.", [boxes])
+    assert without_named(Setback([], reason=f"Without task {MANY}."), task_types()) in (None, [])
+    state: Any = {
+        "plan": {"tasks": [{"id": 0, "task": "summarization"}]},
+        "results": {"0": {"status": "done", "kind": "text", "value": "One. Two.", "files": []}},
+        "request": f"Summarize it in {MANY} words",
+    }
+    assert unkept(state) == []
+    for request in (f"Describe picture {MANY}", f"Describe the {MANY}th picture"):
+        picture: Any = {"kind": "image", "path": "a.png", "name": "a.png"}
+        plan(PlanRequest(request, {"r1": picture, "r2": picture}), task_types())
