@@ -83,13 +83,15 @@ def read_json(text: str) -> Any:
     """The JSON value in an LLM's reply, or None where there is none.
 
     Reads JSON that is fenced, inside prose, cut short, after thoughts, in Python's spelling, with
-    comments, stray commas, unquoted keys or several objects after each other. Of several values it
+    comments, stray or missing commas, unquoted keys, doubled braces, escaped as if it stood in a
+    text, or several objects after each other. Of several values it
     is the longest, of equally long ones the last. The value holds what JSON can hold and nothing
     else.
     """
     with suppress(ValueError, RecursionError):
-        return _bounded(json.loads(_FENCE.sub(r"\1", text.strip()[:200_000])))
-    text = without_thoughts(text)[:200_000]
+        value = _bounded(json.loads(_FENCE.sub(r"\1", text.strip()[:200_000])))
+        return _parsed(value)  # it may be JSON as a text
+    text = _once_encoded(without_thoughts(text)[:200_000])
     found, at = list[tuple[int, int, Any]](), 0
     while (start := _next_bracket(text, at)) >= 0 and len(found) < _MOST_VALUES:
         try:
@@ -105,6 +107,19 @@ def read_json(text: str) -> Any:
             return [value for _, _, value in objects]
     options = objects or [each for each in found if each[2] in ([], {})]
     return max(options, key=lambda each: (each[1] - each[0], each[0]), default=(0, 0, None))[2]
+
+
+def _once_encoded(text: str) -> str:
+    """The text without the escapes of a template or of a text that JSON was written into."""
+    start = _next_bracket(text, 0)
+    if start >= 0 and _DOUBLED.match(text, start):
+        return text.replace("{{", "{").replace("}}", "}")
+    if start >= 0 and _ESCAPED_WHOLE.match(text, start):
+        end = max(text.rfind("}"), text.rfind("]")) + 1
+        with suppress(ValueError):
+            return str(json.loads(f'"{text[start:end]}"', strict=False))
+        return text.replace('\\"', '"')
+    return text
 
 
 def _bounded(value: Any) -> Any:
@@ -130,6 +145,8 @@ def _bounded(value: Any) -> Any:
 
 
 _MOST_VALUES = 100
+_DOUBLED = re.compile(r"\{\{\s*[\"'\w]")
+_ESCAPED_WHOLE = re.compile(r"[{\[][\s{\[]*\\\"")
 _FENCE = re.compile(r"\A```\w*\s*\n(.*?)\n?```\Z", re.DOTALL)
 _STRICT = json.JSONDecoder()
 
@@ -156,6 +173,7 @@ _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _WORDS = {"true": True, "false": False, "null": None, "none": None, "undefined": None}
 _SPACE = re.compile(r"(?:\s|//[^\n]*|#[^\n]*|/\*.*?(?:\*/|\Z))*", re.DOTALL)
 _BARE = re.compile(r"[^\s,:{}\[\]\"]+")
+_NEXT_LINE = re.compile(r"\s*\n\s*(?:\"[^\"\n]*\"|'[^'\n]*')\s*[:,\]}\n]")
 _DEEPEST = 60
 _AHEAD = 200
 
@@ -283,6 +301,8 @@ class _Lenient:
 
     def _ends(self) -> bool:
         ahead = self.text[self.at : self.at + _AHEAD]
+        if _NEXT_LINE.match(ahead):  # the comma between them is missing
+            return True
         after = _past_space(ahead, 0)
         return ahead[after : after + 1] in ("", ",", ":", "}", "]")
 
