@@ -118,6 +118,7 @@ from .routes import (
     remote_closed as remote_closed,
     remote_obstacle as remote_obstacle,
 )
+from .secrets import secrets_of as secrets_of, without_secrets as without_secrets
 from .settings import Settings as Settings, load_settings as load_settings
 from .store import CardStore as CardStore
 from .tasks import (
