@@ -319,9 +319,13 @@ async def _by_llm(work: Work, task: Task, args: dict[str, Any], model: str) -> d
              if s.name in args}  # fmt: skip
     rules = await asyncio.to_thread(fill, "do_task", task=row.id, description=row.description)
     material = json.dumps(given, ensure_ascii=False)
-    reply = await llm.write([SystemMessage(rules), HumanMessage(material)])
+    try:
+        reply = await llm.write([SystemMessage(rules), HumanMessage(material)])
+    except LLMError as exc:
+        work.budget.add("tokens", exc.tokens)
+        raise
     work.budget.add("tokens", reply.tokens)
-    usage = {"llm_calls": reply.calls, "tokens": reply.tokens}
+    usage = {"llm_calls": reply.llm_calls, "tokens": reply.tokens}
     return {"kind": "text", "value": reply.text, "files": [], "model": model, "usage": usage}
 
 
@@ -329,4 +333,6 @@ def _attempt(
     model: str, route: str, began: float, error: HuggingGraphError | None
 ) -> dict[str, Any]:
     entry = {"model": model, "route": route, "seconds": round(time.monotonic() - began, 4)}
+    if isinstance(error, LLMError) and error.llm_calls:
+        entry["usage"] = {"llm_calls": error.llm_calls, "tokens": error.tokens}
     return entry if error is None else {**entry, "error": error.as_json()}

@@ -14,10 +14,10 @@ from hugginggraph.prompts import fill
 from hugginggraph.registry import HuggingGraphError, LLMError, Lookups, clear_winner, retrieve
 
 from .budget import llm_allowed
-from .llm import LLM
+from .llm import LLM, Reply
 from .parts import Parts, run_context
 from .plan import spend
-from .planner import Draft
+from .planner import Cost
 from .references import references
 from .state import Choice, Context, State, Task
 
@@ -50,7 +50,7 @@ def make_choose_models(parts: Parts) -> Any:
         found = await asyncio.to_thread(_candidates, parts, request, tasks, context, ahead, plan)
         pins = {**parts.settings.pinned_models, **(context.get("models") or {})}
         choices = {key: _choice(value, pins) for key, value in found.items()}
-        cost = Draft(None)
+        spent = list[Cost]()
         unclear = {
             key: value
             for key, value in found.items()
@@ -64,12 +64,13 @@ def make_choose_models(parts: Parts) -> Any:
             )
             llm = await parts.get_llm(context) if ask else None
             if llm:
-                cost = await _ask(llm, state["request"], tasks, unclear, choices)
+                spent.append(await _ask(llm, state["request"], tasks, unclear, choices))
         except LLMError as exc:
+            spent.append(exc)
             for key in unclear:
                 choices[key]["reason"] += f" (The LLM could not be asked: {exc.message})"
         known = {k: v for k, v in (state.get("choices") or {}).items() if k in settled}
-        return {"choices": {**known, **choices}, "usage": spend(state, cost)}
+        return {"choices": {**known, **choices}, "usage": spend(state, *spent)}
 
     return choose_models
 
@@ -152,7 +153,7 @@ async def _ask(
     tasks: list[Task],
     unclear: dict[str, list[Candidate]],
     choices: dict[str, Choice],
-) -> Draft:
+) -> Reply:
     """Let the LLM choose for all unclear tasks at once; what it invents is not taken."""
     shown = [_shown(task, unclear[str(task["id"])]) for task in tasks if str(task["id"]) in unclear]
     listed = "\n".join(shown)
@@ -170,7 +171,7 @@ async def _ask(
                 score=round(candidate.score, 4), reason=reason, by="llm",
                 candidates=choices[key]["candidates"],
             )  # fmt: skip
-    return Draft(None, llm_calls=reply.calls, tokens=reply.tokens)
+    return reply
 
 
 def _offered(candidates: list[Candidate]) -> dict[str, Candidate]:

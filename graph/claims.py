@@ -10,9 +10,11 @@ negations but "no circles".
 from __future__ import annotations
 
 import json
+import math
 import re
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -31,8 +33,8 @@ _CHINESE = "零一二三四五六七八九十"
 _NUMERAL = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)*(?![\d])")
 _MEASURED = re.compile(rf"([{_CHINESE[2:]}两])(?=[个個只条张辆把位种朵匹])")
 _QUOTED = re.compile(
-    r"\"([^\"\n]+)\"|“([^”\n]+)”|„([^“”\n]+)[“”]|«\s?([^»\n]+?)\s?»|「([^」\n]+)」"
-    r"|(?<!\w)'([^'\n]+)'(?!\w)|‘([^’\n]+)’(?!\w)"
+    r"\"([^\"\n]+)\"|“([^“”\n]+)”|„([^„“”\n]+)[“”]|«\s?([^«»\n]+?)\s?»|「([^「」\n]+)」"
+    r"|(?<!\w)'([^'\n]+)'(?!\w)|‘([^‘’\n]+)’(?!\w)"
 )
 _HEDGE = re.compile(
     r"(?:about|around|over|under|above|below|almost|nearly|roughly|than|least|most|approximately"
@@ -51,6 +53,8 @@ _DOUBT = re.compile(
     r"|or|whether|could|might|nor|neither)\b", re.I,
 )  # fmt: skip
 _LINK = re.compile(r"(?:\bhttps?://|\bwww\.|(?<=\]\()//)[^\s<>\"')\]]+", re.I)
+_HEDGED = 24
+"""How many characters before a number may hold such a word."""
 _BESIDE = 0.15
 """How far a number may be from the one it rounds with "about" or "over", as a share."""
 
@@ -166,16 +170,18 @@ def _words(language: str) -> dict[str, int]:
 
 
 def _misnumbered(text: str, facts: list[Fact], language: str) -> list[str]:
-    known = {number for fact in facts for number in fact.numbers}
+    numbers = {number for fact in facts for number in fact.numbers}
     if _PLACE.search(text):
-        known |= {number for fact in facts for number in _numerals(fact.whole)}
+        numbers |= {number for fact in facts for number in _numerals(fact.whole)}
     if _LENGTH.search(text):
-        known |= {number for fact in facts for number in fact.lengths}
-    known |= {float(sum(fact.counts.values())) for fact in facts if fact.counts}
-    known.add(float(sum(sum(fact.counts.values()) for fact in facts)))
+        numbers |= {number for fact in facts for number in fact.lengths}
+    numbers |= {float(sum(fact.counts.values())) for fact in facts if fact.counts}
+    numbers.add(float(sum(sum(fact.counts.values()) for fact in facts)))
+    known = sorted({form for n in numbers if not math.isnan(n) for form in (n, 100 * n)})
     wrong = []
     for numeral in _NUMERAL.finditer(text):
-        hedged, said = bool(_HEDGE.search(text[: numeral.start()])), numeral[0]
+        before = text[max(0, numeral.start() - _HEDGED) : numeral.start()]
+        hedged, said = bool(_HEDGE.search(before)), numeral[0]
         if not any(_is(value, said, known, hedged=hedged) for value in _values(said)):
             wrong.append(said)
     spoken = _words(language)
@@ -188,18 +194,15 @@ def _misnumbered(text: str, facts: list[Fact], language: str) -> list[str]:
     return wrong
 
 
-def _is(value: float, written: str, known: Iterable[float], *, hedged: bool) -> bool:
-    """Whether a known number, or a known share as per cent, is written so."""
+def _is(value: float, written: str, known: Sequence[float], *, hedged: bool) -> bool:
+    """Whether one of the known numbers, which ascend, is written so: rounded, cut, or hedged."""
     decimals = len(re.split(r"[.,]", written)[-1]) if re.search(r"[.,]", written) else 0
     step = 10.0**-decimals
-    for number in known:
-        for form in (number, 100 * number):
-            off = abs(form - value)
-            if off <= step / 2 + 1e-9 or 0 <= form - value < step - 1e-9:
-                return True
-            if hedged and off <= _BESIDE * max(abs(form), 1e-9):
-                return True
-    return False
+    least, most = value - step / 2 - 1e-9, value + max(step / 2 + 1e-9, step - 1e-9)
+    if hedged:
+        least, most = min(least, value / (1 + _BESIDE)), max(most, value / (1 - _BESIDE))
+    place = bisect_left(known, least)
+    return place < len(known) and known[place] <= most
 
 
 def _miscounted(text: str, facts: list[Fact], language: str) -> list[str]:
@@ -218,7 +221,7 @@ def _miscounted(text: str, facts: list[Fact], language: str) -> list[str]:
         form.lower(): label for label in totals for form in (label, f"{label}s", plural(label))
     }
     listed = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
-    many = r"\d+|" + "|".join(spoken)
+    many = "|".join((_COUNT, *spoken))
     for found in re.finditer(rf"\b({many})\s+(?:[a-z-]+\s+)?({listed})\b", text, re.I):
         said = int(found[1]) if found[1].isdigit() else spoken[found[1].lower()]
         label = names[found[2].lower()]
@@ -231,10 +234,11 @@ def _miscounted(text: str, facts: list[Fact], language: str) -> list[str]:
         if said > sum(totals.values()) and found[0].lower() not in whole:
             wrong.append(found[0])
     if not re.search(rf"\b(?:{listed})\b", text, re.I):
-        wrong += _strangers(text, "|".join((r"\d+", *_words(language))))
+        wrong += _strangers(text, "|".join((_COUNT, *_words(language))))
     return wrong
 
 
+_COUNT = r"\d{1,9}"
 _COUNTED = "objects|things|items|shapes|figures|elements|detections|instances"
 """What is found, whatever it is: there are never more of them than were found."""
 

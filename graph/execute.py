@@ -117,7 +117,8 @@ def _spent(state: State, results: Mapping[str, Result], seconds: float) -> dict[
     if "usage" not in state:
         return {}
     calls = [a["usage"] for result in results.values() for a in result["attempts"] if "usage" in a]
-    cost = Draft(None, llm_calls=len(calls), tokens=sum(call["tokens"] for call in calls))
+    made = sum(call["llm_calls"] for call in calls)
+    cost = Draft(None, llm_calls=made, tokens=sum(call["tokens"] for call in calls))
     return {"usage": {**spend(state, cost), "seconds": round(seconds, 4)}}
 
 

@@ -24,6 +24,8 @@ _END = re.compile(
     r"(?:(?<=\w\w\w[.!?])|(?<=[\d)\]\"”’%][.!?])|(?<=[。！？]))[\"'”’»)]*(?:\s*\[[\d, ]+\])*"
     r"(?:(?<=[。！？])(?=[^\s\[])|\s+(?=[^\s\[]))|\n+"
 )
+_LONGEST_END = 200
+"""Characters: marks and blanks between two sentences that are more than these do not part them."""
 _WORD = re.compile(r"[^\W\d_]{3,}|\d+|[\u3040-\u9fff]{2}")
 _NUMBERS = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
@@ -47,7 +49,7 @@ def grounded(answer: str, paths: set[str]) -> str:
 def words_of(text: str) -> set[str]:
     """The words that say what a text is about; numbers as digits and, up to twelve, in words."""
     found = {word.lower() for word in _WORD.findall(text)} - _COMMON
-    found |= {_NUMBERS[int(w)] for w in found if w.isdigit() and int(w) < len(_NUMBERS)}
+    found |= {_NUMBERS[int(w)] for w in found if re.fullmatch(r"0*(?:\d|1[0-2])", w)}
     return found | {str(_NUMBERS.index(word)) for word in found if word in _NUMBERS}
 
 
@@ -72,7 +74,7 @@ class Grounding:
         self._paths = set(paths)
         self._instead = instead or {}
         self._language = language
-        self._rest = ""
+        self._rest, self._searched = "", 0
         self._told: set[int] = set()
         self._missed: dict[int, None] = {}
         self.left_out: list[tuple[str, list[str]]] = []
@@ -81,12 +83,13 @@ class Grounding:
         """What may be shown now that this piece is there, often nothing."""
         self._rest += piece
         shown, last = "", 0
-        for end in _END.finditer(self._rest):
+        for end in _END.finditer(self._rest, max(0, self._searched - _LONGEST_END)):
             if end.end() == len(self._rest) and "\n" not in end[0]:
                 break
             shown += self._sentence(self._rest[last : end.end()])
             last = end.end()
         self._rest = self._rest[last:]
+        self._searched = len(self._rest)
         return shown
 
     def finish(self, *, cut: bool = False) -> str:
@@ -94,7 +97,7 @@ class Grounding:
 
         Where the answer was cut short, the rest is half a sentence and left out.
         """
-        rest, self._rest = "" if cut else self._rest, ""
+        rest, self._rest, self._searched = "" if cut else self._rest, "", 0
         last = self._sentence(rest) if rest.strip() else ""
         lost = [n for n in self._missed if n not in self._told and n in self._instead]
         return last + "".join(f"\n{_tied(self._instead[number], [number])}" for number in lost)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel, SecretStr
 
-from hugginggraph.registry import LLMError, Settings
+from hugginggraph.registry import LLMError, Settings, secrets_of, without_secrets
 from hugginggraph.tools import pick_device, quiet
 
 from .background import in_background
@@ -44,7 +43,7 @@ class Reply:
     text: str
     value: Any = None
     tokens: int = 0
-    calls: int = 1
+    llm_calls: int = 1
     cut: bool = False
 
 
@@ -81,7 +80,7 @@ def chat_model(settings: Settings, name: str = "") -> BaseChatModel:
     try:
         model: BaseChatModel = init_chat_model(name, **options)
     except Exception as exc:  # every provider's package raises its own
-        raise LLMError(*_not_set_up(name, exc)) from exc
+        raise LLMError(*_not_set_up(name, exc, secrets_of(settings))) from exc
     return model
 
 
@@ -112,7 +111,7 @@ def _on_disk(model: str, settings: Settings) -> str:
         ) from exc
 
 
-def _not_set_up(name: str, exc: Exception) -> tuple[str, str]:
+def _not_set_up(name: str, exc: Exception, keys: Sequence[str]) -> tuple[str, str]:
     """Why a model cannot be asked, and how its name, its package or its server is given."""
     served = "HUGGINGGRAPH_LLM_BASE_URL, with the model as openai:MODEL"
     if "://" in name:
@@ -125,10 +124,10 @@ def _not_set_up(name: str, exc: Exception) -> tuple[str, str]:
         if "/" in name and ":" not in name:
             hint = f"Perhaps '{name.replace('/', ':', 1)}' or '{_LOCAL}{name}'? {hint}"
     elif isinstance(exc, ImportError):
-        what = f"needs a package that is not here: {_first_line(exc)}"
+        what = f"needs a package that is not here: {_first_line(exc, keys)}"
         hint = f"Or, where its server speaks OpenAI's protocol (Ollama's does at /v1): {served}."
     else:
-        what = f"could not be set up: {_first_line(exc)}"
+        what = f"could not be set up: {_first_line(exc, keys)}"
         hint = (
             "Give it as provider:model, for example openai:gpt-4o-mini, with its key in the "
             "environment, or leave it out to use the built-in planner."
@@ -146,11 +145,16 @@ class LLM:
     """A chat model that is asked for text or for a value in the shape of a schema.
 
     ``seconds`` is how long one reply may take in all, however slowly it drips; one that is made in
-    this process takes as long as it takes.
+    this process takes as long as it takes. ``secrets`` are shown in no error.
     """
 
     def __init__(
-        self, model: BaseChatModel, *, local: bool = False, seconds: float | None = None
+        self,
+        model: BaseChatModel,
+        *,
+        local: bool = False,
+        seconds: float | None = None,
+        secrets: Sequence[str] = (),
     ) -> None:
         self.model = model
         self._seconds = None if local else seconds
@@ -159,7 +163,8 @@ class LLM:
         self._methods = ["text"] if local else ["function_calling", "json_mode", "text"]
         self._tools: dict[type[BaseModel], Any] = {}
         given = vars(model).values()
-        self._keys = [v.get_secret_value() for v in given if isinstance(v, SecretStr)]
+        own = [v.get_secret_value() for v in given if isinstance(v, SecretStr)]
+        self._keys = [*own, *secrets]
 
     async def write(
         self, messages: Sequence[BaseMessage], tell: Callable[[str], None] | None = None
@@ -174,28 +179,34 @@ class LLM:
             LLMError: it could not be reached, refused, or said nothing.
         """
         calls, message = 1, None
-        if tell and self._streams:
-            try:
-                message = await self._stream(messages, tell)
+        try:
+            if tell and self._streams:
+                try:
+                    message = await self._stream(messages, tell)
+                except LLMError as exc:
+                    if not _refuses(exc):
+                        raise
                 calls += not (message and text_of(message))
-            except LLMError as exc:
-                if not _refuses(exc):
-                    raise
-        streamed, silent = bool(message and text_of(message)), message is None
-        if message is None or not streamed:
-            message = await self._ask(self.model, messages)
-            self._streams &= not (tell and silent)  # it answers this way and not the other
+            streamed, silent = bool(message and text_of(message)), message is None
+            if message is None or not streamed:
+                message = await self._ask(self.model, messages)
+                self._streams &= not (tell and silent)  # it answers this way and not the other
+        except LLMError as exc:
+            exc.llm_calls = calls
+            raise
         whole = text_of(message)
         text = without_thoughts(whole).strip()[:LONGEST_REPLY]
         if tell and not streamed:
             tell(text)
         if not text:
-            raise LLMError(
+            empty = LLMError(
                 "The LLM gave an empty reply.",
                 "It thought until its limit of tokens; raise that limit." if whole
                 else "Ask again, or choose another model.",
             )  # fmt: skip
-        return Reply(text, tokens=_tokens(message), calls=calls, cut=_is_cut(message, streamed))
+            empty.llm_calls, empty.tokens = calls, _tokens(message)
+            raise empty
+        return Reply(text, tokens=_tokens(message), llm_calls=calls, cut=_is_cut(message, streamed))
 
     async def fill(self, schema: type[BaseModel], messages: Sequence[BaseMessage]) -> Reply:
         """A JSON value in the shape of a schema, as good as the model gives it (not validated).
@@ -213,6 +224,7 @@ class LLM:
             try:
                 message = await self._ask(self._bound(schema, method), messages)
             except LLMError as exc:
+                exc.llm_calls = calls
                 if method == self._methods[-1] or not _refuses(exc):
                     raise
                 continue
@@ -247,9 +259,9 @@ class LLM:
             async with asyncio.timeout(self._seconds):
                 async for piece in self.model.astream(list(messages), _QUIET, **more):
                     whole = piece if whole is None else whole + piece
-                    aloud.take(str(piece.text)[: LONGEST_REPLY - len(aloud.said)])
+                    aloud.take(str(piece.text)[: LONGEST_REPLY - aloud.told])
                     left -= len(str(piece.text))
-                    if left <= 0 or len(aloud.said) >= LONGEST_REPLY:
+                    if left <= 0 or aloud.told >= LONGEST_REPLY:
                         break
             aloud.finish()
             return whole
@@ -298,7 +310,7 @@ _REASONS = {
 }
 
 
-def _explain(exc: Exception, keys: Sequence[str] = ()) -> tuple[str, str]:
+def _explain(exc: Exception, keys: Sequence[str]) -> tuple[str, str]:
     status = getattr(exc, "status_code", None)
     name = type(exc).__name__
     if status in _REASONS:
@@ -324,22 +336,10 @@ def _explain(exc: Exception, keys: Sequence[str] = ()) -> tuple[str, str]:
     return f"The LLM call failed: {said}", "Check the model's name and its server."
 
 
-def _first_line(exc: Exception, keys: Sequence[str] = ()) -> str:
+def _first_line(exc: Exception, keys: Sequence[str]) -> str:
     first = (str(exc).strip().splitlines() or [type(exc).__name__])[0]
-    said = without_keys(first, keys)[:300]
+    said = without_secrets(first, keys)[:300]
     return said if said.endswith((".", "!", "?")) else f"{said}."
-
-
-_SECRET = re.compile(r"(?:_KEY|_TOKEN|_SECRET|PASSWORD)$")
-_BEARER = re.compile(r"(?<=bearer )\S+|\b(?:sk|hf|gsk|xai|nvapi|pplx)[-_][\w*-]{6,}", re.IGNORECASE)
-
-
-def without_keys(text: str, keys: Sequence[str] = ()) -> str:
-    """The text without keys, as some servers repeat the one that they were sent."""
-    known = [value for name, value in os.environ.items() if _SECRET.search(name)]
-    for key in (*keys, *known):
-        text = text.replace(key, "***") if len(key) >= 6 else text
-    return _BEARER.sub("***", text)
 
 
 def _value_of(message: Any, schema: type[BaseModel]) -> Any:

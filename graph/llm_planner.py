@@ -94,7 +94,7 @@ class LLMPlanner:
         value = reply.value
         tasks = value["tasks"] if isinstance(value, dict) and "tasks" in value else value
         notes = (_CUT,) if reply.cut else ()
-        return Draft(tasks=tasks, notes=notes, llm_calls=reply.calls, tokens=reply.tokens)
+        return Draft(tasks=tasks, notes=notes, llm_calls=reply.llm_calls, tokens=reply.tokens)
 
     def _messages(self, request: PlanRequest) -> list[SystemMessage | HumanMessage]:
         known = task_types() if self._rows is None else self._rows

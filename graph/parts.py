@@ -20,6 +20,7 @@ from hugginggraph.registry import (
     load_settings,
     model_cards,
     pinned,
+    secrets_of,
     task_types,
 )
 
@@ -185,6 +186,7 @@ class Parts:
                     chat_model(self.settings, name),
                     local=is_local(name),
                     seconds=self.settings.llm_timeout,
+                    secrets=secrets_of(self.settings),
                 )
             return self._llms[name]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import replace
 from typing import Any
 
 from hugginggraph.registry import (
@@ -20,7 +19,7 @@ from .budget import llm_allowed
 from .check import check_plan as check, read_tasks
 from .llm import is_too_long
 from .parts import Parts, run_context
-from .planner import Draft, Planner, PlanRequest
+from .planner import Cost, Draft, Planner, PlanRequest
 from .repair import repair
 from .state import Plan, State, Usage
 
@@ -50,11 +49,12 @@ def make_plan(parts: Parts) -> Any:
     """The node ``plan``: a draft from the first planner that gives one."""
 
     async def plan(state: State) -> dict[str, Any]:
+        spent = list[Cost]()
         try:
-            planner, draft, notes, lost = await _draft(parts, state)
+            planner, draft, notes, lost = await _draft(parts, state, spent)
         except HuggingGraphError as exc:
             log.debug("no plan", exc_info=exc)
-            return {"error": exc.as_json()}
+            return {"error": exc.as_json(), "usage": spend(state, *spent)}
         log.debug("%s planned %s", planner.name, draft.tasks)
         return {
             "plan": Plan(
@@ -70,16 +70,18 @@ def make_plan(parts: Parts) -> Any:
                 [draft.reply, *(f"Note: {note}" for note in notes)] if draft.reply else []
             ),
             "llm_lost": lost,
-            "usage": spend(state, draft),
+            "usage": spend(state, *spent),
         }
 
     return plan
 
 
-async def _draft(parts: Parts, state: State) -> tuple[Planner, Draft, list[str], bool]:
+async def _draft(
+    parts: Parts, state: State, spent: list[Cost]
+) -> tuple[Planner, Draft, list[str], bool]:
     """The first planner's draft; a note says where another one's was taken, and why.
 
-    The last is whether the LLM is out of reach for this run.
+    The last is whether the LLM is out of reach for this run. What was paid is added to ``spent``.
     """
     request, above = plan_request(state), parts.settings.builtin_above
     planners = await parts.get_planners(run_context())
@@ -89,19 +91,16 @@ async def _draft(parts: Parts, state: State) -> tuple[Planner, Draft, list[str],
     why: LLMError | None = None
     for planner in llms:
         try:
-            if not llm_allowed(parts.settings, run_context(), state["usage"]):
-                raise LLMError("The run's budget for the LLM is used up.")
-            draft = await planner.plan(request)
+            draft = await _paid(parts, state, planner, spent)
         except LLMError as exc:
             why = exc
             continue
         blind = draft.tasks == [] and request.resources and not request.history
         if blind and (found := await _sure(last, request, SURE)):
-            found = replace(found, llm_calls=draft.llm_calls, tokens=draft.tokens)
             return last, found, [f"The LLM planned nothing. {_INSTEAD}"], False
         return planner, draft, [], False
     try:
-        draft = await last.plan(request)
+        draft = await _paid(parts, state, last, spent)
     except HuggingGraphError as exc:
         if why:
             exc.message = f"{why.message} {_INSTEAD} {exc.message}"
@@ -109,6 +108,19 @@ async def _draft(parts: Parts, state: State) -> tuple[Planner, Draft, list[str],
         raise
     notes = [f"{why.message} {_INSTEAD}"] if why else []
     return last, draft, notes, why is not None and not is_too_long(why)
+
+
+async def _paid(parts: Parts, state: State, planner: Planner, spent: list[Cost]) -> Draft:
+    """A planner's draft, where the budget allows to ask it."""
+    if planner.name == "llm" and not llm_allowed(parts.settings, run_context(), state["usage"]):
+        raise LLMError("The run's budget for the LLM is used up.")
+    try:
+        draft = await planner.plan(plan_request(state))
+    except LLMError as exc:
+        spent.append(exc)
+        raise
+    spent.append(draft)
+    return draft
 
 
 async def _sure(builtin: Planner, request: PlanRequest, above: float) -> Draft | None:
@@ -120,12 +132,12 @@ async def _sure(builtin: Planner, request: PlanRequest, above: float) -> Draft |
     return draft if draft.tasks and draft.confidence >= above else None
 
 
-def spend(state: State, cost: Draft) -> Usage:
-    """The usage so far with a draft's calls and tokens added."""
+def spend(state: State, *costs: Cost) -> Usage:
+    """The usage so far with these calls and tokens added."""
     usage = state["usage"]
     return Usage(
-        llm_calls=usage["llm_calls"] + cost.llm_calls,
-        tokens=usage["tokens"] + cost.tokens,
+        llm_calls=usage["llm_calls"] + sum(cost.llm_calls for cost in costs),
+        tokens=usage["tokens"] + sum(cost.tokens for cost in costs),
         seconds=usage["seconds"],
     )
 
@@ -152,12 +164,13 @@ def make_repair_plan(parts: Parts) -> Any:
 
     async def repair_plan(state: State) -> dict[str, Any]:
         plan, turn = state["plan"], state["mending"]
-        cost, raw, notes = Draft(None), plan["tasks"], list(plan["repairs"])
+        raw, notes, spent = plan["tasks"], list(plan["repairs"]), list[Cost]()
         if turn > 0:
-            draft = await _mend(parts, state) if turn <= LLM_TURNS else None
+            draft = await _mend(parts, state, spent) if turn <= LLM_TURNS else None
             if draft is None:
-                return await _instead(parts, state) or {"mending": LLM_TURNS + 2}
-            cost, raw = draft, draft.tasks
+                instead = await _instead(parts, state) or {"mending": LLM_TURNS + 2}
+                return {**instead, "usage": spend(state, *spent)}
+            raw = draft.tasks
             notes.append(f"asked the LLM to mend the plan (turn {turn} of {LLM_TURNS})")
         try:
             tasks, resources = read_tasks(raw), state.get("resources") or {}
@@ -168,13 +181,13 @@ def make_repair_plan(parts: Parts) -> Any:
         return {
             "plan": {**plan, "tasks": raw, "repairs": notes},
             "mending": turn + 1,
-            "usage": spend(state, cost),
+            "usage": spend(state, *spent),
         }
 
     return repair_plan
 
 
-async def _mend(parts: Parts, state: State) -> Draft | None:
+async def _mend(parts: Parts, state: State, spent: list[Cost]) -> Draft | None:
     plan = state["plan"]
     if not llm_allowed(parts.settings, run_context(), state["usage"]):
         return None
@@ -182,9 +195,11 @@ async def _mend(parts: Parts, state: State) -> Draft | None:
     try:
         for planner in await parts.get_planners(run_context()):
             if planner.name == plan["planner"]:
-                return await planner.mend(plan_request(state), plan["tasks"], errors)
-    except LLMError:
-        pass  # the plan's own errors are what the person needs to hear
+                draft = await planner.mend(plan_request(state), plan["tasks"], errors)
+                spent += [draft] if draft else []
+                return draft
+    except LLMError as exc:
+        spent.append(exc)  # the plan's own errors are what the person needs to hear
     return None
 
 

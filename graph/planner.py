@@ -23,6 +23,20 @@ class PlanRequest:
     earlier: tuple[Finding, ...] = ()
 
 
+class Cost(Protocol):
+    """What asking an LLM has cost: its reply, a draft from it, or the error that it ended in."""
+
+    @property
+    def llm_calls(self) -> int:
+        """How often it was asked."""
+        ...
+
+    @property
+    def tokens(self) -> int:
+        """What it counted, of the requests and the replies."""
+        ...
+
+
 @dataclass(frozen=True)
 class Draft:
     """A plan as a planner gives it, not yet checked.

@@ -14,8 +14,7 @@ from typing import Any
 _TAG = re.compile(r"<(/?)(?:think|thinking|thought|thoughts|reasoning)>", re.IGNORECASE)
 _CHANNEL = "<|channel|>final<|message|>"
 _SIGNAL = re.compile(r"<\|(?:end|return|im_end|eot_id|endoftext)\|>")
-_HELD = 24
-"""Characters from a ``<`` on that may still become a tag."""
+_MARK = re.compile(f"{_TAG.pattern}|{_SIGNAL.pattern}|{re.escape(_CHANNEL)}", re.IGNORECASE)
 
 
 def without_thoughts(text: str) -> str:
@@ -25,11 +24,6 @@ def without_thoughts(text: str) -> str:
     """
     if "<" not in text:
         return text
-    return _bare(text)[0]
-
-
-def _bare(text: str) -> tuple[str, bool]:
-    """The text outside of thoughts, and whether it ends inside one."""
     text = _SIGNAL.sub("", text.rpartition(_CHANNEL)[2])
     kept, at, inside = list[str](), 0, False
     for tag in _TAG.finditer(text):
@@ -39,48 +33,65 @@ def _bare(text: str) -> tuple[str, bool]:
         elif not inside:
             kept.append(text[at : tag.start()])
             inside = True
-    return "".join([*kept, "" if inside else text[at:]]), inside
+    return "".join([*kept, "" if inside else text[at:]])
 
 
 class Aloud:
-    """Passes on the pieces of a text without its thoughts. ``said`` is what was passed on."""
+    """Passes on the pieces of a text without its thoughts; ``told`` counts what was passed on.
+
+    Where that turns out to have been a thought, nothing more is told.
+    """
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
-        self._all = self.said = ""
-        self._thinks = False
+        self._all, self._said = list[str](), list[str]()
+        self._rest = ""
+        self._thinks = self._lost = False
+        self.told = 0
 
     def take(self, piece: str) -> None:
         """Pass on what is certain now that this piece is there."""
-        self._all += piece
-        if self._thinks and ">" not in piece:
-            return
-        bare, self._thinks = _bare(self._all) if "<" in self._all else (self._all, False)
-        shown = bare.lstrip()
-        tag = shown.rfind("<", max(0, len(shown) - _HELD))
-        self._pass(shown if tag < 0 else shown[:tag])
+        self._all.append(piece)
+        text, at, bare = self._rest + piece, 0, ""
+        for mark in _MARK.finditer(text):
+            bare += "" if self._thinks else text[at : mark.start()]
+            at = mark.end()
+            if mark[0] == _CHANNEL or (mark[1] and not self._thinks):  # all before it was a thought
+                bare, self._thinks, self._lost = "", False, self.told > 0
+            elif mark[1] is not None:
+                self._thinks = not mark[1]
+        held = text.find("<", max(at, len(text) - len(_CHANNEL) + 1))  # may still become a mark
+        held = len(text) if held < 0 else held
+        self._rest = text[held:]
+        self._pass(bare + ("" if self._thinks else text[at:held]))
 
     def finish(self) -> None:
         """Pass on the rest."""
-        self._pass(without_thoughts(self._all).lstrip())
+        whole, said = without_thoughts("".join(self._all)).lstrip(), "".join(self._said)
+        self._lost = not whole.startswith(said)
+        self._pass(whole[len(said) :])
 
-    def _pass(self, shown: str) -> None:
-        if len(shown) > len(self.said) and shown.startswith(self.said):
-            self._tell(shown[len(self.said) :])
-            self.said = shown
+    def _pass(self, text: str) -> None:
+        text = text if self.told else text.lstrip()
+        if text and not self._lost:
+            self._tell(text)
+            self._said.append(text)
+            self.told += len(text)
 
 
 def read_json(text: str) -> Any:
     """The JSON value in an LLM's reply, or None where there is none.
 
     Reads JSON that is fenced, inside prose, cut short, after thoughts, in Python's spelling, with
-    comments, stray commas, unquoted keys or several objects after each other. Of several values it
+    comments, stray or missing commas, unquoted keys, doubled braces, escaped as if it stood in a
+    text, or several objects after each other. Of several values it
     is the longest, of equally long ones the last. The value holds what JSON can hold and nothing
     else.
     """
     with suppress(ValueError, RecursionError):
-        return _bounded(json.loads(_FENCE.sub(r"\1", text.strip()[:200_000])))
-    text = without_thoughts(text)[:200_000]
+        value = _bounded(json.loads(_FENCE.sub(r"\1", text.strip()[:200_000])))
+        return _parsed(value)  # it may be JSON as a text
+    text = _once_encoded(without_thoughts(text)[:200_000])
     found, at = list[tuple[int, int, Any]](), 0
     while (start := _next_bracket(text, at)) >= 0 and len(found) < _MOST_VALUES:
         try:
@@ -96,6 +107,19 @@ def read_json(text: str) -> Any:
             return [value for _, _, value in objects]
     options = objects or [each for each in found if each[2] in ([], {})]
     return max(options, key=lambda each: (each[1] - each[0], each[0]), default=(0, 0, None))[2]
+
+
+def _once_encoded(text: str) -> str:
+    """The text without the escapes of a template or of a text that JSON was written into."""
+    start = _next_bracket(text, 0)
+    if start >= 0 and _DOUBLED.match(text, start):
+        return text.replace("{{", "{").replace("}}", "}")
+    if start >= 0 and _ESCAPED_WHOLE.match(text, start):
+        end = max(text.rfind("}"), text.rfind("]")) + 1
+        with suppress(ValueError):
+            return str(json.loads(f'"{text[start:end]}"', strict=False))
+        return text.replace('\\"', '"')
+    return text
 
 
 def _bounded(value: Any) -> Any:
@@ -121,6 +145,8 @@ def _bounded(value: Any) -> Any:
 
 
 _MOST_VALUES = 100
+_DOUBLED = re.compile(r"\{\{\s*[\"'\w]")
+_ESCAPED_WHOLE = re.compile(r"[{\[][\s{\[]*\\\"")
 _FENCE = re.compile(r"\A```\w*\s*\n(.*?)\n?```\Z", re.DOTALL)
 _STRICT = json.JSONDecoder()
 
@@ -147,6 +173,7 @@ _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _WORDS = {"true": True, "false": False, "null": None, "none": None, "undefined": None}
 _SPACE = re.compile(r"(?:\s|//[^\n]*|#[^\n]*|/\*.*?(?:\*/|\Z))*", re.DOTALL)
 _BARE = re.compile(r"[^\s,:{}\[\]\"]+")
+_NEXT_LINE = re.compile(r"\s*\n\s*(?:\"[^\"\n]*\"|'[^'\n]*')\s*[:,\]}\n]")
 _DEEPEST = 60
 _AHEAD = 200
 
@@ -274,6 +301,8 @@ class _Lenient:
 
     def _ends(self) -> bool:
         ahead = self.text[self.at : self.at + _AHEAD]
+        if _NEXT_LINE.match(ahead):  # the comma between them is missing
+            return True
         after = _past_space(ahead, 0)
         return ahead[after : after + 1] in ("", ",", ":", "}", "]")
 

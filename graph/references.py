@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-REFERENCE = re.compile(r"<(?:resource|generated)>-(\d+)", re.IGNORECASE)
-WHOLE = re.compile(r"\s*<(?:resource|generated)>-(\d+)\s*", re.IGNORECASE)
+REFERENCE = re.compile(r"<(?:resource|generated)>-(\d{1,9})(?!\d)", re.IGNORECASE)
+WHOLE = re.compile(rf"\s*{REFERENCE.pattern}\s*", re.IGNORECASE)
 
 
 def reference(task: int) -> str:

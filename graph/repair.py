@@ -162,12 +162,12 @@ class _Repair:
                 names.setdefault(name.lower(), set()).add(key)
             names.setdefault(key.lower(), {key})
 
-        def found(value: Any) -> Any:
+        def found(value: Any, text: bool) -> Any:
             if isinstance(value, list):
-                return [found(item) for item in value]
+                return [found(item, text) for item in value]
             if not isinstance(value, str) or value in self.resources:
                 return value
-            keys = next((names[s] for s in _spellings(value) if s in names), set())
+            keys = next((names[s] for s in _spellings(value, text=text) if s in names), set())
             if not keys and named_files(value) == [value]:
                 keys = names.get(str(full_path(value)).lower(), set())
             if len(keys) != 1:
@@ -176,7 +176,9 @@ class _Repair:
             self.notes.append(f"read '{value}' as the file {key}")
             return key
 
-        task["args"] = {name: found(value) for name, value in task["args"].items()}
+        for name, value in task["args"].items():
+            slot = self.slot(task, name)
+            task["args"][name] = found(value, slot is None or slot.kind == "text")
 
     def shape_lists(self, task: Task) -> None:
         """Lists where a slot takes many, single values where it takes one, texts for numbers."""
@@ -366,22 +368,23 @@ class _Repair:
 
 
 _LINK = re.compile(r"!?\[([^\]]*)\]\(<?([^)>]*)>?\)")
-_NAMED_ID = re.compile(r"(?:<?resource>?[-_ ])?(r\d+)(?:\s*[(:].*)?", re.I | re.S)
+_NAMED_ID = re.compile(r"(?:<?resource>?[-_ ])?(r\d+)(?:\s*[(:](.*))?", re.I | re.S)
 _SCHEME = re.compile(r"^(?:file|https?)://", re.I)
 
 
-def _spellings(value: str) -> list[str]:
-    """What a text may call a file that it names and says nothing else with, the surest first.
+def _spellings(value: str, *, text: bool = False) -> list[str]:
+    """What a value may call a file that it names and says nothing else with, the surest first.
 
     A name may stand in brackets, in a link, behind an address or folders that do not exist, or
-    behind the file's id.
+    behind the file's id. Where a ``text`` is wanted, other words behind an id are one.
     """
     bare = value.strip(" <>[]\"'`\n")
     out = [bare]
     if link := _LINK.fullmatch(value.strip()):
         out += [link[2].strip(), link[1].strip()]
     if named := _NAMED_ID.fullmatch(bare):
-        out.append(named[1])
+        words = (named[2] or "").rpartition("named ")[2].strip(" <>[]()\"'`.\n")
+        out.append(words if words and text else named[1])
     for each in [part for part in out if "/" in part and not re.search(r"\s\S*/", part)]:
         path = _SCHEME.sub("", each)
         out += [path] if path.startswith("/") else []

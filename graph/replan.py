@@ -29,10 +29,11 @@ from hugginggraph.registry import (
 )
 from hugginggraph.tools import as_text
 
+from .budget import llm_allowed
 from .check import check_plan, read_tasks
 from .parts import Parts, run_context
 from .plan import plan_request, spend
-from .planner import Draft, Setback
+from .planner import Cost, Draft, Setback
 from .repair import repair
 from .state import Replan, Resource, Result, State, Task
 
@@ -107,12 +108,14 @@ async def _after_rejection(parts: Parts, state: State) -> Command[str]:
     reason = state.get("rejected") or ""
     done = {key: r for key, r in (state.get("results") or {}).items() if r["status"] == "done"}
     setback = _setback(state, done, {}, reason)
-    found = await _asked(parts, state, setback) if reason else None
+    spent = list[Cost]()
+    found = await _asked(parts, state, setback, spent) if reason else None
     if found is None:
-        return Command(update=_stopped(state, reason), goto="respond")
+        stopped = {**_stopped(state, reason), "usage": spend(state, *spent)}
+        return Command(update=stopped, goto="respond")
     name, tasks, draft = found
     record = Replan(cause="rejected", reason=reason, by=name, failed=[], added=_ids(tasks, done))
-    return Command(update=_next(state, tasks, draft, record, done), goto="check_plan")
+    return Command(update=_next(state, tasks, draft, spent, record, done), goto="check_plan")
 
 
 def _stopped(state: State, reason: str) -> dict[str, Any]:
@@ -151,11 +154,13 @@ async def _after_failure(parts: Parts, state: State) -> Command[str]:
     done = {key: result for key, result in results.items() if result["status"] == "done"}
     setback = _setback(state, done, failed, "")
     settled = done
-    found = await _asked(parts, state, setback)
+    spent = list[Cost]()
+    found = await _asked(parts, state, setback, spent)
     if found is None:
         tasks, settled = await asyncio.to_thread(_stood_in, parts, state, results, set(failed))
         if tasks == state["plan"]["tasks"]:
-            return stop
+            update = {"results": results, "usage": spend(state, *spent)}
+            return Command(update=update, goto="respond")
         found = "table", tasks, Draft(tasks)
     name, tasks, draft = found
     record = Replan(
@@ -166,7 +171,7 @@ async def _after_failure(parts: Parts, state: State) -> Command[str]:
             for task in state["plan"]["tasks"] if str(task["id"]) in failed
         ],
     )  # fmt: skip
-    return Command(update=_next(state, tasks, draft, record, settled), goto="check_plan")
+    return Command(update=_next(state, tasks, draft, spent, record, settled), goto="check_plan")
 
 
 def _of(result: Result) -> dict[str, Any]:
@@ -207,18 +212,26 @@ def _setback(
 
 
 async def _asked(
-    parts: Parts, state: State, setback: Setback
+    parts: Parts, state: State, setback: Setback, spent: list[Cost]
 ) -> tuple[str, list[Task], Draft] | None:
-    """The first usable plan that a planner gives: who made it, its tasks, what it cost."""
+    """The first usable plan that a planner gives: who made it, its tasks, the draft.
+
+    What was paid is added to ``spent``, for a plan that is no use too.
+    """
     try:
         planners = await parts.get_planners(run_context())
     except LLMError:
         return None
     for planner in planners:
+        usage = spend(state, *spent)
+        if planner.name == "llm" and not llm_allowed(parts.settings, run_context(), usage):
+            continue
         try:
             draft = await planner.replan(plan_request(state), setback)
+            spent += [draft] if draft else []
             tasks = draft and _joined(draft.tasks, setback, state.get("resources") or {})
         except (LLMError, NotUnderstoodError, UnsupportedFileError) as exc:
+            spent += [exc] if isinstance(exc, LLMError) else []
             log.debug("no other plan by %s", planner.name, exc_info=exc)
             continue
         if draft and tasks:
@@ -291,7 +304,12 @@ def _ids(tasks: list[Task], settled: Mapping[str, Result]) -> list[int]:
 
 
 def _next(
-    state: State, tasks: list[Task], draft: Draft, record: Replan, settled: Mapping[str, Result]
+    state: State,
+    tasks: list[Task],
+    draft: Draft,
+    spent: list[Cost],
+    record: Replan,
+    settled: Mapping[str, Result],
 ) -> dict[str, Any]:
     plan = state["plan"]
     return {
@@ -300,5 +318,5 @@ def _next(
         "replans": [*(state.get("replans") or []), record],
         "rejected": None,
         "mending": 0,
-        "usage": spend(state, draft),
+        "usage": spend(state, *spent),
     }

@@ -30,7 +30,7 @@ from .ground import Grounding
 from .llm import LLM, Reply
 from .parts import Parts, run_context
 from .plan import plan_request, spend
-from .planner import Draft
+from .planner import Cost
 from .spoken import asked_in, astray
 from .state import Context, Plan, State
 
@@ -42,7 +42,7 @@ def make_respond(parts: Parts) -> Any:
 
     async def respond(state: State) -> dict[str, Any]:
         status = _status(state)
-        answer, cost, notes = state.get("answer") or "", Draft(None), list[str]()
+        answer, spent, notes = state.get("answer") or "", list[Cost](), list[str]()
         lost = list[str]()
         ran, name = bool(state.get("results")), _new_name()
         if not answer:
@@ -50,10 +50,11 @@ def make_respond(parts: Parts) -> Any:
             talk = not ran and _nothing_to_run(state)
             try:
                 if llm and ran:
-                    answer, name, cost, notes = await _from_results(parts, llm, state)
+                    answer, name, notes = await _from_results(parts, llm, state, spent)
                 elif llm and talk:
-                    answer, name, cost = await _small_talk(llm, state)
+                    answer, name = await _small_talk(llm, state, spent)
             except LLMError as exc:
+                spent.append(exc)
                 if talk:
                     answer = f"{exc.message} {exc.hint}".strip()
                 else:
@@ -64,7 +65,7 @@ def make_respond(parts: Parts) -> Any:
                 answer = await asyncio.to_thread(compose, state) if looks else compose(state)
                 name = _new_name()
         said = await with_links(answer, state.get("resources") or {}, parts.artifacts)
-        usage = spend(state, cost)
+        usage = spend(state, *spent)
         usage["seconds"] = round(time.time() - state["started"], 4)
         told: dict[str, Any] = {
             "answer": answer, "status": status, "usage": usage,
@@ -116,11 +117,14 @@ def _teller(name: str) -> Callable[[str], None]:
     return tell
 
 
-async def _from_results(parts: Parts, llm: LLM, state: State) -> tuple[str, str, Draft, list[str]]:
+async def _from_results(
+    parts: Parts, llm: LLM, state: State, spent: list[Cost]
+) -> tuple[str, str, list[str]]:
     """The LLM's answer as far as it is true to the results, empty where nothing of it is.
 
-    With it the name of its message, its cost, and a line for each sentence that was left out as
-    false. An answer in the wrong language is asked for once more, under a name of its own.
+    With it the name of its message, and a line for each sentence that was left out as false. An
+    answer in the wrong language is asked for once more, under a name of its own. What was paid is
+    added to ``spent``.
     """
     wanted = spoken(state)
     messages, known, paths, plain = await asyncio.to_thread(
@@ -132,14 +136,13 @@ async def _from_results(parts: Parts, llm: LLM, state: State) -> tuple[str, str,
         return Grounding(known, paths, instead=plain, language=wanted)
 
     said, name, reply, left_out = await _grounded(llm, messages, fresh)
-    cost = Draft(None, llm_calls=reply.calls, tokens=reply.tokens)
+    spent.append(reply)
     lost = not languages.named(state["request"]) and astray(reply.text, wanted, results)
-    if lost and llm_allowed(parts.settings, run_context(), spend(state, cost)):
+    if lost and llm_allowed(parts.settings, run_context(), spend(state, *spent)):
         again = [*messages, AIMessage(reply.text), HumanMessage(f"Answer in {wanted}.")]
         said, name, reply, left_out = await _grounded(llm, again, fresh)
-        calls, tokens = cost.llm_calls + reply.calls, cost.tokens + reply.tokens
-        cost = Draft(None, llm_calls=calls, tokens=tokens)
-    return said, name, cost, left_out
+        spent.append(reply)
+    return said, name, left_out
 
 
 async def _grounded(
@@ -172,7 +175,7 @@ async def _grounded(
     return "".join(said).strip(), name, reply, notes
 
 
-async def _small_talk(llm: LLM, state: State) -> tuple[str, str, Draft]:
+async def _small_talk(llm: LLM, state: State, spent: list[Cost]) -> tuple[str, str]:
     name, pieces = _new_name(), list[str]()
 
     def take(piece: str) -> None:
@@ -180,9 +183,10 @@ async def _small_talk(llm: LLM, state: State) -> tuple[str, str, Draft]:
         _teller(name)(piece)
 
     reply = await llm.write(await asyncio.to_thread(_about_nothing, state), take)
+    spent.append(reply)
     if "".join(pieces).strip() != reply.text:
         name = _new_name()
-    return reply.text, name, Draft(None, llm_calls=reply.calls, tokens=reply.tokens)
+    return reply.text, name
 
 
 def _new_name() -> str:

@@ -71,6 +71,7 @@ from .machine import (
     base_folder as base_folder,
     cached_snapshot as cached_snapshot,
     disk_free as disk_free,
+    folder_of as folder_of,
     hub_lost as hub_lost,
     hub_reachable as hub_reachable,
     is_local as is_local,
@@ -117,6 +118,7 @@ from .routes import (
     remote_closed as remote_closed,
     remote_obstacle as remote_obstacle,
 )
+from .secrets import secrets_of as secrets_of, without_secrets as without_secrets
 from .settings import Settings as Settings, load_settings as load_settings
 from .store import CardStore as CardStore
 from .tasks import (

@@ -250,7 +250,13 @@ class RegistryError(HuggingGraphError):
 
 
 class LLMError(HuggingGraphError):
-    """The controller LLM could not be reached, or its reply could not be used."""
+    """The controller LLM could not be reached, or its reply could not be used.
+
+    ``llm_calls`` and ``tokens`` are what asking it has cost.
+    """
+
+    llm_calls = 0
+    tokens = 0
 
 
 class SettingsError(HuggingGraphError):

@@ -4,8 +4,10 @@ What is read goes beside the cards of the Hub. A row may have a ``path``, the fo
 on this machine; then the model is loaded from there and nothing is ever fetched in its name. Only
 such a file sets a path; what the Hub lists never does.
 
-Not covered: a checkpoint that changes its task. Import its row again, or without ``path`` to give
-the folder up.
+A row that is given again without its ``path`` gives the model up: its card goes too, as whatever
+the Hub has of that name is somebody else's. A sync takes that only where the Hub lists it.
+
+Not covered: a checkpoint that changes its task. Import its row again.
 """
 
 from __future__ import annotations
@@ -46,8 +48,7 @@ def import_file(folder: Path, path: Path, *, progress: SyncProgress | None = Non
             folder with a whole checkpoint, or has no task; the message names it.
     """
     report, start = SyncReport(), time.monotonic()
-    before = folders_of(folder)
-    folders = dict(before)
+    folders = folders_of(folder)
     with locked(folder), database(folder / FILE) as db:
         try:
             with path.open("rb") as lines:
@@ -60,20 +61,28 @@ def import_file(folder: Path, path: Path, *, progress: SyncProgress | None = Non
                         report.unread += [number] if len(report.unread) < NAMED_LINES else []
                     report.seconds = time.monotonic() - start
                     if report.listed % PAGE == 0:
-                        db.commit()
+                        _keep(db, folder, folders)
                         if progress:
                             progress(report)
         except OSError as exc:
             raise RegistryError(f"{path} cannot be read: {exc.strerror or exc}.") from exc
-        db.commit()
-        if folders != before:
-            keep_folders(folder, folders)
+        _keep(db, folder, folders)
     if not report.changed + report.unchanged:
         raise RegistryError(
             f"No line of {path} is a model with an id and a task.",
             'Give JSON lines such as {"id": …, "pipeline_tag": …, "description": …}.',
         )
     return report
+
+
+def _keep(db: sqlite3.Connection, folder: Path, folders: Mapping[str, Path]) -> None:
+    """Keep rows and folders; at no moment is there a card of one's own without its folder."""
+    before = folders_of(folder)
+    if (both := {**before, **folders}) != before:
+        keep_folders(folder, both)
+    db.commit()
+    if both != folders:
+        keep_folders(folder, folders)
 
 
 def _import_row(
@@ -97,21 +106,36 @@ def _import_row(
         card = card_of(row, _readme(place) if given is None and place else given)
     except (ValueError, RecursionError, ValidationError):
         return False
+    if card is None and not place:
+        report.without_task += 1
+        return True
     if place:
         card = _own(card, place, f"Line {number} of {file}")
         folders[card.id] = place
-    elif card is None:
-        report.without_task += 1
-        return True
-    else:
+    assert card is not None
+    asked = "select card, gone, seen from cards where id = ?"
+    known = db.execute(asked, [card.id]).fetchone() or ("", 1, 0)
+    if not place and (known[2] == _GIVEN_UP or _is_own(known[0])):
         folders.pop(card.id, None)
-    known = db.execute("select card from cards where id = ? and gone = 0", [card.id]).fetchone()
-    if known and known[0] == record(card):
+        report.changed += not known[1]
+        report.unchanged += known[1]
+        given_up = "update cards set gone = 1, card = '', revision = '', etag = '', seen = ? "
+        db.execute(f"{given_up} where id = ?", [_GIVEN_UP, card.id])
+    elif not known[1] and known[0] == record(card):
         report.unchanged += 1
     else:
         report.changed += 1
         store(db, card, "", 0)
     return True
+
+
+_GIVEN_UP = -1
+"""Stands where else the round of the Hub's listing stands that named a model."""
+
+
+def _is_own(known: str) -> bool:
+    """Whether a card that is kept is one of a checkpoint in a folder."""
+    return bool(known) and ModelCard.model_validate_json(known).source == "local"
 
 
 def _place(row: Mapping[str, Any], file: Path, number: int) -> Path | None:

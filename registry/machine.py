@@ -194,8 +194,16 @@ def to_fetch(card: ModelCard) -> int:
 def _is_here(card: ModelCard) -> bool:
     if card.library in WITHOUT_FILES:
         return True
-    folder = card.path or cached_snapshot(card.id)
+    folder = folder_of(card)
     return folder is not None and not missing_parts(folder)
+
+
+def folder_of(card: ModelCard) -> Path | None:
+    """Where a model's files are on this machine, if they are: its own folder, or the Hub's cache.
+
+    A checkpoint of one's own is never what the Hub has under its name.
+    """
+    return card.path or (None if card.source == "local" else cached_snapshot(card.id))
 
 
 def missing_base(card: ModelCard) -> Base | None:
@@ -206,7 +214,7 @@ def missing_base(card: ModelCard) -> Base | None:
     base = base_of(card)
     if base is None or base_folder(base.id):
         return None
-    folder = card.path or cached_snapshot(card.id)
+    folder = folder_of(card)
     whole = folder and any((folder / name).exists() for name in ("model_index.json", "vocoder"))
     return None if whole else base
 

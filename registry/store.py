@@ -126,8 +126,9 @@ class CardStore:
         return {i: self._here(card) for i, card in self.records.cards(ids).items()}
 
     def _here(self, card: ModelCard) -> ModelCard:
+        """The card with the folder that this machine knows, and with none that a server tells."""
         path = self._paths.get(card.id)
-        return card.model_copy(update={"path": path}) if path else card
+        return card if card.path == path else card.model_copy(update={"path": path})
 
     def all_cards(self) -> list[ModelCard]:
         """Every card."""

@@ -74,6 +74,14 @@ async def _sqlite(path: Path) -> AsyncSqliteSaver:
 
 
 async def _postgres(url: str) -> AsyncPostgresSaver:
+    scheme, named, _ = url.partition("://")
+    if named and scheme.lower() not in ("postgresql", "postgres"):
+        raise SettingsError(
+            f"HUGGINGGRAPH_DATABASE_URL names a database of the kind '{scheme:.40}'; only "
+            "PostgreSQL is understood.",
+            "Give postgresql://user:password@host:port/name, or unset it to keep threads in a "
+            "SQLite file.",
+        )
     try:
         from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
         from psycopg import AsyncConnection, Error
@@ -97,8 +105,9 @@ async def _postgres(url: str) -> AsyncPostgresSaver:
         await saver.setup()
     except Error as exc:
         await connection.close()
+        why = (str(exc).strip().splitlines() or [type(exc).__name__])[0]
         raise SettingsError(
-            f"The database of HUGGINGGRAPH_DATABASE_URL refuses: {str(exc).splitlines()[0]}.",
+            f"The database of HUGGINGGRAPH_DATABASE_URL refuses: {why.rstrip('.')}.",
             "Its user must be allowed to make tables there.",
         ) from exc
     return saver

@@ -16,9 +16,10 @@ from typing import Any
 
 import pytest
 from killed_runs import kept_in
+from pydantic import SecretStr
 from test_execute import DIAMOND, Bench, given, graph_of
 
-from hugginggraph.registry import SettingsError
+from hugginggraph.registry import Settings, SettingsError
 from hugginggraph.serve.threads import keep_latest, open_saver, thread_names, threads_before
 
 SCRIPT = Path(__file__).parent / "killed_runs.py"
@@ -146,3 +147,32 @@ def test_a_database_that_is_not_there_is_named_without_its_password(
     with pytest.raises(SettingsError, match="cannot be reached") as failed:
         asyncio.run(open_saver(kept_in(tmp_path, url)))
     assert "secret" not in str(failed.value)
+
+
+async def test_a_database_of_another_kind_is_told_which_is_understood() -> None:
+    url = SecretStr("mysql://me:pass@db/threads")
+    with pytest.raises(SettingsError, match=r"'mysql'; only PostgreSQL.*postgresql://") as told:
+        await open_saver(Settings(database_url=url))
+    assert "pass@" not in str(told.value)
+
+
+async def test_a_database_that_refuses_without_a_word_is_told_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    psycopg = pytest.importorskip("psycopg", reason="the extra 'postgres' is not installed")
+    aio = pytest.importorskip("langgraph.checkpoint.postgres.aio")
+
+    class Refuses:
+        @staticmethod
+        async def connect(*_: object, **__: object) -> Refuses:
+            return Refuses()
+
+        async def setup(self) -> None:
+            raise psycopg.Error("")
+
+        async def close(self) -> None: ...
+
+    monkeypatch.setattr(psycopg, "AsyncConnection", Refuses)
+    monkeypatch.setattr(aio, "AsyncPostgresSaver", lambda _: Refuses())
+    with pytest.raises(SettingsError, match=r"refuses: Error\."):
+        await open_saver(Settings(database_url=SecretStr("postgresql://db/x")))

@@ -61,10 +61,14 @@ PLAN = json.dumps(BOTH)
         f"<|channel|>analysis<|message|>{{}}<|end|><|channel|>final<|message|>{PLAN}<|return|>",
         f'{{"tasks": []}} or rather\n```json\n{PLAN}\n```',
         PLAN.replace('"r1"}}, {', '"r1"}, {'),
+        json.dumps(BOTH, indent=1).replace('",\n', '"\n').replace("},\n", "}\n"),
+        f"The plan:\n{PLAN.replace('{', '{{').replace('}', '}}')}",
+        PLAN.replace('"', '\\"'),
+        json.dumps(PLAN),
     ],
     ids=[
         "prose", "comments", "null", "keys", "escapes", "swallowed", "thinking", "channels",
-        "two", "bracket",
+        "two", "bracket", "commas", "braces", "escaped", "text",
     ],
 )  # fmt: skip
 def test_json_that_is_not_quite_json_is_read_as_it_was_meant(text: str) -> None:
@@ -82,7 +86,9 @@ def test_what_is_read_can_always_be_written_as_json() -> None:
 
 def test_objects_after_each_other_are_a_list_and_broken_ones_cost_no_time() -> None:
     assert read_json(f"{json.dumps(DESCRIBE)}\n{json.dumps(COUNT)}") == [DESCRIBE, COUNT]
+    began = time.process_time()
     assert not read_json('{"' + '"#' * 90_000 + "{" * 9_000)
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize(
@@ -199,6 +205,33 @@ async def test_a_key_that_the_server_repeats_is_not_shown(ask: Ask) -> None:
     assert "no key like ***" in out["answer"] and KEY not in json.dumps(out, default=str)
 
 
+async def test_no_key_of_the_settings_or_the_environment_is_shown(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = {
+        "hf_token": "quite-another-0816", "server_tokens": "first-of-two-0001,other-of-two-0002",
+        "database_url": "postgresql://me:pass%2Fword@db/x",
+    }  # fmt: skip
+    given: Any = {**parts.settings.model_dump(exclude_unset=True), **secrets}
+    monkeypatch.setenv("MY_PROXY_TOKENS", "of-the-proxy-0003")
+    said = "quite-another-0816 other-of-two-0002 pass%2Fword pass/word of-the-proxy-0003"
+    with llm_server(Refusal(418, said)) as server:
+        out = await asking(Parts(Settings(**given)), monkeypatch, KEY, REQUEST)(server)
+    assert "418 - *** *** *** *** ***." in out["plan"]["notes"][0]
+
+
+@pytest.mark.parametrize(
+    "replies", [(401,), (400,), (BOTH, 401), (BOTH, ""), (BROKEN, 401), (BROKEN, BROKEN, 401)]
+)
+async def test_a_call_that_failed_is_counted_too(ask: Ask, replies: Any) -> None:
+    with llm_server(*replies) as server:
+        out = await ask(server)
+    assert out["status"] == "done" and out["usage"]["llm_calls"] == len(server.requests)
+    with llm_server(*replies) as server:
+        out = await ask(server, "Xyzzy the frobnicator until it plughs.", ())
+    assert out["usage"]["llm_calls"] == len(server.requests)
+
+
 async def test_an_llm_out_of_reach_is_asked_once_a_run_and_a_lost_answer_is_told(ask: Ask) -> None:
     with llm_server(401) as server:
         assert (await ask(server))["status"] == "done"
@@ -214,6 +247,8 @@ async def test_a_run_asks_the_llm_no_more_often_than_its_budget_says(ask: Ask) -
     assert len(server.requests) == 1 and out["status"] == "done"
     with llm_server(BOTH) as server:
         out = await ask(server, budget={"llm_calls": 0})
+        assert not server.requests and "budget" in out["answer"]
+        out = await ask(server, budget={"llm_calls": 0}, planner="llm")
     assert not server.requests and "budget" in out["answer"]
 
 

@@ -194,3 +194,20 @@ def test_whatever_is_wrong_with_a_plan_it_ends_valid_or_refused_by_name(plans: P
         if sound:
             assert check_plan(tasks, files, ROWS) == []
     assert valid > 800
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("r1: a dog", "r1: a dog"),
+        ("r1 (see below)", "r1 (see below)"),
+        ("r1", "r1"),
+        ("r1 (notes.txt)", "r1"),
+        ("r1: text, named notes.txt", "r1"),
+    ],
+)
+def test_a_text_that_begins_like_the_id_of_a_file_stays_a_text(given: str, read: str) -> None:
+    notes = Resource(kind="text", path="/x/notes.txt", name="notes.txt")
+    tasks = read_tasks([{"id": 0, "task": "translation", "dep": [], "args": {"text": given}}])
+    mended, _ = repair(tasks, {"r1": notes})
+    assert mended[0]["args"]["text"] == read

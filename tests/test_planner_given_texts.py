@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 from planned import asked, steps
@@ -153,3 +154,19 @@ def test_no_long_request_holds_the_planner(unit: str) -> None:
     steps("翻译 " + text)
     steps("Read it aloud", history=asked(text))
     assert time.process_time() - begun < 8  # a quadratic pattern takes minutes
+
+
+@pytest.mark.parametrize(
+    ("onward", "task"),
+    [
+        (" and for notes.txt a summary", "summarization"),
+        (", and of notes.txt make a summary", "summarization"),
+        (", and from notes.txt extract the names", "token-classification"),
+    ],
+)
+def test_a_story_takes_no_file_that_the_next_wish_names_first(onward: str, task: str) -> None:
+    notes: Any = {"kind": "text", "path": "/no/notes.txt", "name": "notes.txt"}
+    request = PlanRequest(f"Write a story about a fox{onward}", {"r1": notes})
+    first, second = plan(request, task_types()).tasks
+    assert first["args"] == {"text": "Write a story about a fox"}
+    assert (second["task"], second["args"]) == (task, {"text": "r1"})

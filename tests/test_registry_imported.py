@@ -9,6 +9,7 @@ import subprocess
 import sys
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hub_listing import Hub, serving
@@ -16,6 +17,7 @@ from huggingface_hub import constants
 
 from hugginggraph.registry import (
     CardStore,
+    ModelCard,
     NoModelError,
     RegistryError,
     Settings,
@@ -24,7 +26,9 @@ from hugginggraph.registry import (
     is_local,
     retrieve,
     sync,
+    synced_cards,
 )
+from hugginggraph.registry.folders import folders_of, keep_folders
 
 ROOT = Path(__file__).parents[1]
 COMMAND = Path(sys.executable).with_name("hugginggraph")
@@ -120,9 +124,58 @@ def test_a_folder_that_is_gone_is_told_and_nothing_is_fetched_in_its_name(
     assert rejected.reason.endswith("models/shapes' does not hold it whole any more.")
     with pytest.raises(NoModelError, match=r"its folder is not there: 1.*sync --from FILE"):
         retrieve(store, "", "image-classification", {}, settings=settings)
-    import_file(tmp_path, lines(own, {k: v for k, v in ROW.items() if k != "path"}))
-    card = CardStore.open(tmp_path).card("mine/shapes-base")
-    assert card.path is None and card.source == "hub"
+
+
+def test_a_row_without_its_path_gives_the_model_up_until_the_hub_lists_its_name(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_file(tmp_path, lines(own, ROW))
+    given_up = lines(own, {k: v for k, v in ROW.items() if k != "path"})
+    for changed in (1, 0):  # how often it is given up
+        assert import_file(tmp_path, given_up).changed == changed
+        assert "mine/shapes-base" not in {card.id for card in synced_cards(tmp_path)}
+    hub = Hub()
+    with serving(hub) as url:
+        monkeypatch.setattr(constants, "ENDPOINT", url)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        hub.add("mine/shapes-base", "image-segmentation", "Another's.")
+        sync(tmp_path)
+    (card,) = synced_cards(tmp_path)
+    assert (card.task, card.path, card.source) == ("image-segmentation", None, "hub")
+
+
+@pytest.mark.parametrize("moment", range(4))
+def test_an_import_that_stops_at_any_moment_leaves_no_card_without_its_folder(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int
+) -> None:
+    import_file(tmp_path, lines(own, {**ROW, "id": "mine/old"}))
+    rows = [ROW, {"id": "mine/old", "task": "image-classification"}]
+    file = lines(own, *rows, {**ROW, "id": "mine/lost", "path": "absent"})
+    left = [moment]
+
+    def stopping(*given: Any) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        keep_folders(*given)
+
+    monkeypatch.setattr("hugginggraph.registry.imported.PAGE", 1)
+    monkeypatch.setattr("hugginggraph.registry.imported.keep_folders", stopping)
+    with pytest.raises((KeyboardInterrupt, RegistryError)):
+        import_file(tmp_path, file, progress=lambda _: None)
+    cards = {card.id for card in synced_cards(tmp_path)}
+    assert cards <= set(folders_of(tmp_path)) and "mine/lost" not in cards
+    assert moment < 2 or cards == {"mine/shapes-base"}
+
+
+def test_what_the_hub_has_in_its_cache_is_never_taken_for_a_checkpoint_of_ones_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("hugginggraph.registry.machine.cached_snapshot", lambda _: CLASSIFIER)
+    row = {"id": "mine/x", "task": "image-classification", "library": "transformers"}
+    for source, local in (("hub", True), ("local", False)):
+        card = ModelCard.model_validate({**row, "description": "", "source": source})
+        assert is_local(card) is local
 
 
 def test_what_the_hub_lists_sets_no_path_and_takes_no_name_of_ones_own(

@@ -197,6 +197,20 @@ def test_two_processes_share_the_registry_of_a_server(chroma: str, tmp_path: Pat
     assert out.strip() == "1 acme/speak Reads German text aloud."
 
 
+def test_a_card_of_a_server_points_this_machine_at_no_folder(chroma: str, tmp_path: Path) -> None:
+    own = CARDS[1].model_copy(update={"path": tmp_path / "own"})
+    store = CardStore.open(tmp_path / "a", [CARDS[0], own], chroma_url=chroma, rebuild=True)
+    for found in store._chroma._collection.get(include=["metadatas"])["ids"]:
+        planted = json.dumps(
+            {**json.loads(CARDS[0].model_dump_json()), "path": "/etc", "id": found}
+        )
+        store._chroma._collection.update(ids=[found], metadatas=[{"card": planted}])
+    other = CardStore.open(tmp_path / "b", [own], chroma_url=chroma, update=False)
+    assert {card.id: card.path for card in other.all_cards()} == {
+        "acme/flowers": None, "acme/speak": tmp_path / "own"
+    }  # fmt: skip
+
+
 def test_a_server_with_vectors_of_another_embedder_is_refused_and_can_be_rebuilt(
     chroma: str, endpoint: str, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ from hugginggraph.registry import (
     ModelCard,
     ModelLoadError,
     SettingsError,
-    cached_snapshot,
+    folder_of,
     hub_reachable,
     missing_base,
     missing_parts,
@@ -99,7 +99,7 @@ def locate(
 
 def _files(card: ModelCard, offline: bool, token: str | None, *, code: bool = False) -> Path:
     """The folder of a model's files, fetched where it must be."""
-    folder = card.path or cached_snapshot(card.id)
+    folder = folder_of(card)
     missing = _missing(folder) if folder else []
     if folder and not missing:
         return folder

@@ -33,7 +33,7 @@ from hugginggraph.registry import (
     Settings,
     SettingsError,
     TaskType,
-    cached_snapshot,
+    folder_of,
     hub_token,
     readable_size,
 )
@@ -142,7 +142,7 @@ class Cluster:
         from ray.util import placement_group, remove_placement_group
         from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-        folder = card.path or cached_snapshot(card.id)
+        folder = folder_of(card)
         needs, device = self._needs(card, folder)
         group = placement_group([needs], strategy="SPREAD")
         try:

@@ -29,6 +29,8 @@ from hugginggraph.registry import (
     endpoint_url,
     hub_token,
     is_hugging_face,
+    secrets_of,
+    without_secrets,
 )
 
 from .runner import Output
@@ -169,7 +171,7 @@ def explained(exc: Exception, model: str, settings: Settings) -> RemoteError:
             "Try again.",
             retry_after=BUSY_SECONDS,
         )
-    text = _short(str(exc), hub_token(settings))
+    text = _short(str(exc), settings)
     if type(exc).__name__ == "OfflineModeIsEnabled":
         return RemoteError(
             "Offline is set, so no remote model can be asked.", "Unset HF_HUB_OFFLINE."
@@ -190,7 +192,7 @@ def _who(settings: Settings) -> str:
 def _of_status(response: Any, model: str, settings: Settings) -> RemoteError:
     status: int = response.status_code
     text, seconds = _error_of(response)
-    detail = _short(text, hub_token(settings))
+    detail = _short(text, settings)
     if status in _REFUSED or status == 410:
         kind, message, hint = _REFUSED.get(status, _REFUSED[404])
         return kind(_sentence(message.format(model=model, who=_who(settings)), detail), hint)
@@ -251,9 +253,8 @@ def _retry_after(value: str) -> float | None:
         return None
 
 
-def _short(text: str, token: str) -> str:
-    text = " ".join(text.split())
-    text = text.replace(token, "***") if token else text
+def _short(text: str, settings: Settings) -> str:
+    text = without_secrets(" ".join(text.split()), secrets_of(settings))
     return text if len(text) <= 200 else text[:199] + "…"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +67,7 @@ def _made(picture: Image) -> Output:
 
 def _seed(args: Args) -> int | None:
     given = str(args.get("seed") or "").strip()
-    return int(given) if given.isdecimal() else None
+    return int(given) if re.fullmatch(r"\d{1,18}", given) else None
 
 
 def image_classification(client: InferenceClient, model: str, args: Args) -> Output:

@@ -30,7 +30,7 @@ _LEFT_OUT = re.compile(
     r"|in colou?r|colou?red)\b",
     re.I,
 )
-_COUNTED = re.compile(r"(\d+) ((?:[^\W\d]|-)[\w -]*?)(?=,| and \d|$)")
+_COUNTED = re.compile(r"(?<!\d)(\d{1,9}) ((?:[^\W\d]|-)[\w -]*?)(?=,| and \d|$)")
 _THINGS = r"(?:[\w-]+ ){0,2}?(?!does\b|this\b|was\b|has\b|its\b)[\w-]{2,}s\b"
 _SOME = re.compile(
     r"\b(?:how many|count(?:ing)?|number of)(?: all)?(?: of)?(?: the| these| those)?"

@@ -84,7 +84,7 @@ def _number(word: str | None) -> int:
     for words in (_ORDINALS, _COUNTS):
         if word in words:
             return words.index(word) + 1
-    digits = re.match(r"\d+", word)
+    digits = re.match(r"\d{1,9}(?!\d)", word)
     if digits:
         return int(digits[0])
     return ord(word) - ord("a") + 1 if len(word) == 1 and word.isalpha() else 0

@@ -28,7 +28,9 @@ def without_named(setback: Setback, rows: Mapping[str, TaskType]) -> list[Task] 
     if not _LESS.search(setback.reason):
         return None
     numbers = {
-        int(n) for found in _NUMBERS.findall(setback.reason) for n in re.findall(r"\d+", found)
+        int(number)
+        for found in _NUMBERS.findall(setback.reason)
+        for number in re.findall(r"(?<!\d)\d{1,9}(?!\d)", found)
     }
     named = {match.task for match in match_cues(setback.reason, (*named_cues(rows), *cues()))}
     named |= {

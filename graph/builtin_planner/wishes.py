@@ -182,11 +182,28 @@ def _inner_first(matches: list[Match], text: str) -> list[Match]:
 
 
 def _window(text: str, matches: list[Match], match: Match) -> str:
-    """The words that belong to a match: up to the next one, all where that leaves no mention."""
+    """The words that belong to a match: up to the next one, all where that leaves no mention.
+
+    What stands before the next one's verb ("and, in b.txt, find …") is the next one's.
+    """
     if len(matches) == 1:
         return text
     place = matches.index(match)
-    start = match.start if place else 0
-    stop = matches[place + 1].start if place + 1 < len(matches) else len(text)
+    start = _begin(text, match) if place else 0
+    after = matches[place + 1] if place + 1 < len(matches) else None
+    stop = _begin(text, after) if after else len(text)
     own = text[start:stop]
-    return own if MARKER.search(own) else text
+    fronted = after is not None and stop < after.start
+    return own if fronted or MARKER.search(own) else text
+
+
+_FRONTED = re.compile(
+    r"\s*(?:[,;]|\b(?:and|then)\b)(?:[\s,]+(?:and|then)\b)?[\s,]*(?:for|of|from|in) "
+    r"(?:(?:the|my|this) )?(?:\w+ )?«text\d+»,?\s+(?:\w+\s+){0,3}$",
+    re.I,
+)
+
+
+def _begin(text: str, match: Match) -> int:
+    found = _FRONTED.search(text, 0, match.start)
+    return found.start() if found else match.start
