@@ -33,8 +33,8 @@ from hugginggraph.registry import Settings
 from hugginggraph.serve.threads import open_saver
 
 LATE = 1.0
-"""Seconds within which a finished task's result has reached the store, however busy the machine;
-on an idle one it takes a few milliseconds."""
+"""Seconds within which a finished task's result has reached the store, or the time of a whole run
+where that is longer, however busy the machine; on an idle one it takes a few milliseconds."""
 TASKS = [step(n, 0.04 + 0.01 * (n % 4), *([n - 1] if n % 3 else [])) for n in range(12)]
 CHAIN = ("{0}()", "{1}({0}())", "{2}({1}({0}()))")
 WHOLE = [CHAIN[n % 3].format(*(f"t{n - n % 3 + k}" for k in range(3))) for n in range(12)]
@@ -135,7 +135,7 @@ def one_round(
         status = os.waitpid(child, 0)[1]
         if os.WIFSIGNALED(status):
             kills += 1
-        kept = {name for name, at in logged(log) if began < at < killed - LATE}
+        kept = {name for name, at in logged(log) if began < at < killed - max(LATE, whole)}
         kept |= asyncio.run(stored(folder, thread, url))
         ended_so_far = Counter(name for name, _ in logged(log))
         safe = {name: ended_so_far[name] for name in kept} | safe

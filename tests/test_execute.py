@@ -42,7 +42,7 @@ class Bench(Parts):
     """
 
     def __init__(self, failing: Mapping[str, Exception] | None = None, width: int = 16) -> None:
-        super().__init__(Settings(offline=True, max_parallel=width, task_timeout=5))
+        super().__init__(Settings(offline=True, max_parallel=width, task_timeout=60))
         self.failing = failing or {}
         self.ran: Counter[str] = Counter()
         self.now = self.most = 0
@@ -105,7 +105,7 @@ def graph_of(parts: Parts, saver: Any = None) -> Any:
     return graph
 
 
-DIAMOND = [step(0, 0.05), step(1, 0.3, 0), step(2, 0.05, 0), step(3, 0.05, 2), step(4, 0.02, 1, 3)]
+DIAMOND = [step(0, 0.05), step(1, 0.6, 0), step(2, 0.05, 0), step(3, 0.05, 2), step(4, 0.02, 1, 3)]
 
 
 async def test_every_task_runs_once_and_reads_what_it_waited_for() -> None:
@@ -181,7 +181,7 @@ async def test_events_tell_when_each_task_starts_and_ends_while_it_runs() -> Non
     ends = [e["task"] for _, e in events if e["state"] == "done"]
     assert ends == [0, 2, 3, 1, 4]
     first_end = next(at for at, e in events if e["state"] == "done")
-    assert first_end < 0.25 < events[-1][0]
+    assert first_end < events[-1][0] - 0.5
 
 
 async def test_a_cancelled_run_resumes_with_what_was_left() -> None:

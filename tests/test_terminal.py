@@ -252,9 +252,14 @@ def test_a_run_draws_its_picture_where_the_terminal_has_kittys_graphics(
 def test_a_plan_costs_a_cold_start_less_than_three_seconds_of_a_processor(
     data_dir: Path, tmp_path: Path
 ) -> None:
+    """On a slow machine: less than four times what importing LangGraph takes."""
     env = {**os.environ, "HUGGINGGRAPH_DATA_DIR": str(data_dir), "TERM": "xterm",
            "HUGGINGGRAPH_ARTIFACTS_DIR": str(tmp_path / "artifacts")}  # fmt: skip
     spent: list[float] = []
+    before = os.times()
+    subprocess.run([sys.executable, "-c", "import langgraph.graph"], check=True)
+    after = os.times()
+    langgraph = sum(after[2:4]) - sum(before[2:4])
 
     def watch(new: bytes) -> bytes:
         if b"object-detection" in new and not spent:
@@ -263,7 +268,7 @@ def test_a_plan_costs_a_cold_start_less_than_three_seconds_of_a_processor(
         return b""
 
     at_terminal([sys.executable, "-m", "hugginggraph.serve.cli", "run", FIND], watch, env)
-    assert 0.1 < spent[0] < 3
+    assert 0.1 < spent[0] < max(3, 4 * langgraph), langgraph
 
 
 def test_other_terminals_draw_in_their_own_way_and_the_rest_show_nothing() -> None:
