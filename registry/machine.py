@@ -33,7 +33,7 @@ PICKLED = frozenset({"controlnet_aux"})
 PICKLES = (".pkl", ".pickle", ".joblib")
 CGROUP = Path("/sys/fs/cgroup")
 HUB_SECONDS = 3.0
-"""Seconds that an address may take to answer at all, also over a satellite and on a slow machine."""
+"""Seconds that an address may take to answer, also over a satellite and on a slow machine."""
 ANSWER_HOLDS, SILENCE_HOLDS = 600.0, 60.0
 """Seconds after which an address is asked again that answered, and that did not."""
 NOTHING = 1000
