@@ -14,7 +14,7 @@ from .state import Result, State
 _COUNTS = {word: n for n, word in enumerate(NUMBER_WORDS) if n} | {"a": 1, "single": 1}
 _LENGTH = re.compile(
     r"\b(?:in|to|into) (?:(?:at most|no more than|up to|fewer than|under) )?"
-    rf"(?:(?:a|just|only) )?(?P<many>\d{1, 9}|{'|'.join(_COUNTS)}) (?P<what>sentence|word)s?\b"
+    rf"(?:(?:a|just|only) )?(?P<many>\d{{1,9}}|{'|'.join(_COUNTS)}) (?P<what>sentence|word)s?\b"
     r"(?! or (?:two|three|four|more|so)\b)",
     re.I,
 )

@@ -381,3 +381,11 @@ def test_the_other_is_what_was_not_named(before: str, text: str, wanted: list[st
 )
 def test_what_only_names_a_thing_asks_the_same_of_it(before: str, text: str, full: str) -> None:
     assert complete(PlanRequest(text, {"r1": SCENE}, asked(before))) == full
+
+
+def test_the_name_of_a_file_with_a_backslash_takes_the_place_of_a_quoted_text() -> None:
+    named = Resource(kind="image", path="/data/b.png", name="b\\d.png")
+    request = PlanRequest(
+        "and b\\d.png", {"r1": SCENE, "r2": named}, asked('Translate "hello" to French')
+    )
+    assert complete(request) == "Translate b\\d.png to French"

@@ -12,6 +12,7 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from llm_asked import SCENE, Ask, asking, tasks_of
 from llm_server import Message, Refusal, llm_server
+from pydantic import SecretStr
 
 from hugginggraph.graph import (
     Aloud,
@@ -23,7 +24,7 @@ from hugginggraph.graph import (
     read_json,
     unfounded,
 )
-from hugginggraph.registry import LLMError, Settings
+from hugginggraph.registry import LLMError, Settings, secrets_of, without_secrets
 
 KEY = "a-very-secret-key-0815"
 REQUEST = "Describe the picture and count the objects in it."
@@ -218,6 +219,32 @@ async def test_no_key_of_the_settings_or_the_environment_is_shown(
     with llm_server(Refusal(418, said)) as server:
         out = await asking(Parts(Settings(**given)), monkeypatch, KEY, REQUEST)(server)
     assert "418 - *** *** *** *** ***." in out["plan"]["notes"][0]
+
+
+@pytest.mark.parametrize("said", [
+    "Set HF_HUB_OFFLINE=0 for hf-internal-testing/tiny, with hf_transfer.",
+    "Bearer authentication failed: no default key is created_at last.",
+    "The Bearer token is not known.",
+])  # fmt: skip
+def test_words_that_are_no_keys_are_shown(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_SORT_KEY", "default")
+    monkeypatch.setenv("MY_SORT_KEYS", "created_at,failed")
+    assert without_secrets(said) == said
+
+
+@pytest.mark.parametrize("key", [
+    "hf_aBcDeFgHiJkL", "sk-proj-a1b2c3d4", "sk-****wxyz", "Bearer dGhpcyBpcw==", "of-the-proxy",
+    "Bearer abcdefghijklmnopqrstuvwxyz",
+])  # fmt: skip
+def test_what_looks_like_a_key_is_not_shown(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_PROXY_TOKEN", "of-the-proxy")
+    assert key.split()[-1] not in without_secrets(f"Refused: {key}")
+
+
+@pytest.mark.parametrize("password", ["pass[word", "pass/word"])
+def test_a_password_with_odd_characters_is_kept_out_too(password: str) -> None:
+    secrets = secrets_of(Settings(database_url=SecretStr(f"postgresql://me:{password}@db/x")))
+    assert password not in without_secrets(f"no password {password}", secrets)
 
 
 @pytest.mark.parametrize(

@@ -299,11 +299,16 @@ def test_why_nothing_can_be_done_is_said_to_a_german_request_too() -> None:
         "Décris l'image, mais ne la traduis pas",
         "Describe la imagen, pero no la traduzcas",
         "描述这张图片，不要翻译",
+        "特别描述这张图片",
+        "别忘了描述这张图片",
+        "Wenn möglich, beschreibe das Bild",
+        "Übersetze den Text nicht, beschreibe das Bild",
     ],
 )
 def test_what_is_not_wanted_is_left_in_every_language(text: str) -> None:
     assert tasks(text, "a.png") == ["image-to-text(image=r1)"]
-    assert not any("Not understood" in note for note in draft(text, "a.png").notes)
+    notes = draft(text, "a.png").notes
+    assert not any("Not understood" in note or "condition" in note for note in notes)
 
 
 @pytest.mark.parametrize(
@@ -311,3 +316,8 @@ def test_what_is_not_wanted_is_left_in_every_language(text: str) -> None:
 )
 def test_a_film_is_asked_for_in_every_language(text: str) -> None:
     assert tasks(text) == ["text-to-video(text=red circle)"]
+
+
+def test_an_anime_is_a_style_and_no_film() -> None:
+    assert tasks("Draw an anime cat") == ["text-to-image(text=anime cat)"]
+    assert tasks("Dessine un chat anime") == ["text-to-image(text=cat anime)"]

@@ -13,6 +13,10 @@ SEEN, SHOWN = "image-to-text(image=r1)", ("a.png",)
     ("text", "files", "wanted", "noted"),
     [
         ("If it is a dog, describe it", SHOWN, [SEEN], [DONE.format("If it is a dog")]),
+        ("If there are any dogs, describe it", SHOWN, [SEEN],
+         [DONE.format("If there are any dogs")]),
+        ("Describe a.png if there are more than three stars", SHOWN, [SEEN],
+         [DONE.format("if there are more than three stars")]),
         ("Describe a.png only if it shows a dog", SHOWN, [SEEN],
          [DONE.format("only if it shows a dog")]),
         ("Should there be a heart, describe it, else count the objects", SHOWN, [SEEN],
@@ -39,6 +43,8 @@ def test_what_depends_on_a_condition_is_done_and_the_draft_says_so(
         "Summarize b.txt if possible",
         "Check if b.txt is about art and summarize it",
         "If you can, summarize b.txt",
+        "Find the names in b.txt if there are any",
+        "Find the names in b.txt, if there are any in it",
     ],
 )
 def test_an_if_that_asks_or_is_polite_is_no_condition(text: str) -> None:

@@ -267,6 +267,8 @@ def test_a_count_is_asked_of_a_table_where_there_is_one() -> None:
     [
         ("describe the first and count the objects in the second", ("a.png", "b.png"),
          ["image-to-text(image=r1)", "object-detection(image=r2)"]),
+        ("describe the pictures and count the objects in the second", ("a.png", "b.png"),
+         ["image-to-text(image=r1)", "image-to-text(image=r2)", "object-detection(image=r2)"]),
         ("summarize the first, translate the second to French", ("a.txt", "b.txt"),
          ["summarization(text=r1)", "translation(text=r2, target_language=French)"]),
         ("which of the two is about sport?", ("a.txt", "b.txt"),
@@ -340,6 +342,36 @@ def test_words_that_only_name_a_text_are_not_translated(text: str) -> None:
 )  # fmt: skip
 def test_questions_about_what_answers_are_told_what_it_can_do(text: str) -> None:
     assert draft(text).reply.startswith("Here is what I can do")
+
+
+@pytest.mark.parametrize(
+    ("text", "file", "wanted"),
+    [
+        ("Say exactly what a.png shows", "a.png", ["image-to-text(image=r1)"]),
+        ("Say hi and describe a.png", "a.png",
+         ["text-to-speech(text=hi)", "image-to-text(image=r1)"]),
+        ("Describe a.png and say well done", "a.png",
+         ["image-to-text(image=r1)", "text-to-speech(text=well done)"]),
+        ("Say clearly whether b.txt is positive", "b.txt", ["text-classification(text=r1)"]),
+        ("Remove the birds from c.wav, transcribe it", "c.wav",
+         ["automatic-speech-recognition(audio=r1)"]),
+        ("Tag the people in b.txt: names, places", "b.txt", ["token-classification(text=r1)"]),
+        ("Label the objects in a.png: dogs, cats", "a.png", ["object-detection(image=r1)"]),
+        ("Describe not the dog but the cat in a.png", "a.png", ["image-to-text(image=r1)"]),
+        ("How many U boats sank? b.txt", "b.txt",
+         ["question-answering(question=How many U boats sank?, context=r1)"]),
+    ],
+)  # fmt: skip
+def test_words_like_those_of_another_wish_ask_for_nothing_else(
+    text: str, file: str, wanted: list[str]
+) -> None:
+    assert tasks(text, file) == wanted
+
+
+def test_who_was_first_is_a_question_and_no_file() -> None:
+    asked = "In a.txt, who was the last?"
+    wanted = ["question-answering(question=who was the last?, context=r1)"]
+    assert tasks(asked, "a.txt", "b.txt") == wanted
 
 
 def test_a_file_that_was_not_given_is_missed() -> None:

@@ -52,13 +52,16 @@ _OF = re.compile(
     re.I,
 )
 
-_ALOUD = re.compile(
-    r"\b(?:read|say)\s+(?!(?:it|them|this|that|these|those|the|my|your|our|his|her|its|their|what|which"
+_BARE_WORDS = (
+    r"\s+(?!(?:it|them|this|that|these|those|the|my|your|our|his|her|its|their|what|which"
     r"|how|whatever|everything|anything|something|all|each|every|any|some|both|again|out|aloud|\d+)\b)"
-    r"([^«»]+?)\s+(?:aloud|out loud)\b",
+)
+_ALOUD = re.compile(
+    rf"\b(?:read|say){_BARE_WORDS}([^«»]+?)\s+(?:aloud|out loud)\b"
+    rf"|^\W*(?:and |then |please )*say{_BARE_WORDS}([^«»:]+?)\W*$",
     re.I,
 )
-"""Words to be read that stand bare between "read" and "aloud"."""
+"""Words to be read that stand bare between "read" and "aloud", or after "say"."""
 _BARE = re.compile(
     r"\b(?:translat(?:e|ing)|say)\s+(?!(?:it|its|this|that|these|those|them|the|my|your|our|his|her"
     r"|their|an?|what|which|how|whatever|everything|all|each|every|any|some|both|from|in|into|to)\b)"
@@ -132,8 +135,9 @@ def bound_text(sketch: Sketch, wish: Wish, row: TaskType, skip: frozenset[int]) 
     found = find_texts(sketch, wish.at, wish.window, own, skip, asked=asked)
     words = _remainder(sketch, wish.after)
     said = len(words.split()) >= 2 or bool(words and own.brief)
-    if row.id == "text-to-speech" and not said and (aloud := _ALOUD.search(wish.window)):
-        return Input((aloud[1].strip(),), 0.8)
+    aloud = _ALOUD.search(wish.window) if row.id == "text-to-speech" else None
+    if aloud and (aloud[2] or not said):
+        return Input(((aloud[1] or aloud[2]).strip(),), 0.8)
     own_words = said and not asked and not points_back(wish.window)
     if found.values and not (own_words and _of_before(sketch, found)):
         return _joined(found) if own.gathers and _results(found) else found

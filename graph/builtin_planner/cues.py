@@ -202,7 +202,7 @@ _SHORT: Mapping[str, str] = {
     r"\b(that|there)'s\b": r"\1 is",
     r"\br (?=there\b)": "are ",
     r"\b[ck]an u\b": "can you",
-    r"(?<![\w'-])u(?![\w'.-])": "you",
+    r"(?<![\w'-])(?-i:u)(?![\w'.-])": "you",
     r"\b(?:plz|pls)\b": "please",
     r"\bi'm\b|\bim\b": "i am",
 }

@@ -200,7 +200,7 @@ def _filled(last: str, text: str, resources: Mapping[str, Resource], *, found: b
         swaps = (
             _swap(pattern, wanted, last) for pattern in (_POINTER, _BARE_POINTER, _SPOKEN_OF, _IT)
         )
-        quoted = _QUOTED.sub(wanted, last, count=1) if _QUOTED.search(last) else ""
+        quoted = wanted.join(_QUOTED.split(last, maxsplit=1)) if _QUOTED.search(last) else ""
         added = f"{last.rstrip(' .?!')}: {wanted}" if new_file else last
         last = named or next(filter(None, swaps), quoted or added)
     return last

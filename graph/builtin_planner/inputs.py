@@ -65,8 +65,8 @@ def find_media(sketch: Sketch, kind: Kind, at: int, window: str) -> Input:
     if made and not (earlier and ORIGINAL.search(window)):
         return Input(sketch.results_of(made), 0.95)
     later = [m for m in sketch.named(range(at + 1, len(sketch.clauses))) if _reads(sketch, m, kind)]
-    if earlier or later:
-        chosen = earlier if several(kind, window) else earlier[-1:] or later[:1]
+    chosen = earlier if several(kind, window) else earlier[-1:] or later[:1]
+    if chosen:
         sketch.used.update(m.number for m in chosen)
         return Input(tuple(dict.fromkeys(v for m in chosen for v in m.values)), 0.97)
     return given(sketch, kind, window) or _any_result(sketch, kind, at) or Input()
@@ -232,7 +232,7 @@ def _text_elsewhere(
     if not trait.prompted or points:
         file = given(sketch, "text", window) or given(sketch, "table", window)
         last = next((s for s in read if not s.found or s.trait is not trait or points), None)
-        told = last and (_onlyanswers(last, trait) or _classes_of_it(last, window))
+        told = last and (_only_answers(last, trait) or _classes_of_it(last, window))
         if last and (trait.chains or points) and not (file and told):
             return Input(sketch.results_of(last), 0.9)
         if file:
@@ -240,7 +240,7 @@ def _text_elsewhere(
     return Input()
 
 
-def _onlyanswers(step: Step, trait: Trait) -> bool:
+def _only_answers(step: Step, trait: Trait) -> bool:
     """Whether a step found no text to be looked into, but answered a question about one."""
     past = step.clause < 0 or step.trait is trait
     return past and not trait.brief and (step.row.output != "text" or answers(step.row))

@@ -23,8 +23,10 @@ _LISTS = tuple(
         r"\b(?:classif\w+|categori[sz]\w*|label|sort|tag|assign|put|rate|file)\b[^.?!:;\n]*?"
         r"\b(?:as|into|between|among|under)\s+(?:either |one of |the |these |categories |labels "
         r"|topics |classes )*" + _TAIL,
-        r"\b(?:classif\w+|categori[sz]\w*|label|tag)\b[^.?!:;\n]*:\s*"
-        r"(?P<list>(?!«)[^.?!:;\n]+(?:,| or )[^.?!:;\n]+)",
+        r"\b(?:classif\w+|categori[sz]\w*|label|tag)\b(?:(?!\b(?:objects?|things|items|people"
+        r"|persons?|faces|names?|entities|words?)\b)[^.?!:;\n])*:\s*"
+        r"(?P<list>(?!«|(?:it|this|that|they|there|he|she|i|we|you) )"
+        r"[^.?!:;\n]+(?:,| or )[^.?!:;\n]+)",
         rf"\bis the (?:tone|mood|sentiment|topic|subject)(?: of {_THING})? "
         r"(?P<list>[^.?!:;\n«]+? or [^.?!:;\n«]+)",
         r"\b(?:whether|if)\b[^.?!:;\n«]{0,60}?\babout\s+(?P<list>[^.?!:;\n«]+? or [^.?!:;\n«]+)",

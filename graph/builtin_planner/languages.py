@@ -155,7 +155,8 @@ _VERBS: Mapping[str, re.Pattern[str]] = {
     "French": re.compile(
         r"\b(?:décris|décrivez|résume|traduis|traduisez|transcris|transcrivez|dessine|combien"
         r"|lis-|à voix haute|à haute voix|compte les|en français|en anglais|s'il|peux-tu"
-        r"|pouvez-vous|anime|animez|recadre|pivote|quel(?:le)? est)\b", re.I,
+        r"|pouvez-vous|recadre|pivote|quel(?:le)? est"
+        r"|animez?(?= l'| les? | la | une? | ce | cette |-l[ea]\b))\b", re.I,
     ),
     "Spanish": re.compile(
         r"\b(?:resume (?=\w+\.)|traduce|tradúce\w*|dibuja|cuántos|cuántas|cuenta|qué|el audio"

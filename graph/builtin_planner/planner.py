@@ -52,7 +52,7 @@ _DONE = re.compile(
     r"\W*(?:after|once|having|upon|when(?! (?:is|are|was|were|do|does|did|will|can|has|had)\b))\b",
     re.I,
 )
-_LEFT_BE = re.compile(r"\w+(?: (?:it|this|that|them))? not\b", re.I)
+_LEFT_BE = re.compile(r"\w+(?: (?:it|this|that|them|(?:the|this|my) \w+))? not\b", re.I)
 _SAYS_WHY = re.compile(r"\bnot available\b| needs ")
 _TEXT_FAMILIES = ("question", "emotion", "people", "language")
 

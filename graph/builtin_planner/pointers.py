@@ -47,7 +47,8 @@ _COMPARED = re.compile(
     re.I,
 )
 _BARE_ORDER = re.compile(
-    rf"(?:\bthe |(?<=\bin )|(?<=\bof ))(?P<order>{'|'.join(_ORDINALS)}|last)"
+    r"(?:(?<!\bis )(?<!\bare )(?<!\bwas )(?<!\bwere )(?<!\bbe )(?<!\bcame )\bthe "
+    rf"|(?<=\bin )|(?<=\bof ))(?P<order>{'|'.join(_ORDINALS)}|last)"
     r"(?: of (?:them|these|the two))?"
     rf"(?! (?:and|or) (?:the )?(?:{'|'.join(_ORDINALS)}|last) (?!and\b|or\b|in|to\b|as\b|with\b)\w)"
     r"(?=\W*$|\s*[,.;:?!)]| (?:and|or|but|then|in|into|to|as|with|aloud|please)\b)",

@@ -142,6 +142,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
     "seen": {"image": "image-to-text"},
     "read": {"image": "image-to-text", "scan": "image-to-text", "text": "text-to-speech"},
     "moved": {"image": "image-to-video"},
+    "erased": {"image": "image-to-image"},
     "film": {"image": "image-to-video", "text": "text-to-video"},
     "exact": {"image": "image-to-image"},
     "describe": {

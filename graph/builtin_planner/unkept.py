@@ -15,7 +15,8 @@ from .sketch import Sketch
 
 _IF = re.compile(
     r"\b(?:only )?(?:if|in case|provided(?: that)?|unless)\s+(?!possible|you\b|i\b|we\b|need"
-    r"|necessary|any\b|at all|not\b|there (?:is|are) (?:any|some|more)\b)[^.?!,;]+"
+    r"|necessary|any\b|at all|not\b"
+    r"|there (?:is|are) (?:any|some|more)\b(?! (?!(?:in|at|of|here)\b)\w))[^.?!,;]+"
     r"|^should (?:it|there|the)\b[^.?!,;]+",
     re.I,
 )

@@ -22,7 +22,11 @@ _NOT = re.compile(
 _NO = re.compile(r"\bno\s+$", re.I)
 _NOUN = re.compile(r"\w+(?:tion|ing|ary|ies)\b|(?:captions?|speech|audio|boxes|edges)\b", re.I)
 """What "no" says is not wanted: "no translation", while "no translate it" corrects."""
-_NOT_IT = re.compile(r"(?: (?:it|this|that|them|«\w+»))? not\b(?! only)", re.I)
+_NOT_IT = re.compile(
+    r"(?: (?:it|this|that|them|(?:the|this|my) \w+|«\w+»))? not\b"
+    rf"(?! (?:only|just|too|so|very|quite|as|the|an?|yet|{'|'.join(LANGUAGES)})\b)",
+    re.I,
+)
 """What comes after what is not wanted, as in requests put into English from German."""
 _WITHIN = re.compile(
     r"\b(?:that|which|of|from|based on|describing|showing|about)\s+(?:\w+\s+)?$", re.I
@@ -99,7 +103,7 @@ def _has_its_thing(sketch: Sketch, at: int, task: str) -> bool:
         if not fits:
             sketch.note("Correcting a text needs the text itself: in quotes, or as a file.")
         return fits
-    return task not in ("seen", "moved") or present(sketch, "image", at)
+    return task not in ("seen", "moved", "erased") or present(sketch, "image", at)
 
 
 def _spoken_in(sketch: Sketch, at: int, text: str, matches: list[Match]) -> list[Match]:
