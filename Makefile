@@ -22,7 +22,7 @@ examples: .venv/installed ## the README's other examples
 demo: .venv/installed ## the original's demo requests, with pictures of every result in docs/demo.md
 	@$(BIN)/hugginggraph starter demo docs
 
-test: .venv/dev ## lint, types and the tests that take under twelve minutes
+test: .venv/dev ## lint, types and the tests: a quarter of an hour on two quick cores
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
