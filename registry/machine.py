@@ -154,22 +154,20 @@ def _status_now(endpoint: str) -> int:
 
     In a thread, because looking up a name cannot be given a time limit.
     """
-    import httpx  # noqa: F401  # before the time runs: on a slow machine it takes a second
+    import httpx  # before the time runs: on a slow machine it takes a second
 
     replies: list[int] = []
-    thread = Thread(target=_ask, args=(endpoint, replies), daemon=True)
+
+    def ask() -> None:
+        try:
+            replies.append(httpx.head(endpoint, timeout=HUB_SECONDS).status_code)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError):
+            replies.append(NOTHING)
+
+    thread = Thread(target=ask, daemon=True)
     thread.start()
     thread.join(HUB_SECONDS)
     return replies[0] if replies else NOTHING
-
-
-def _ask(endpoint: str, replies: list[int]) -> None:
-    import httpx
-
-    try:
-        replies.append(httpx.head(endpoint, timeout=HUB_SECONDS).status_code)
-    except (httpx.HTTPError, httpx.InvalidURL, OSError):
-        replies.append(NOTHING)
 
 
 def answers(url: str) -> bool:
