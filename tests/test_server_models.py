@@ -113,6 +113,8 @@ def test_nothing_of_a_run_names_a_folder_that_its_errors_name(tmp_path: Path) ->
     said = "task 0 failed: The folder '/srv/models/x' is empty. See /usr/share/x."
     choices = {"0": {"model": "", "reason": error["message"], "candidates": [], "error": error}}
     (_, models), *_ = reply.take("updates", {"choose_models": {"choices": choices}})
+    reply.take("values", {"choices": choices})  # a run that waits has no results yet
+    assert "/srv" not in json.dumps(reply.output())
     reply.take("values", {"answer": said, "results": {"0": result}, "status": "failed",
                           "choices": choices})  # fmt: skip
     out = reply.output()
