@@ -142,7 +142,24 @@ def test_a_greeting_is_no_text(request_: str) -> None:
 
 @pytest.mark.parametrize(
     "unit",
-    ["“", "«", "„", "-", ":", ".", "./", "`", " ", "翻译", "中", "a: ", "Text: a\n", "crop "],
+    [
+        "“",
+        "«",
+        "„",
+        "-",
+        ":",
+        ".",
+        "./",
+        "`",
+        " ",
+        "翻译",
+        "中",
+        "a: ",
+        "Text: a\n",
+        "crop ",
+        "and ",
+        "if they are pictures ",
+    ],
 )
 def test_no_long_request_holds_the_planner(unit: str) -> None:
     text = "Describe scene.png and translate it to German. " + unit * (100_000 // len(unit))

@@ -19,6 +19,8 @@ SEEN, SHOWN = "image-to-text(image=r1)", ("a.png",)
          [DONE.format("if there are more than three stars")]),
         ("Describe a.png only if it shows a dog", SHOWN, [SEEN],
          [DONE.format("only if it shows a dog")]),
+        ("Describe it as long as it shows a dog", SHOWN, [SEEN],
+         [DONE.format("as long as it shows a dog")]),
         ("Should there be a heart, describe it, else count the objects", SHOWN, [SEEN],
          ["Left out: 'else count the objects'.", DONE.format("Should there be a heart")]),
         ("If there is a circle, read the description aloud, otherwise translate it to German",

@@ -225,6 +225,8 @@ def _text_elsewhere(
     original = bool(spoken and named) and not trait.prompted and not sketch.clauses[at].then
     if result and (trait.chains or points or not named) and not original:
         return Input(sketch.results_of(result), 0.9)
+    if not before and several("text", window) and all(m.file for m in named):
+        named = []  # "summarize the texts, then translate the last": all that were given
     if chosen := ([m for m in before if not m.file or m.values] or named):
         chosen = chosen if several("text", window) else chosen[-1:] if before else chosen[:1]
         sketch.used.update(m.number for m in chosen)

@@ -60,6 +60,7 @@ _ARTICLE = re.compile(
 _CUT = re.compile(
     r"(?:,|\s)+(?:and|then|please|for me|this|these|the following|in the|from the|given)\b.*$", re.I
 )
+_OR_NOT = re.compile(r",? or not(?=\W*(?:«\w+»\W*)?$)", re.I)
 OTHER = "something else"
 
 
@@ -76,8 +77,9 @@ class Labels:
 def find_labels(clause: str, mentions: Mentions) -> Labels | None:
     """The labels that a clause names, or None.
 
-    A single label ("about sport") is set against ``OTHER``.
+    A single label ("about sport", "about sport or not") is set against ``OTHER``.
     """
+    clause = _OR_NOT.sub(lambda match: " " * len(match[0]), clause)
     for pattern in _LISTS:
         match = pattern.search(clause)
         if match and len(found := _items(match["list"], mentions)) > 1:

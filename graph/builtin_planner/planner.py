@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from hugginggraph.registry import HuggingGraphError, NotUnderstoodError, TaskType, task_types
+from hugginggraph.tools import listed
 
 from ..planner import Draft, PlanRequest, Setback
 from ..state import Finding, Task
@@ -23,6 +24,7 @@ from .arguments import Wish
 from .bind import grant, settle
 from .clauses import Clause, split_clauses
 from .cues import OPENS_REQUEST, POLITE, Cue, cues, match_cues, named_cues
+from .ellipsis import fill_ellipses
 from .files import unread
 from .find_mentions import find_mentions, text_given
 from .followups import complete, put_in_english, said_before
@@ -164,7 +166,7 @@ def _plan(request: PlanRequest, rows: Mapping[str, TaskType], language: str = ""
     own = mentions.text.strip()
     if len(own) > _MOST_READ:
         own = own[:_MOST_READ].rpartition(" ")[0]
-    clauses = split_clauses(own)[:_MOST_CLAUSES]
+    clauses = fill_ellipses(split_clauses(own))[:_MOST_CLAUSES]
     sketch = Sketch(
         everything, frozenset(rows), mentions, clauses, request.resources, language,
         views(request, everything),
@@ -231,7 +233,13 @@ def _draft(
     sure = min(kept, default=0.0)
     sure *= 0.7 if unread or conditional else 1.0
     sure *= 0.6 if any(step.missing for step in sketch.steps) else 1.0
-    sure *= 0.85 if _unused(sketch) else 1.0
+    if unused := _unused(sketch):
+        taken = str([task["args"] for task in tasks])
+        here = {rid for m in unused for rid in m.values if rid in sketch.resources}
+        if left := [sketch.resources[rid]["name"] for rid in here if f"'{rid}'" not in taken]:
+            sketch.note(f"Nothing is done with {listed(sorted(left))}.")
+        sure *= 0.85
+    notes = [*sketch.told, *sketch.refused, *sketch.notes]
     return Draft(tasks=tasks, confidence=round(sure, 2), notes=tuple(notes))
 
 
@@ -268,12 +276,12 @@ def _wanted(sketch: Sketch, mention: Mention) -> bool:
     return False
 
 
-def _unused(sketch: Sketch) -> bool:
-    """Whether the request names something that no step uses."""
+def _unused(sketch: Sketch) -> list[Mention]:
+    """What the request names and no step uses."""
     literal = [m for m in sketch.named(range(len(sketch.clauses))) if m.number not in sketch.used]
-    return any(
-        m.kind in ("image", "audio", "table") or (m.kind == "text" and m.file) for m in literal
-    )
+    return [
+        m for m in literal if m.kind in ("image", "audio", "table") or (m.kind == "text" and m.file)
+    ]
 
 
 def _short(text: str) -> str:

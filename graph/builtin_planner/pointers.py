@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from ..state import Resource
@@ -11,6 +11,8 @@ from .cues import NOUNS
 from .mentions import Mentions
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
+ORDER = re.compile(rf"\b(?:{'|'.join(_ORDINALS)}|last)\b", re.I)
+"""A place among several things."""
 _COUNTS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _COUNT = r"(?:" + "|".join(_COUNTS) + r"|\d{1,2})"
 _POINTERS = {
@@ -32,6 +34,17 @@ _POINTERS = {
     }.items()
 }
 """A text of several is pointed at by what files are called, as sentences stand in one text."""
+_IS_A = r"if (?:it|they|this|that)(?:['’](?:s|re)| is| are) (?:an? )?"
+_OF_KIND = {
+    kind: re.compile(
+        rf"\b(?:it|each|them) {_IS_A}(?:{NOUNS[kind]})s?\b(?: files?)?"
+        rf"|\b{_IS_A}(?:{NOUNS[kind]})s?\b(?: files?)?,? (?:then )?"
+        r"(?P<do>[^.,;]{0,80}?)\b(?:it|each|them)\b",
+        re.I,
+    )
+    for kind in ("image", "audio", "video", "text")
+}
+"""A condition that only says which of the files are meant: "describe it if it is a picture"."""
 _BARE_ALL = re.compile(
     rf"\b(?:all(?: of (?:them|these))?|both(?: of (?:them|these))?"
     r"|each(?: of (?:them|these)| one)?)"
@@ -67,6 +80,9 @@ def take_pointers(text: str, mentions: Mentions, resources: Mapping[str, Resourc
     for rid, resource in resources.items():
         if "task" not in resource:
             given.setdefault(resource["kind"], []).append(rid)
+    for kind, pattern in _OF_KIND.items():
+        if kind in given:
+            text = pattern.sub(partial(_of_kind, kind, given[kind], mentions), text)
     for kind, pattern in _POINTERS.items():
         ids = given.get(kind, [])
         if len(ids) > (kind == "text"):
@@ -93,7 +109,7 @@ def _number(word: str | None) -> int:
 
 def _pointed(kind: str, ids: list[str], mentions: Mentions, match: re.Match[str]) -> str:
     group = match.groupdict()
-    chosen: list[str] = []
+    chosen: Sequence[str] = []
     if group["all"]:
         chosen = ids
     elif group["some"]:
@@ -101,7 +117,7 @@ def _pointed(kind: str, ids: list[str], mentions: Mentions, match: re.Match[str]
     elif group["top"]:
         chosen = ids[: _number(group["top"])]
     elif group["order"]:
-        chosen = _at(group["order"], ids)
+        chosen = at_order(group["order"], ids)
     else:
         wanted = [
             _number(group["number"]),
@@ -114,13 +130,14 @@ def _pointed(kind: str, ids: list[str], mentions: Mentions, match: re.Match[str]
     return mentions.add(kind, tuple(chosen), match[0], file=True)
 
 
-def _at(order: str, ids: list[str]) -> list[str]:
+def at_order(order: str, ids: Sequence[str]) -> Sequence[str]:
+    """Of some things the one at a place such as "second" or "last"; none where there are fewer."""
     at = len(ids) if order.lower() in ("last", "final") else _number(order)
     return ids[at - 1 : at] if 0 < at <= len(ids) else []
 
 
 def _ordered(kind: str, ids: list[str], mentions: Mentions, match: re.Match[str]) -> str:
-    chosen = _at(match["order"], ids)
+    chosen = at_order(match["order"], ids)
     return mentions.add(kind, tuple(chosen), match[0], file=True) if chosen else match[0]
 
 
@@ -129,3 +146,7 @@ def _bare(kind: str, ids: list[str], mentions: Mentions, match: re.Match[str]) -
     if count and _number(count) != len(ids):
         return match[0]
     return mentions.add(kind, tuple(ids), match[0], file=True)
+
+
+def _of_kind(kind: str, ids: list[str], mentions: Mentions, match: re.Match[str]) -> str:
+    return f"{match['do'] or ''}{mentions.add(kind, tuple(ids), match[0], file=True)}"

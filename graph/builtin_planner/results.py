@@ -6,6 +6,7 @@ import re
 from functools import partial
 
 from .cues import NOUNS
+from .pointers import ORDER, at_order
 from .rows import GIVEN
 from .sketch import Sketch, Step
 
@@ -48,7 +49,10 @@ def mark_results(sketch: Sketch, at: int) -> None:
 
 
 def _mark(sketch: Sketch, step: Step, at: int, match: re.Match[str]) -> str:
-    if "«" in match[0] or (ORIGINAL.search(match[0]) and step.row is not GIVEN):
+    results, order = sketch.results_of(step), ORDER.search(match[0])
+    chosen = at_order(order[0], results) if order and len(results) > 1 else ()
+    given = ORIGINAL.search(match[0]) and step.row is not GIVEN and not chosen
+    if "«" in match[0] or given:
         return match[0]
     if step.clause < 0 and _ANEW.search(match.string[: match.start()]):
         return match[0]
@@ -65,7 +69,7 @@ def _mark(sketch: Sketch, step: Step, at: int, match: re.Match[str]) -> str:
     kind: str = step.row.output
     if kind in ("boxes", "masks") and re.search(NOUNS["image"], match[0], re.I):
         kind = "image"
-    marker = sketch.mentions.add(kind, sketch.results_of(step), match[0])
+    marker = sketch.mentions.add(kind, tuple(chosen or results), match[0])
     sketch.refers[len(sketch.mentions.found) - 1] = step.id
     return marker
 

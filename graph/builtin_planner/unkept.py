@@ -17,6 +17,8 @@ _IF = re.compile(
     r"\b(?:only )?(?:if|in case|provided(?: that)?|unless)\s+(?!possible|you\b|i\b|we\b|need"
     r"|necessary|any\b|at all|not\b"
     r"|there (?:is|are) (?:any|some|more)\b(?! (?!(?:in|at|of|here)\b)\w))[^.?!,;]+"
+    r"|\bas long as (?:it|there|they|the \w+|this|that) (?:is|are|has|have|shows?|contains?)\b"
+    r"[^.?!,;]*"
     r"|^should (?:it|there|the)\b[^.?!,;]+",
     re.I,
 )

@@ -1,0 +1,83 @@
+"""Of several things that are named none is lost: "and b.png", "the last", "both texts"."""
+
+from __future__ import annotations
+
+import pytest
+from planned import draft, tasks
+
+LOVE, HATE = '"I love it"', '"I hate it"'
+
+
+@pytest.mark.parametrize(
+    ("text", "files", "wanted"),
+    [
+        ("Describe a.png. And b.png?", "ab", [f"image-to-text(image=r{n})" for n in (1, 2)]),
+        (
+            "Describe a.png, then the same for b.png and c.png", "abc",
+            [f"image-to-text(image=r{n})" for n in (1, 2, 3)],
+        ),
+        (
+            "Describe a.png and read it aloud. b.png too.", "ab",
+            ["image-to-text(image=r1)", "text-to-speech(text=<resource>-0)",
+             "image-to-text(image=r2)", "text-to-speech(text=<resource>-2)"],
+        ),
+        (
+            "Count the dogs in a.png. What about in b.png?", "ab",
+            ["object-detection(image=r1)", "object-detection(image=r2)"],
+        ),
+        (
+            f"Is {LOVE} positive? And {HATE}?", "",
+            [f"text-classification(text={text[1:-1]})" for text in (LOVE, HATE)],
+        ),
+    ],
+)  # fmt: skip
+def test_a_clause_that_only_names_something_asks_for_the_same_again(
+    text: str, files: str, wanted: list[str]
+) -> None:
+    assert tasks(text, *(f"{name}.png" for name in files)) == wanted
+
+
+@pytest.mark.parametrize("text", ["Caption a.png. Also b.wav", "Here is b.wav. Describe a.png."])
+def test_a_given_file_that_nothing_is_done_with_is_told(text: str) -> None:
+    made = draft(text, "a.png", "b.wav")
+    assert [task["args"] for task in made.tasks] == [{"image": "r1"}]
+    assert made.notes == ("Nothing is done with b.wav.",)
+
+
+@pytest.mark.parametrize("second", ["the last", "b.txt"])
+def test_all_texts_are_meant_though_a_later_clause_names_one(second: str) -> None:
+    assert tasks(f"Summarize the texts and translate {second}", "a.txt", "b.txt") == [
+        "summarization(text=r1)", "summarization(text=r2)", "translation(text=r2)",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("order", "meant"), [("first", 0), ("second", 1), ("last", 1)])
+def test_one_of_several_results_is_taken_by_its_place(order: str, meant: int) -> None:
+    *_, said = tasks(f"Describe all pictures and read the {order} caption aloud", "a.png", "b.png")
+    assert said == f"text-to-speech(text=<resource>-{meant})"
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("Is it a cat or not?", "visual-question-answering"),
+        (f"Is this text positive or not: {LOVE}", "text-classification"),
+    ],
+)
+def test_or_not_is_no_label(text: str, wanted: str) -> None:
+    assert [task["task"] for task in draft(text, "a.png").tasks] == [wanted]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "For each file, describe it if it is a picture and summarize it if it is a text",
+        "For every file: if it's an image, caption it; if it is a text file, summarize it",
+    ],
+)
+def test_a_condition_that_says_which_files_are_meant_is_kept(text: str) -> None:
+    made = draft(text, "a.png", "b.txt", "c.png")
+    assert [task["args"] for task in made.tasks] == [
+        {"image": "r1"}, {"image": "r3"}, {"text": "r2"},
+    ]  # fmt: skip
+    assert not made.notes
