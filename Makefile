@@ -22,11 +22,11 @@ examples: .venv/installed ## the README's other examples
 demo: .venv/installed ## the original's demo requests, with pictures of every result in docs/demo.md
 	@$(BIN)/hugginggraph starter demo docs
 
-test: .venv/dev ## lint, types and the tests: a quarter of an hour on two quick cores
+test: .venv/dev ## lint, types and the tests, two files at once: ten minutes on two quick cores
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q -m "not slow" -n 2 --dist loadfile
 
 check-all: test .venv/ray ## everything, with the slow tests
 	$(BIN)/python -m pytest -q -m slow
