@@ -54,7 +54,7 @@ def card_of(row: Mapping[str, Any], text: str | bytes | None) -> ModelCard | Non
         "downloads": _count(row.get("downloads")),
         "likes": _count(row.get("likes")),
         "providers": tuple(_providers(row.get("inferenceProviderMapping"))),
-        "base_model": next(_texts(meta.get("base_model")), None),
+        "base_model": next(filter(_ID.fullmatch, _texts(meta.get("base_model"))), None),
         "datasets": tuple(_texts(meta.get("datasets")))[:MOST_TAGS],
         "metrics": tuple(_metrics(meta.get("model-index") or row.get("model-index")))[:4],
         "revision": str(row.get("sha") or ""),

@@ -219,8 +219,11 @@ def missing_base(card: ModelCard) -> Base | None:
 
 
 def base_folder(name: str) -> Path | None:
-    """The folder of a base's id, or of the folder that it is, where its files are complete."""
-    folder = Path(name) if Path(name).is_dir() else cached_snapshot(name)
+    """The folder of a base's id, or the one whose whole path it is, where its files are complete.
+
+    An id is never a folder that happens to lie below the working directory.
+    """
+    folder = Path(name) if Path(name).is_absolute() else cached_snapshot(name)
     return folder if folder and not missing_parts(folder) else None
 
 

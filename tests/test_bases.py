@@ -20,6 +20,7 @@ from hugginggraph.registry import (
     ModelCard,
     ModelLoadError,
     Settings,
+    base_folder,
     base_of,
     is_local,
     load_settings,
@@ -193,3 +194,13 @@ def test_a_base_that_cannot_be_had_is_named(hub: FileHub) -> None:
         locate(card(base_model="acme/nothing"), offline=False, device="cpu")
     with pytest.raises(ModelLoadError, match="`hf download acme/nothing`"):
         locate(card(base_model="acme/nothing"), offline=True, device="cpu")
+
+
+def test_an_id_is_no_folder_below_the_working_directory(
+    cache: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "acme").mkdir()
+    (tmp_path / BASE).symlink_to(folder.with_name("net-base"))
+    monkeypatch.chdir(tmp_path)
+    assert base_folder(str(tmp_path / BASE)) == tmp_path / BASE
+    assert base_folder(BASE) is None
