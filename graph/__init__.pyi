@@ -1,4 +1,4 @@
-from .answer import compose as compose, limits as limits, shown_path as shown_path
+from .answer import compose as compose, limits as limits
 from .approve import read_decision as read_decision
 from .attachments import attached as attached
 from .attempts import Work as Work, attempt as attempt
@@ -27,6 +27,7 @@ from .ground import Grounding as Grounding, grounded as grounded
 from .ingest import gather as gather, named_files as named_files
 from .llm import LLM as LLM, chat_model as chat_model
 from .llm_planner import LLMPlanner as LLMPlanner, recent as recent
+from .naming import shown_path as shown_path
 from .parts import Parts as Parts
 from .plan import LLM_TURNS as LLM_TURNS
 from .planner import (

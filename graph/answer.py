@@ -9,18 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from hugginggraph.registry import Kind, languages, model_cards, task_types
-from hugginggraph.tools import as_text, count_labels, listed, plural
+from hugginggraph.tools import as_text, listed
 
-from .builtin_planner import asks_language_only, told_count
+from .builtin_planner import asks_language_only
+from .counts import counted_in, pictures_in, together
 from .differences import differences
-from .existence import known_labels, yes_or_no
-from .references import REFERENCE, whole_reference
+from .existence import yes_or_no
+from .naming import named, shown_path
 from .restrictions import unkept
-from .state import Plan, Resource, Result, State, Task
+from .state import Plan, Result, State, Task
 
-_QUOTE_CHARS = 70
-_MOST_NAMED = 3
-"""How many results that a text is made of are named one by one."""
 _NO_ANSWER = frozenset(("unknown", "unanswerable", "no answer"))
 """What models that answer questions say where they know no answer."""
 _IN = "It is in"
@@ -28,12 +26,6 @@ _WHERE: Mapping[Kind, str] = {"text": "See", "image": "See", "audio": _IN, "vide
 """How a sentence points to the files of a result of each kind."""
 _DRAWN: Mapping[Kind, str] = {"text": "See", "image": "See", "audio": "Its wave is drawn in"}
 """How it points to the pictures of a result, which else are drawn of what was found."""
-
-
-def shown_path(path: str) -> str:
-    """A path as people read it: relative where it lies below the working folder."""
-    absolute, here = Path(path), Path.cwd()
-    return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else path
 
 
 def compose(state: State) -> str:
@@ -45,8 +37,8 @@ def compose(state: State) -> str:
         return _refusal(plan)
     results = state["results"]
     tasks = [task for task in plan["tasks"] if results[str(task["id"])]["status"] == "done"]
-    counted = _counted(tasks, state)
-    lines = [*(_told(task, state, counted) for task in tasks), *_together(tasks, state)]
+    counted = counted_in(tasks, state)
+    lines = _findings(tasks, state, list(counted.values()))
     if tasks:
         lines[0] = f"{yes_or_no(state)} {lines[0]}".strip()
         lines.append(_models(tasks, results))
@@ -88,7 +80,7 @@ def finding(task: Task, state: State) -> str:
     """What a finished task found, as a sentence, with the files it made that are there."""
     plan, resources = state["plan"], state.get("resources") or {}
     row, result = task_types()[task["task"]], state["results"][str(task["id"])]
-    words = {name: _named(value, plan, resources) for name, value in task["args"].items()}
+    words = {name: named(value, plan, resources) for name, value in task["args"].items()}
     words = {slot.name: words.get(slot.name, "") for slot in row.inputs} | _value_words(result)
     many = len(result["value"]) if isinstance(result["value"], list) else None
     says = row.says if many is None else row.says_of.get(many, row.says)
@@ -105,47 +97,16 @@ def finding(task: Task, state: State) -> str:
     return re.sub(r"([.!?…])\.(?=\s|$)", r"\1", text)
 
 
-def _together(tasks: list[Task], state: State) -> list[str]:
-    """What detections in several pictures come to, of what the request names where it does."""
-    plan, resources = state["plan"], state.get("resources") or {}
-    found = [(task, state["results"][str(task["id"])]) for task in tasks]
-    pictures = [(task, result["value"]) for task, result in found if result["kind"] == "boxes"]
-    boxes = [box for _, picture in pictures for box in picture]
-    if len(pictures) < 2 or not boxes:
-        return []
-    request = {*re.findall(r"\w+", state["request"].lower())}
-    said = {}
-    for label in {box["label"] for box in boxes}:
-        said[label] = sum(bool(request & {w, plural(w)}) for w in label.lower().split())
-    most = max(said.values())
-    asked = [box for box in boxes if said[box["label"]] == most]
-    counts = count_labels(asked)
-    each = ", ".join(f"{count} {plural(label, count)}" for label, count in counts.items())
-    whole = f"{len(asked)} of {len(boxes)}" if len(asked) < len(boxes) else str(len(boxes))
-    apart = [
-        f"{sum(said[box['label']] == most for box in picture)} in "
-        f"{_named(next(iter(task['args'].values())), plan, resources)}"
-        for task, picture in pictures
-    ]
-    return [f"In the {len(pictures)} pictures together: {whole} objects ({each}), {listed(apart)}."]
-
-
-def _told(task: Task, state: State, counted: Mapping[str, str]) -> str:
-    """What a task found, after what was to be counted in it."""
-    boxes = state["results"][str(task["id"])]["kind"] == "boxes"
-    return " ".join([*(counted.values() if boxes else ()), finding(task, state)])
-
-
-def _counted(tasks: list[Task], state: State) -> dict[str, str]:
-    """How many of the things that are to be counted one picture has, by the note that asks it."""
-    found = [state["results"][str(task["id"])] for task in tasks]
-    pictures = [result for result in found if result["kind"] == "boxes"]
-    if len(pictures) != 1:
-        return {}
-    labels = count_labels(pictures[0]["value"])
-    known = known_labels(pictures[0].get("model", ""))
-    notes = {note: told_count(note, labels, known) for note in state["plan"]["notes"]}
-    return {note: told for note, told in notes.items() if told}
+def _findings(tasks: list[Task], state: State, counts: list[str]) -> list[str]:
+    """What each task found, with what was to be counted in pictures before the first of them."""
+    pictures = [task for task, _ in pictures_in(tasks, state)]
+    lines: list[str] = []
+    for task in tasks:
+        if task in pictures[:1] and len(pictures) > 1:
+            lines += counts or together(tasks, state)
+        first = counts if task in pictures and len(pictures) == 1 else []
+        lines.append(" ".join([*first, finding(task, state)]))
+    return lines
 
 
 def _value_words(result: Result) -> dict[str, str]:
@@ -176,40 +137,6 @@ def _nothing_found(task: Task, result: Result, words: Mapping[str, str], state: 
         "What language {text} is in was not found out: its words do not say it plainly, and the "
         "model that was asked knows none (it answered {best})."
     )
-
-
-def _named(value: Any, plan: Plan, resources: Mapping[str, Resource]) -> str:
-    """How a sentence calls an argument: a file's name, a quoted text, an earlier result."""
-    if isinstance(value, list):
-        return ", ".join(_named(item, plan, resources) for item in value)
-    source = whole_reference(value)
-    if source is not None:
-        return _noun(source, plan, resources)
-    if value in resources:
-        return shown_path(resources[value]["name"])
-    made_of = [int(match[1]) for match in REFERENCE.finditer(str(value))]
-    if made_of and not re.search(r"\w", REFERENCE.sub("", str(value))):
-        if len(made_of) > _MOST_NAMED:
-            return f"the text of {len(made_of)} results"
-        return f"the text of {listed([_noun(n, plan, resources) for n in made_of])}"
-    text = REFERENCE.sub(lambda m: f"({_noun(int(m[1]), plan, resources)})", str(value))
-    text = " ".join(text.split())
-    return f"“{text if len(text) <= _QUOTE_CHARS else text[: _QUOTE_CHARS - 1].rstrip() + '…'}”"
-
-
-def _noun(source: int, plan: Plan, resources: Mapping[str, Resource]) -> str:
-    """What an earlier result is called; of several of a task, by what each was made from."""
-    tasks = {task["id"]: task for task in plan["tasks"]}
-    row, own = task_types()[tasks[source]["task"]], tasks[source]["args"]
-    others = [t["args"] for t in plan["tasks"] if t["task"] == row.id and t["id"] != source]
-    many = row.noun.endswith("s") and not row.noun.endswith("ss")
-    noun = f"the list of {row.noun}" if many else f"the {row.noun}"
-    if not others:
-        return noun
-    first = row.inputs[0].name
-    if own.get(first) in [args.get(first) for args in others]:
-        return f"{noun} of task {source}"
-    return f"{noun} of {_named(own.get(first), plan, resources)}"
 
 
 def _models(tasks: list[Task], results: Mapping[str, Result]) -> str:

@@ -23,7 +23,7 @@ from langgraph.config import get_config
 from hugginggraph.registry import UnreadableFileError, UnsupportedFileError
 from hugginggraph.tools import Artifacts, Media
 
-from .answer import shown_path
+from .naming import shown_path
 from .state import Resource
 
 _ATTACH = "Attach the file itself, not its address."

@@ -22,12 +22,13 @@ from langgraph.graph.message import push_message
 from hugginggraph.prompts import fill
 from hugginggraph.registry import LLMError, languages, task_types
 
-from .answer import compose, finding, replanned, shown_path
+from .answer import compose, finding, replanned
 from .attachments import with_links
 from .budget import llm_allowed
 from .claims import Fact
 from .ground import Grounding
 from .llm import LLM, Reply
+from .naming import shown_path
 from .parts import Parts, run_context
 from .plan import plan_request, spend
 from .planner import Cost

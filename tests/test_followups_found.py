@@ -9,7 +9,7 @@ import pytest
 from planned import CAPTION, GIVEN, ROWS, SAID, SCENE, SUMMARY, asked, steps
 
 from hugginggraph.graph import Finding, PlanRequest, Resource
-from hugginggraph.graph.builtin_planner import plan, told_count
+from hugginggraph.graph.builtin_planner import plan, to_count
 from hugginggraph.registry import NotUnderstoodError
 
 MIXED = Finding(
@@ -91,8 +91,10 @@ def test_a_count_of_some_things_says_that_everything_is_listed(text: str, noted:
 def test_the_things_asked_for_are_counted_by_their_labels(asked: str, told: str) -> None:
     (note,) = plan(PlanRequest(f"Count the {asked} in scene.png", {"r1": SCENE}), ROWS).notes
     found = {"Red circle": 2, "Blue circle": 1, "digit 6": 1}
-    assert told_count(note, found, ["green star"]) == told
-    assert told_count("Another note.", found, ["green star"]) == ""
+    labels = [*found, "green star"]
+    counted = to_count(note, labels)
+    assert (f"{counted.told(found)}." if counted else "") == told
+    assert to_count("Another note.", labels) is None
 
 
 def test_the_last_answer_is_read_aloud_and_not_a_caption_before_it() -> None:

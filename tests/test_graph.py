@@ -78,11 +78,14 @@ def test_the_drawn_boxes_are_a_new_picture_named_in_the_answer(parts: Parts) -> 
 def test_what_several_pictures_hold_is_counted_together(parts: Parts) -> None:
     files = [ROOT / "examples" / name for name in ("scene.png", "crowd.png")]
     out = run(parts, "How many hearts are there in all in scene.png and crowd.png?", *files)
-    told = (
-        "In the 2 pictures together: 3 of 11 objects (2 orange hearts, 1 purple heart), "
-        "2 in scene.png and 1 in crowd.png."
-    )
-    assert told in out["answer"]
+    told = "Hearts: 3 (2 orange hearts and 1 purple heart), 2 in scene.png and 1 in crowd.png."
+    assert out["answer"].splitlines()[0] == told
+    out = run(parts, "Count the objects in scene.png and crowd.png.", *files)
+    told = "In the 2 pictures together: 11 objects ("
+    assert out["answer"].startswith(told) and "), 5 in scene.png and 6 in" in out["answer"]
+    out = run(parts, "Read aloud how many squares are in scene.png and crowd.png.", *files)
+    assert "Squares: 1 (1 green square), 0 in scene.png and 1 in crowd.png." in out["answer"]
+    assert "Note: Every" not in out["answer"]
     out = run(parts, "How many hearts are there in scene.png?", *files)
     assert "together" not in out["answer"]
 

@@ -1,6 +1,6 @@
 """The planner that needs no LLM: from the words of a request to a draft of a plan."""
 
-from .counted import told_count
+from .counted import to_count
 from .cues import NOUNS, cues
 from .files import kind_of_path
 from .languages import speaks, unquoted
@@ -20,7 +20,7 @@ __all__ = [
     "kind_of_path",
     "plan",
     "speaks",
-    "told_count",
+    "to_count",
     "traits",
     "unquoted",
 ]  # fmt: skip

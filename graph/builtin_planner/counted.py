@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 
 from hugginggraph.tools import listed, plural
@@ -84,26 +85,39 @@ def note_all_are_listed(sketch: Sketch, wish: Wish) -> None:
         sketch.note(_ALL_LISTED.format(some))
 
 
-def told_count(note: str, found: Mapping[str, int], known: Collection[str]) -> str:
-    """How many of what was found a note of ``note_all_are_listed`` means, as labels tell it.
+def to_count(note: str, labels: Collection[str]) -> Counted | None:
+    """What a note of ``note_all_are_listed`` means, where ``labels`` tell of each kind of it.
 
-    Empty where none of the labels that were ``found``, and that the model is ``known`` to have,
-    tells it, and for any other note.
+    None for any other note.
     """
     head, tail = _ALL_LISTED.split("{}")
     if not (note.startswith(head) and note.endswith(tail)):
-        return ""
+        return None
     asked = note[len(head) : -len(tail)].lower()
-    found = {label.lower(): count for label, count in found.items()}
-    kinds = [
-        _kind(kind) for kind in re.split(r",? and (?:the )?|,? or (?:the )?|, (?:the )?", asked)
-    ]
-    labels = {*found, *known}
-    if not all(any(_is_of(kind, label) for label in labels) for kind in kinds):
-        return ""
-    chosen = _chosen(found, kinds)
-    each = listed([f"{count} {plural(label, count)}" for label, count in chosen.items()])
-    return f"{asked.capitalize()}: {f'{sum(chosen.values())} ({each})' if chosen else 'none'}."
+    kinds = re.split(r",? and (?:the )?|,? or (?:the )?|, (?:the )?", asked)
+    counted = Counted(asked, tuple(map(_kind, kinds)))
+    lower = {label.lower() for label in labels}
+    known = all(any(_is_of(kind, label) for label in lower) for kind in counted.kinds)
+    return counted if known else None
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Things that are to be counted: as they were ``asked`` for, and of which kinds they are."""
+
+    asked: str
+    kinds: tuple[str, ...]
+
+    def among(self, found: Mapping[str, int]) -> dict[str, int]:
+        """Those of them that were found, by label."""
+        return _chosen({label.lower(): count for label, count in found.items()}, self.kinds)
+
+    def told(self, found: Mapping[str, int]) -> str:
+        """How many of what was found they are, such as "Circles: 2 (2 red circles)"."""
+        chosen = self.among(found)
+        each = listed([f"{count} {plural(label, count)}" for label, count in chosen.items()])
+        many = f"{sum(chosen.values())} ({each})" if chosen else "none"
+        return f"{self.asked.capitalize()}: {many}"
 
 
 def _kind(asked: str) -> str:
