@@ -88,6 +88,11 @@ def finding(task: Task, state: State) -> str:
         says = nothing
     text = says.format_map(words).replace(", before .", ".")
     text = f"The {text[4:]}" if text.startswith("the ") else text
+    first = row.inputs[0].name
+    source = task["args"].get(first)
+    others = [t for t in plan["tasks"] if t["task"] == row.id and t["args"].get(first) != source]
+    if others and source and f"{{{first}}}" not in says:
+        text = f"{words[first]}: {text}"
     made: dict[str, list[str]] = {}
     for each in (resources[key] for key in result["files"] if key in resources):
         if Path(each["path"]).is_file():

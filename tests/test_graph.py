@@ -90,6 +90,16 @@ def test_what_several_pictures_hold_is_counted_together(parts: Parts) -> None:
     assert "together" not in out["answer"]
 
 
+def test_answers_about_several_pictures_say_which_they_are_of(parts: Parts) -> None:
+    files = [ROOT / "examples" / name for name in ("scene.png", "crowd.png")]
+    out = run(parts, "What colour is the heart in each picture?", *files)
+    asked = "“What colour is the heart?”"
+    of_each = [line.partition(f": {asked} ")[0] for line in out["answer"].splitlines()[:2]]
+    assert of_each == ["scene.png", "crowd.png"]
+    out = run(parts, "What colour is the heart?", files[0])
+    assert out["answer"].startswith(asked)
+
+
 def test_where_nobody_speaks_that_is_what_was_found(parts: Parts, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "silence.wav", np.zeros(64_000), 16_000)
     out = run(parts, "When does someone speak in silence.wav?", tmp_path / "silence.wav")
