@@ -133,7 +133,7 @@ def bound_text(sketch: Sketch, wish: Wish, row: TaskType, skip: frozenset[int]) 
         return Input(sketch.results_of(last))
     asked = any(role(slot) == "question" for slot in row.inputs)
     found = find_texts(sketch, wish.at, wish.window, own, skip, asked=asked)
-    words = _remainder(sketch, wish.after)
+    words = _remainder(wish.after)
     said = len(words.split()) >= 2 or bool(words and own.brief)
     aloud = _ALOUD.search(wish.window) if row.id == "text-to-speech" else None
     if aloud and (aloud[2] or not said):
@@ -198,7 +198,7 @@ def _prompt(sketch: Sketch, wish: Wish, row: TaskType, skip: frozenset[int]) -> 
     mends = trait(row.id).told and not trait(row.id).gathers  # a text that is there
     if mends and not source.values:
         source = given(sketch, "text", wish.window) or source
-    words = _remainder(sketch, _DRAW.sub("", _OF.sub("", wish.window)))
+    words = _remainder(_DRAW.sub("", _OF.sub("", wish.window)))
     refers = bool(here) or points_back(_WHICH.sub("", wish.window))
     own = not (refers or mends) and _names_its_own(sketch, wish, words)
     refers = refers or sketch.clauses[wish.at].then
@@ -252,7 +252,7 @@ def _told_to_move(sketch: Sketch, wish: Wish, skip: frozenset[int]) -> Input:
     return Input((said[1].strip(" .!?"),)) if said else Input()
 
 
-def _remainder(sketch: Sketch, text: str) -> str:
+def _remainder(text: str) -> str:
     """The words of a request that can only be the text itself ("embed hello world")."""
     text = MARKER.sub("", text)
     text = re.sub(
@@ -300,7 +300,7 @@ def written_in(text: str, target: str, request: str) -> str:
     return request if target == "English" else ""
 
 
-def bound_seed(sketch: Sketch, wish: Wish) -> Input:
+def bound_seed(wish: Wish) -> Input:
     """The number after the word "seed"; a seed is never made up."""
     said = re.search(r"\bseed\b(?: number| value)?(?: of| is|:| ?=)? ?(\d+)\b", wish.window, re.I)
     return Input((said[1],)) if said else Input()
@@ -376,7 +376,7 @@ def compared(sketch: Sketch, wish: Wish, row: TaskType) -> dict[str, object]:
         latest = [v for s in read[-1:] for v in sketch.results_of(s)[:1] if v not in values]
         values = [*latest, *values]
     if not values:
-        parts = re.split(r"\s+(?:and|to|with|vs\.?)\s+", _remainder(sketch, wish.after), maxsplit=1)
+        parts = re.split(r"\s+(?:and|to|with|vs\.?)\s+", _remainder(wish.after), maxsplit=1)
         values = parts if len(parts) == 2 else []
     single, many = row.inputs[0].name, row.inputs[1]
     filled: dict[str, object] = {}

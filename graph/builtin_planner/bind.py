@@ -291,7 +291,7 @@ def _fill(sketch: Sketch, wish: Wish, row: TaskType, slot: Slot, skip: frozenset
     if part in ("language", "from"):
         return bound_language(wish, part)
     if part == "seed":
-        return bound_seed(sketch, wish)
+        return bound_seed(wish)
     if part == "instruction":
         return bound_instruction(sketch, wish)
     return bound_text(sketch, wish, row, skip)
