@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hugginggraph.registry import Slot, TaskType, reads_as
 
 from ..references import REFERENCE, whole_reference
-from .cues import LANGUAGES, NOUNS, POLITE
+from .cues import LANGUAGE, NOUNS, POLITE
 from .inputs import (
     MOST_READ,
     Input,
@@ -38,7 +38,7 @@ _EMPTY_WORDS = re.compile(
     r"loud|version|each|all|both|sentiment|summary|language|result|output|about|general|positive"
     r"|negative|neutral|whether|"
     r"another|again|there|what|which|how|people|names|places|image|picture|photo|audio|so|i|can|"
-    + "|".join(LANGUAGES)
+    + LANGUAGE
     + r")\b",
     re.I,
 )
@@ -65,12 +65,12 @@ _ALOUD = re.compile(
 _BARE = re.compile(
     r"\b(?:translat(?:e|ing)|say)\s+(?!(?:it|its|this|that|these|those|them|the|my|your|our|his|her"
     r"|their|an?|what|which|how|whatever|everything|all|each|every|any|some|both|from|in|into|to)\b)"
-    rf"([^«»?]+?)\s+(?:in|into|to)\s+(?:{'|'.join(LANGUAGES)})\b",
+    rf"([^«»?]+?)\s+(?:in|into|to)\s+{LANGUAGE}\b",
     re.I,
 )
 """Words to be translated that stand bare between "translate" and the language."""
 _NO_TEXT = re.compile(
-    rf"^(?:{'|'.join(LANGUAGES)}|{NOUNS['text']}|words?)s?$|\bfrom (?:{'|'.join(LANGUAGES)})\b",
+    rf"^(?:{LANGUAGE}|{NOUNS['text']}|words?)s?$|\bfrom {LANGUAGE}\b",
     re.I,
 )
 """What only says that a text, or from which language, is translated."""
@@ -262,14 +262,14 @@ def _remainder(text: str) -> str:
         text,
         flags=re.I,
     )
-    text = re.sub(rf"\s*\b(?:in)?to (?:{'|'.join(LANGUAGES)})\b.*$", "", text, flags=re.I)
+    text = re.sub(rf"\s*\b(?:in)?to {LANGUAGE}\b.*$", "", text, flags=re.I)
     text = re.sub(r"\s+(?:instead|(?:this|next) time)\W*$", "", text, flags=re.I)
     return text.strip(" .,;:?!\"'") if _EMPTY_WORDS.sub("", text).strip(" .,;:?!\"'") else ""
 
 
 def bound_language(wish: Wish, part: str) -> Input:
     """The language that a clause names."""
-    name = rf"(?:{'|'.join(LANGUAGES)})\b"
+    name = rf"{LANGUAGE}\b"
     if part == "from":
         found = re.search(
             rf"\bfrom ({name})|\b(?:the|this|that) ({name}) (?:\w+ )?«", wish.window, re.I
