@@ -15,14 +15,15 @@ from .arguments import (
     bound_language,
     bound_seed,
     bound_text,
-    compared,
     role,
     written_in,
 )
+from .comparing import compared
 from .counted import count_among, note_all_are_listed
 from .cues import NOUNS, SCANS, cues, match_cues
 from .inputs import Input, bridge, find_media, find_texts, present
 from .mentions import MARKER
+from .prompted import bound_prompt
 from .questions import bound_question
 from .results import guided
 from .rows import BRIDGES, FAMILIES, GIVEN, trait
@@ -99,7 +100,7 @@ def _subject(sketch: Sketch, wish: Wish, kinds: Collection[str]) -> str:
     if wish.task == "question":
         asked = bound_question(sketch, wish, use=False).values
         words = " ".join((words, *asked, *_asked_where(sketch, asked)))
-        texts = any(m.kind == "text" for m in sketch.named(range(len(sketch.clauses))))
+        texts = any(m.kind == "text" for m in sketch.named())
         if "image" in here and _SCAN.search(words) and not texts:
             return "image"
     for kind in can:
@@ -294,4 +295,5 @@ def _fill(sketch: Sketch, wish: Wish, row: TaskType, slot: Slot, skip: frozenset
         return bound_seed(wish)
     if part == "instruction":
         return bound_instruction(sketch, wish)
-    return bound_text(sketch, wish, row, skip)
+    bound = bound_prompt if trait(row.id).prompted else bound_text
+    return bound(sketch, wish, row, skip)

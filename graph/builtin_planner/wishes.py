@@ -93,7 +93,7 @@ def _has_its_thing(sketch: Sketch, at: int, task: str) -> bool:
     "Read the bill" needs a picture, and "fix the spelling" a text in the request or a result.
     """
     if task == "text2text-generation":
-        named = sketch.named(range(len(sketch.clauses)))
+        named = sketch.named()
         texts = [m for m in named if m.kind == "text"]
         made = any(step.row.output == "text" for step in sketch.steps) or present(
             sketch, "text", at
