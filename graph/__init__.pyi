@@ -25,8 +25,9 @@ from .execute import make_execute as make_execute
 from .gate import Gate as Gate, path_lengths as path_lengths
 from .ground import Grounding as Grounding, grounded as grounded
 from .ingest import gather as gather, named_files as named_files
-from .llm import LLM as LLM, chat_model as chat_model
+from .llm import LLM as LLM
 from .llm_planner import LLMPlanner as LLMPlanner, recent as recent
+from .llm_setup import chat_model as chat_model
 from .parts import Parts as Parts
 from .plan import LLM_TURNS as LLM_TURNS
 from .planner import (
@@ -35,7 +36,7 @@ from .planner import (
     PlanRequest as PlanRequest,
     Setback as Setback,
 )
-from .reading import Aloud as Aloud, read_json as read_json
+from .reading import read_json as read_json
 from .references import references as references
 from .repair import repair as repair
 from .result_cache import (
@@ -58,3 +59,4 @@ from .state import (
     State as State,
     Task as Task,
 )
+from .thoughts import Aloud as Aloud
