@@ -31,7 +31,7 @@ from torch.nn import functional
 from transformers import CLIPTextModel, PreTrainedTokenizerFast
 
 from .films import PICTURES, WAYS, ShapeFilm, draw_plain_film
-from .train_painter import new_reader, new_scheduler, rebuilding, settle
+from .train_painter import latents_of, new_reader, new_scheduler, rebuilding
 from .training import Run, fit, follow, say
 from .words import words_tokenizer
 from .world import BACKGROUNDS, COLOURS, SHAPES, seeds
@@ -198,14 +198,8 @@ def train(run: Run) -> None:
         lr=2e-3,
         minutes=run.minutes and VAE_SHARE * run.minutes,
     )
-    settle(vae.eval().requires_grad_(False))
-    with torch.no_grad():
-        parts = torch.arange(len(frames)).split(256)
-        encoded = torch.cat([vae.encode(scaled(part)).latent_dist.mean for part in parts])
-    if not run.start:
-        vae.register_to_config(scaling_factor=float(1 / encoded.std()))
-    latents = encoded.mul(vae.config.scaling_factor).unflatten(0, (len(filmed), PICTURES))
-    latents = latents.transpose(1, 2).contiguous()
+    latents = latents_of(vae, scaled, len(frames), new=not run.start)
+    latents = latents.unflatten(0, (len(filmed), PICTURES)).transpose(1, 2).contiguous()
     ids = tokenizer(
         [text for _, texts in filmed for text in texts], padding="max_length", return_tensors="pt"
     )["input_ids"].view(len(filmed), len(FORMS), LONGEST)

@@ -155,6 +155,22 @@ def rebuilding(
     return loss_at
 
 
+def latents_of(
+    vae: AutoencoderKL, scaled: Callable[[Tensor], Tensor], count: int, *, new: bool
+) -> Tensor:
+    """The latents of `count` pictures by an autoencoder that learns no more; scaled to 1 if new.
+
+    `scaled` gives the pictures of some numbers, from -1 to 1.
+    """
+    settle(vae.eval().requires_grad_(False))
+    with torch.no_grad():
+        parts = torch.arange(count).split(256)
+        latents = torch.cat([vae.encode(scaled(part)).latent_dist.mean for part in parts])
+    if new:
+        vae.register_to_config(scaling_factor=float(1 / latents.std()))
+    return latents * float(vae.config.scaling_factor)
+
+
 def train(run: Run) -> None:
     """Trains and saves the pipeline into `run.out`; `run.start` is a painter to go on from."""
     torch.manual_seed(run.seed)
@@ -187,13 +203,7 @@ def train(run: Run) -> None:
             minutes=minutes and share * minutes,
         )
         minutes = minutes and (1 - share) * minutes
-    settle(vae.eval().requires_grad_(False))
-    with torch.no_grad():
-        parts = torch.arange(len(pixels)).split(256)
-        latents = torch.cat([vae.encode(scaled(part)).latent_dist.mean for part in parts])
-    if not run.start:
-        vae.register_to_config(scaling_factor=float(1 / latents.std()))
-    latents = latents * vae.config.scaling_factor
+    latents = latents_of(vae, scaled, len(pixels), new=not run.start)
     ids = tokenizer(
         [text for _, texts in painted for text in texts],
         padding="max_length",
