@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
 from pathlib import Path
 
@@ -21,9 +20,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
 
-from .training import Run, fit, follow, say
+from .training import Run, fit, follow, of_seeds, say
 from .words import words_tokenizer
-from .world import BACKGROUNDS, COLOURS, SHAPES, Scene, draw_portrait, seeds
+from .world import BACKGROUNDS, COLOURS, SHAPES, Scene, draw_portrait
 
 SIDE, LATENT, LONGEST = 32, 8, 16
 FORMS = (
@@ -174,9 +173,7 @@ def latents_of(
 def train(run: Run) -> None:
     """Trains and saves the pipeline into `run.out`; `run.start` is a painter to go on from."""
     torch.manual_seed(run.seed)
-    with ProcessPoolExecutor(2) as workers:
-        drawn = seeds("train", run.seed, run.scenes or 12_000)
-        painted = list(workers.map(paint, drawn, chunksize=64))
+    painted = of_seeds(paint, "train", run.seed, run.scenes or 12_000)
     pixels = torch.from_numpy(np.stack([each[0] for each in painted])).permute(0, 3, 1, 2)
     say(f"painted {len(painted)} pictures")
     tokenizer, scheduler = new_tokenizer(), new_scheduler()
