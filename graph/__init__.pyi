@@ -1,7 +1,6 @@
 from .answer import compose as compose, limits as limits, shown_path as shown_path
-from .approve import read_decision as read_decision
 from .attachments import attached as attached
-from .attempts import Work as Work, attempt as attempt
+from .attempts import attempt as attempt
 from .background import both as both
 from .budget import Budget as Budget
 from .build import build_graph as build_graph
@@ -16,9 +15,7 @@ from .claims import Fact as Fact, unfounded as unfounded
 from .demonstrate import Demonstrations as Demonstrations
 from .display import (
     Shown as Shown,
-    plan_mermaid as plan_mermaid,
     plan_svg as plan_svg,
-    plan_words as plan_words,
     task_states as task_states,
 )
 from .execute import make_execute as make_execute
@@ -41,7 +38,6 @@ from .references import references as references
 from .repair import repair as repair
 from .result_cache import (
     ResultCache as ResultCache,
-    open_result_cache as open_result_cache,
     result_key as result_key,
 )
 from .spoken import astray as astray, language_of as language_of
