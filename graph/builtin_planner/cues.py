@@ -154,6 +154,11 @@ def cues() -> tuple[Cue, ...]:
     )
 
 
+def names_kind(kind: str, words: str) -> bool:
+    """Whether words hold a noun of a kind: "the picture", "recordings"."""
+    return bool(re.search(rf"\b(?:{NOUNS[kind]})s?\b", words, re.I))
+
+
 def named_cues(tasks: Iterable[str]) -> tuple[Cue, ...]:
     """A cue for each task that a request names outright: "use object-detection on …"."""
     return tuple(
