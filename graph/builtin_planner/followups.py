@@ -195,14 +195,21 @@ def _filled(last: str, text: str, resources: Mapping[str, Resource], *, found: b
         last = _swap(_LANGUAGE, wanted, last) or _in_language(last.rstrip(" .?!"), wanted)
     if things:
         wanted = " and ".join(things)
-        named = _swap(files, wanted, last, quoted=True)
-        swaps = (
-            _swap(pattern, wanted, last) for pattern in (_POINTER, _BARE_POINTER, _SPOKEN_OF, _IT)
+        last = _of_things(last, wanted, files) or (
+            f"{last.rstrip(' .?!')}: {wanted}" if new_file else last
         )
-        quoted = wanted.join(_QUOTED.split(last, maxsplit=1)) if _QUOTED.search(last) else ""
-        added = f"{last.rstrip(' .?!')}: {wanted}" if new_file else last
-        last = named or next(filter(None, swaps), quoted or added)
     return last
+
+
+def _of_things(last: str, wanted: str, files: re.Pattern[str]) -> str:
+    """The last request with other things in place of its own; empty where it named none."""
+    if named := _swap(files, wanted, last, quoted=True):
+        return named
+    for pattern in (_POINTER, _BARE_POINTER, _SPOKEN_OF, _IT):
+        if pointed := _swap(pattern, wanted, last):
+            return pointed
+    before, *after = _QUOTED.split(last, maxsplit=1)
+    return f"{before}{wanted}{after[0]}" if after else ""
 
 
 def _in_language(last: str, language: str) -> str:
