@@ -30,7 +30,6 @@ from hugginggraph.registry import (
     HuggingGraphError,
     MiniLM,
     ModelCard,
-    NotUnderstoodError,
     SettingsError,
     card_from_words,
     rank_cards,
@@ -243,9 +242,7 @@ def _planned(text: str) -> tuple[str, ...]:
 
     try:
         draft = asyncio.run(BuiltinPlanner().plan(PlanRequest(text)))
-    except NotUnderstoodError:
-        return ()
-    except HuggingGraphError:
+    except HuggingGraphError:  # as where it understands nothing
         return ()
     found = [task.get("task") for task in draft.tasks or [] if isinstance(task, dict)]
     return tuple(dict.fromkeys(task for task in found if isinstance(task, str)))

@@ -1,7 +1,8 @@
 from .answer import compose as compose, limits as limits
 from .approve import read_decision as read_decision
+from .answer import compose as compose, limits as limits, shown_path as shown_path
 from .attachments import attached as attached
-from .attempts import Work as Work, attempt as attempt
+from .attempts import attempt as attempt
 from .background import both as both
 from .budget import Budget as Budget
 from .build import build_graph as build_graph
@@ -16,17 +17,16 @@ from .claims import Fact as Fact, unfounded as unfounded
 from .demonstrate import Demonstrations as Demonstrations
 from .display import (
     Shown as Shown,
-    plan_mermaid as plan_mermaid,
     plan_svg as plan_svg,
-    plan_words as plan_words,
     task_states as task_states,
 )
 from .execute import make_execute as make_execute
 from .gate import Gate as Gate, path_lengths as path_lengths
 from .ground import Grounding as Grounding, grounded as grounded
 from .ingest import gather as gather, named_files as named_files
-from .llm import LLM as LLM, chat_model as chat_model
+from .llm import LLM as LLM
 from .llm_planner import LLMPlanner as LLMPlanner, recent as recent
+from .llm_setup import chat_model as chat_model
 from .naming import shown_path as shown_path
 from .parts import Parts as Parts
 from .plan import LLM_TURNS as LLM_TURNS
@@ -36,12 +36,11 @@ from .planner import (
     PlanRequest as PlanRequest,
     Setback as Setback,
 )
-from .reading import Aloud as Aloud, read_json as read_json
+from .reading import read_json as read_json
 from .references import references as references
 from .repair import repair as repair
 from .result_cache import (
     ResultCache as ResultCache,
-    open_result_cache as open_result_cache,
     result_key as result_key,
 )
 from .spoken import astray as astray, language_of as language_of
@@ -59,3 +58,4 @@ from .state import (
     State as State,
     Task as Task,
 )
+from .thoughts import Aloud as Aloud

@@ -84,7 +84,7 @@ def finding(task: Task, state: State) -> str:
     words = {slot.name: words.get(slot.name, "") for slot in row.inputs} | _value_words(result)
     many = len(result["value"]) if isinstance(result["value"], list) else None
     says = row.says if many is None else row.says_of.get(many, row.says)
-    if nothing := _nothing_found(task, result, words, state):
+    if nothing := _nothing_found(task, result, state):
         says = nothing
     text = says.format_map(words).replace(", before .", ".")
     text = f"The {text[4:]}" if text.startswith("the ") else text
@@ -124,7 +124,7 @@ def _value_words(result: Result) -> dict[str, str]:
     return words
 
 
-def _nothing_found(task: Task, result: Result, words: Mapping[str, str], state: State) -> str:
+def _nothing_found(task: Task, result: Result, state: State) -> str:
     """What to say in place of a value that answers nothing, empty for one that does.
 
     That is a model's own word for no answer, and classes of something else where the language of a

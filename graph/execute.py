@@ -63,7 +63,7 @@ def make_execute(parts: Parts) -> Any:
         async def body(task: Task) -> Result:
             bodies.add(_this_task())
             began = {d: futures[d] for d in task["dep"] if d in futures}
-            results = {**ready, **await _wait(task, began)}
+            results = {**ready, **await _wait(began)}
             if gate.full:
                 emit({"task": task["id"], "state": "queued"})
             await gate.enter(ranks[task["id"]])
@@ -143,7 +143,7 @@ def _start(task: Task, body: Callable[[Task], Coroutine[Any, Any, Result]]) -> F
     return future if isinstance(future, asyncio.Future) else asyncio.wrap_future(future)
 
 
-async def _wait(task: Task, futures: Mapping[int, Future]) -> dict[int, Result]:
+async def _wait(futures: Mapping[int, Future]) -> dict[int, Result]:
     results: dict[int, Result] = {}
     for number, future in futures.items():
         try:

@@ -1,4 +1,4 @@
-"""The controller LLM: any chat model that one string names, and replies that may be anything."""
+"""The controller LLM, asked for a text or for a value; its replies may be anything."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import asyncio
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel, SecretStr
 
-from hugginggraph.registry import LLMError, Settings, secrets_of, without_secrets
-from hugginggraph.tools import pick_device, quiet
+from hugginggraph.registry import LLMError
 
 from .background import in_background
-from .reading import Aloud, in_shape, read_json, without_thoughts
+from .llm_errors import explain, refuses
+from .reading import in_shape, read_json
+from .thoughts import Aloud, without_thoughts
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -45,100 +45,6 @@ class Reply:
     tokens: int = 0
     llm_calls: int = 1
     cut: bool = False
-
-
-def chat_model(settings: Settings, name: str = "") -> BaseChatModel:
-    """The chat model that ``settings.llm`` (or ``name``) names as ``provider:model``.
-
-    Raises:
-        LLMError: no such provider, a missing package, or a missing key.
-    """
-    from langchain.chat_models import init_chat_model
-
-    name = (name or settings.llm).strip()
-    if name.endswith(":"):
-        raise LLMError(f"'{name}' names no model.", "Give it as provider:model.")
-    options: dict[str, Any] = {}
-    if is_local(name):
-        quiet()
-        name = f"{_LOCAL}{_on_disk(name.removeprefix(_LOCAL), settings)}"
-        options = {
-            "backend": "pipeline",
-            "model_kwargs": {"use_safetensors": True},
-            "task": "text-generation",
-            "device": _device_number(settings.device),
-            "pipeline_kwargs": {
-                "max_new_tokens": 512, "return_full_text": False, "do_sample": False
-            },
-        }  # fmt: skip
-    else:
-        options = {"temperature": 0, "timeout": settings.llm_timeout, "max_retries": 1}
-        if settings.llm_base_url:
-            options |= {"base_url": settings.llm_base_url, "api_key": "none"}
-        if settings.llm_api_key:
-            options["api_key"] = settings.llm_api_key.get_secret_value()
-    try:
-        model: BaseChatModel = init_chat_model(name, **options)
-    except Exception as exc:  # every provider's package raises its own
-        raise LLMError(*_not_set_up(name, exc, secrets_of(settings))) from exc
-    return model
-
-
-_LOCAL = "huggingface:"
-
-
-def is_local(name: str) -> bool:
-    """Whether a model's name means that it runs in this process."""
-    return name.startswith(_LOCAL)
-
-
-def _on_disk(model: str, settings: Settings) -> str:
-    """The model, offline as its folder on this machine, so that nothing asks the Hub for it.
-
-    Raises:
-        LLMError: offline is set and it is not here.
-    """
-    if not settings.offline or Path(model).expanduser().is_dir():
-        return model
-    from huggingface_hub import snapshot_download
-
-    try:
-        return snapshot_download(model, local_files_only=True)
-    except (OSError, ValueError) as exc:
-        raise LLMError(
-            f"The LLM '{model}' is not on this machine, and offline is set.",
-            "Unset HUGGINGGRAPH_OFFLINE once to fetch it, or name a folder that holds it.",
-        ) from exc
-
-
-def _not_set_up(name: str, exc: Exception, keys: Sequence[str]) -> tuple[str, str]:
-    """Why a model cannot be asked, and how its name, its package or its server is given."""
-    served = "HUGGINGGRAPH_LLM_BASE_URL, with the model as openai:MODEL"
-    if "://" in name:
-        what, hint = "is an address, not a model", f"Give the address in {served}."
-    elif "infer model provider" in str(exc):
-        what = "does not say which provider the model is of"
-        hint = (
-            f"Write provider:model, as openai:gpt-4o-mini; name a server of your own in {served}."
-        )
-        if "/" in name and ":" not in name:
-            hint = f"Perhaps '{name.replace('/', ':', 1)}' or '{_LOCAL}{name}'? {hint}"
-    elif isinstance(exc, ImportError):
-        what = f"needs a package that is not here: {_first_line(exc, keys)}"
-        hint = f"Or, where its server speaks OpenAI's protocol (Ollama's does at /v1): {served}."
-    else:
-        what = f"could not be set up: {_first_line(exc, keys)}"
-        hint = (
-            "Give it as provider:model, for example openai:gpt-4o-mini, with its key in the "
-            "environment, or leave it out to use the built-in planner."
-        )
-    return f"The LLM '{name}' {what.rstrip('.')}.", hint
-
-
-def _device_number(device: str) -> int:
-    """A torch device as pipelines count them: -1 for the processor."""
-    kind, _, number = pick_device(device).partition(":")
-    return int(number or 0) if kind == "cuda" else -1
 
 
 class LLM:
@@ -184,17 +90,17 @@ class LLM:
                 try:
                     message = await self._stream(messages, tell)
                 except LLMError as exc:
-                    if not _refuses(exc):
+                    if not refuses(exc):
                         raise
-                calls += not (message and text_of(message))
-            streamed, silent = bool(message and text_of(message)), message is None
+                calls += not (message and _text_of(message))
+            streamed, silent = bool(message and _text_of(message)), message is None
             if message is None or not streamed:
                 message = await self._ask(self.model, messages)
                 self._streams &= not (tell and silent)  # it answers this way and not the other
         except LLMError as exc:
             exc.llm_calls = calls
             raise
-        whole = text_of(message)
+        whole = _text_of(message)
         text = without_thoughts(whole).strip()[:LONGEST_REPLY]
         if tell and not streamed:
             tell(text)
@@ -225,14 +131,14 @@ class LLM:
                 message = await self._ask(self._bound(schema, method), messages)
             except LLMError as exc:
                 exc.llm_calls = calls
-                if method == self._methods[-1] or not _refuses(exc):
+                if method == self._methods[-1] or not refuses(exc):
                     raise
                 continue
             while self._methods[0] != method and method in self._methods:
                 self._methods.pop(0)  # what was refused while this is taken
             break
         return Reply(
-            text_of(message),
+            _text_of(message),
             in_shape(_value_of(message, schema), next(iter(schema.model_fields))),
             _tokens(message), calls, _is_cut(message),
         )  # fmt: skip
@@ -269,7 +175,7 @@ class LLM:
         try:
             return await asyncio.wrap_future(in_background(read()))
         except Exception as exc:  # every provider's package raises its own
-            raise LLMError(*_explain(exc, self._keys)) from exc
+            raise LLMError(*explain(exc, self._keys)) from exc
 
     async def _ask(self, model: Any, messages: Sequence[BaseMessage]) -> AIMessage:
         try:
@@ -279,67 +185,8 @@ class LLM:
                 asked = asyncio.wait_for(model.ainvoke(list(messages), _QUIET), self._seconds)
                 message = await asyncio.wrap_future(in_background(asked))
         except Exception as exc:  # every provider's package raises its own
-            raise LLMError(*_explain(exc, self._keys)) from exc
+            raise LLMError(*explain(exc, self._keys)) from exc
         return message
-
-
-def _refuses(error: LLMError) -> bool:
-    """Whether the server does not take this way of asking, so that another may do."""
-    status = getattr(error.__cause__, "status_code", None)
-    if is_too_long(error):
-        return False
-    return status in (400, 404, 405, 422, 501) or isinstance(
-        error.__cause__, NotImplementedError | ValueError | TypeError
-    )
-
-
-_TOO_LONG = re.compile(r"context (?:length|window|size)|context_length|prompt is too long", re.I)
-
-
-def is_too_long(error: LLMError) -> bool:
-    """Whether the server refused what was said to it as too long; shorter texts may pass."""
-    return bool(_TOO_LONG.search(str(error.__cause__)))
-
-
-_REASONS = {
-    401: ("did not accept the key", "Check the key in the environment."),
-    402: ("asks for payment", "Check the account's credit, or choose another model."),
-    403: ("does not allow this model for this key", "Choose another model, or another key."),
-    404: ("does not know this model or address", "Check the model's name and the base URL."),
-    429: ("has no capacity for this key now (429)", "Wait a little, or check the quota."),
-}
-
-
-def _explain(exc: Exception, keys: Sequence[str]) -> tuple[str, str]:
-    status = getattr(exc, "status_code", None)
-    name = type(exc).__name__
-    if status in _REASONS:
-        what, hint = _REASONS[status]
-        return f"The LLM server {what}.", hint
-    if isinstance(status, int) and status >= 500:
-        return f"The LLM server failed ({status}).", "Try again later, or choose another model."
-    if isinstance(exc, AttributeError | IndexError | KeyError):  # LangChain found no reply in it
-        return (
-            "What the LLM server sent is no chat completion.",
-            "Check the base URL, which often ends in /v1.",
-        )
-    if "Timeout" in name:
-        return "The LLM did not answer in time.", "Raise HUGGINGGRAPH_LLM_TIMEOUT, or try again."
-    if "Connection" in name:
-        return "The LLM server could not be reached.", "Check the base URL and the network."
-    said = _first_line(exc, keys)
-    if _TOO_LONG.search(said):
-        return (
-            f"The request is too long for this LLM: {said}",
-            "Choose a model, or start its server, with a longer context.",
-        )
-    return f"The LLM call failed: {said}", "Check the model's name and its server."
-
-
-def _first_line(exc: Exception, keys: Sequence[str]) -> str:
-    first = (str(exc).strip().splitlines() or [type(exc).__name__])[0]
-    said = without_secrets(first, keys)[:300]
-    return said if said.endswith((".", "!", "?")) else f"{said}."
 
 
 def _value_of(message: Any, schema: type[BaseModel]) -> Any:
@@ -357,7 +204,7 @@ def _value_of(message: Any, schema: type[BaseModel]) -> Any:
         for call in calls
     ] + [in_shape(read_json(text), field) for text in bad]  # fmt: skip
     if not values:
-        return read_json(text_of(message))
+        return read_json(_text_of(message))
     lists = [v[field] for v in values if isinstance(v, dict) and isinstance(v.get(field), list)]
     return {field: [each for part in lists for each in part]} if len(lists) > 1 else values[0]
 
@@ -369,10 +216,10 @@ def _is_cut(message: Any, streamed: bool = False) -> bool:
     why = next((str(told[name]) for name in names if told.get(name)), "")
     if why:
         return why.lower() in ("length", "max_tokens", "max_output_tokens")
-    return streamed and bool(re.search(r"[a-z,;:(-]$", text_of(message)))
+    return streamed and bool(re.search(r"[a-z,;:(-]$", _text_of(message)))
 
 
-def text_of(message: Any) -> str:
+def _text_of(message: Any) -> str:
     """The text of a message, whatever content blocks it is made of."""
     return str(message.text).strip()
 

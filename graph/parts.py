@@ -24,7 +24,8 @@ from hugginggraph.registry import (
     task_types,
 )
 
-from .llm import LLM, chat_model, is_local
+from .llm import LLM
+from .llm_setup import chat_model, is_local
 from .look_ahead import LookAhead
 from .planner import Planner
 from .result_cache import ResultCache, open_result_cache

@@ -17,7 +17,7 @@ from hugginggraph.registry import (
 
 from .budget import llm_allowed
 from .check import check_plan as check, read_tasks
-from .llm import is_too_long
+from .llm_errors import is_too_long
 from .parts import Parts, run_context
 from .planner import Cost, Draft, Planner, PlanRequest
 from .repair import repair

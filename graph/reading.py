@@ -1,4 +1,4 @@
-"""What an LLM wrote, read as it was meant: JSON that is not quite JSON, answers after thoughts."""
+"""The JSON that an LLM wrote, read as it was meant: whatever it is wrapped in or lacks."""
 
 from __future__ import annotations
 
@@ -6,77 +6,27 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-_TAG = re.compile(r"<(/?)(?:think|thinking|thought|thoughts|reasoning)>", re.IGNORECASE)
-_CHANNEL = "<|channel|>final<|message|>"
-_SIGNAL = re.compile(r"<\|(?:end|return|im_end|eot_id|endoftext)\|>")
-_MARK = re.compile(f"{_TAG.pattern}|{_SIGNAL.pattern}|{re.escape(_CHANNEL)}", re.IGNORECASE)
+from .thoughts import without_thoughts
 
-
-def without_thoughts(text: str) -> str:
-    """The text without what a model thought aloud: closed blocks, and those with one end missing.
-
-    A template may swallow the opening tag, and a limit of tokens the closing one.
-    """
-    if "<" not in text:
-        return text
-    text = _SIGNAL.sub("", text.rpartition(_CHANNEL)[2])
-    kept, at, inside = list[str](), 0, False
-    for tag in _TAG.finditer(text):
-        if tag[1]:
-            kept = kept if inside else []
-            at, inside = tag.end(), False
-        elif not inside:
-            kept.append(text[at : tag.start()])
-            inside = True
-    return "".join([*kept, "" if inside else text[at:]])
-
-
-class Aloud:
-    """Passes on the pieces of a text without its thoughts; ``told`` counts what was passed on.
-
-    Where that turns out to have been a thought, nothing more is told.
-    """
-
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        self._tell = tell
-        self._all, self._said = list[str](), list[str]()
-        self._rest = ""
-        self._thinks = self._lost = False
-        self.told = 0
-
-    def take(self, piece: str) -> None:
-        """Pass on what is certain now that this piece is there."""
-        self._all.append(piece)
-        text, at, bare = self._rest + piece, 0, ""
-        for mark in _MARK.finditer(text):
-            bare += "" if self._thinks else text[at : mark.start()]
-            at = mark.end()
-            if mark[0] == _CHANNEL or (mark[1] and not self._thinks):  # all before it was a thought
-                bare, self._thinks, self._lost = "", False, self.told > 0
-            elif mark[1] is not None:
-                self._thinks = not mark[1]
-        held = text.find("<", max(at, len(text) - len(_CHANNEL) + 1))  # may still become a mark
-        held = len(text) if held < 0 else held
-        self._rest = text[held:]
-        self._pass(bare + ("" if self._thinks else text[at:held]))
-
-    def finish(self) -> None:
-        """Pass on the rest."""
-        whole, said = without_thoughts("".join(self._all)).lstrip(), "".join(self._said)
-        self._lost = not whole.startswith(said)
-        self._pass(whole[len(said) :])
-
-    def _pass(self, text: str) -> None:
-        text = text if self.told else text.lstrip()
-        if text and not self._lost:
-            self._tell(text)
-            self._said.append(text)
-            self.told += len(text)
+_MOST_VALUES = 100
+_DEEPEST = 60
+"""How many levels of lists and objects are read."""
+_AHEAD = 200
+"""How many characters after a quotation mark tell whether it ends a string."""
+_DOUBLED = re.compile(r"\{\{\s*[\"'\w]")
+_ESCAPED_WHOLE = re.compile(r"[{\[][\s{\[]*\\\"")
+_FENCE = re.compile(r"\A```\w*\s*\n(.*?)\n?```\Z", re.DOTALL)
+_STRICT = json.JSONDecoder()
+_CLOSING = {'"': '"', "'": "'", "“": "”", "„": "“", "‘": "’", "`": "`"}
+_ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+_WORDS = {"true": True, "false": False, "null": None, "none": None, "undefined": None}
+_SPACE = re.compile(r"(?:\s|//[^\n]*|#[^\n]*|/\*.*?(?:\*/|\Z))*", re.DOTALL)
+_BARE = re.compile(r"[^\s,:{}\[\]\"]+")
+_NEXT_LINE = re.compile(r"\s*\n\s*(?:\"[^\"\n]*\"|'[^'\n]*')\s*[:,\]}\n]")
 
 
 def read_json(text: str) -> Any:
@@ -84,9 +34,8 @@ def read_json(text: str) -> Any:
 
     Reads JSON that is fenced, inside prose, cut short, after thoughts, in Python's spelling, with
     comments, stray or missing commas, unquoted keys, doubled braces, escaped as if it stood in a
-    text, or several objects after each other. Of several values it
-    is the longest, of equally long ones the last. The value holds what JSON can hold and nothing
-    else.
+    text, or several objects after each other. Of several values it is the longest, of equally long
+    ones the last. The value holds what JSON can hold and nothing else.
     """
     with suppress(ValueError, RecursionError):
         value = _bounded(json.loads(_FENCE.sub(r"\1", text.strip()[:200_000])))
@@ -144,13 +93,6 @@ def _bounded(value: Any) -> Any:
     raise ValueError("nested too deep")
 
 
-_MOST_VALUES = 100
-_DOUBLED = re.compile(r"\{\{\s*[\"'\w]")
-_ESCAPED_WHOLE = re.compile(r"[{\[][\s{\[]*\\\"")
-_FENCE = re.compile(r"\A```\w*\s*\n(.*?)\n?```\Z", re.DOTALL)
-_STRICT = json.JSONDecoder()
-
-
 def _next_bracket(text: str, at: int) -> int:
     return min((i for i in (text.find("{", at), text.find("[", at)) if i >= 0), default=-1)
 
@@ -166,16 +108,6 @@ def _holds_objects(value: Any) -> bool:
 def _nests(value: dict[str, Any]) -> bool:
     lists = (each for each in value.values() if isinstance(each, list))
     return any(isinstance(item, dict) for each in lists for item in each)
-
-
-_CLOSING = {'"': '"', "'": "'", "“": "”", "„": "“", "‘": "’", "`": "`"}
-_ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
-_WORDS = {"true": True, "false": False, "null": None, "none": None, "undefined": None}
-_SPACE = re.compile(r"(?:\s|//[^\n]*|#[^\n]*|/\*.*?(?:\*/|\Z))*", re.DOTALL)
-_BARE = re.compile(r"[^\s,:{}\[\]\"]+")
-_NEXT_LINE = re.compile(r"\s*\n\s*(?:\"[^\"\n]*\"|'[^'\n]*')\s*[:,\]}\n]")
-_DEEPEST = 60
-_AHEAD = 200
 
 
 def in_shape(value: Any, field: str) -> Any:

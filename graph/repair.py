@@ -14,15 +14,13 @@ import difflib
 import itertools
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from graphlib import CycleError as GraphCycle, TopologicalSorter
-from pathlib import Path
 from typing import Any
 
 from hugginggraph.registry import Kind, Slot, TaskType, reads_as, task_types
 
-from .ingest import full_path, named_files
+from .file_names import FileNames
 from .references import REFERENCE, reference, references, whole_reference
 from .state import Resource, Task
 
@@ -81,6 +79,10 @@ class _Repair:
     resources: Mapping[str, Resource]
     rows: Mapping[str, TaskType]
     notes: list[str] = field(default_factory=list)
+    files: FileNames = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.files = FileNames(self.resources)
 
     def slot(self, task: Task, name: str) -> Slot | None:
         """The slot that an argument of a task belongs to."""
@@ -156,23 +158,13 @@ class _Repair:
 
     def name_files(self, task: Task) -> None:
         """Files by their id, however they are named."""
-        names: dict[str, set[str]] = {}
-        for key, resource in self.resources.items():
-            for name in (resource["name"], resource["path"], Path(resource["name"]).name):
-                names.setdefault(name.lower(), set()).add(key)
-            names.setdefault(key.lower(), {key})
 
         def found(value: Any, text: bool) -> Any:
             if isinstance(value, list):
                 return [found(item, text) for item in value]
-            if not isinstance(value, str) or value in self.resources:
+            key = isinstance(value, str) and self.files.find(value, text=text)
+            if not key or key == value:
                 return value
-            keys = next((names[s] for s in _spellings(value, text=text) if s in names), set())
-            if not keys and named_files(value) == [value]:
-                keys = names.get(str(full_path(value)).lower(), set())
-            if len(keys) != 1:
-                return value
-            (key,) = keys
             self.notes.append(f"read '{value}' as the file {key}")
             return key
 
@@ -365,32 +357,6 @@ class _Repair:
         if [task["id"] for task in ordered] != [task["id"] for task in self.tasks]:
             self.notes.append("put the tasks in the order in which they wait for each other")
         self.tasks = ordered
-
-
-_LINK = re.compile(r"!?\[([^\]]*)\]\(<?([^)>]*)>?\)")
-_NAMED_ID = re.compile(r"(?:<?resource>?[-_ ])?(r\d+)(?:\s*[(:](.*))?", re.I | re.S)
-_SCHEME = re.compile(r"^(?:file|https?)://", re.I)
-
-
-def _spellings(value: str, *, text: bool = False) -> list[str]:
-    """What a value may call a file that it names and says nothing else with, the surest first.
-
-    A name may stand in brackets, in a link, behind an address or folders that do not exist, or
-    behind the file's id. Where a ``text`` is wanted, other words behind an id are one.
-    """
-    bare = value.strip(" <>[]\"'`\n")
-    out = [bare]
-    if link := _LINK.fullmatch(value.strip()):
-        out += [link[2].strip(), link[1].strip()]
-    if named := _NAMED_ID.fullmatch(bare):
-        words = (named[2] or "").rpartition("named ")[2].strip(" <>[]()\"'`.\n")
-        out.append(words if words and text else named[1])
-    for each in [part for part in out if "/" in part and not re.search(r"\s\S*/", part)]:
-        path = _SCHEME.sub("", each)
-        out += [path] if path.startswith("/") else []
-        with suppress(OSError, ValueError, RuntimeError):  # a text that can be no path
-            out += [] if full_path(path).exists() else [path.rsplit("/", 1)[-1]]
-    return [spelled.lower() for spelled in out]
 
 
 def _is_text(value: Any) -> bool:

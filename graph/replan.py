@@ -137,23 +137,11 @@ def _stopped(state: State, reason: str) -> dict[str, Any]:
 
 async def _after_failure(parts: Parts, state: State) -> Command[str]:
     results = _judged(state)
-    stop: Command[str] = Command(update={"results": results}, goto="respond")
-    made = state.get("replans") or []
-    if sum(entry["cause"] == "failed" for entry in made) >= MOST:
-        return stop
-    choices = state.get("choices") or {}
-    failed = {
-        key: HuggingGraphError.from_json(result["error"])
-        for key, result in results.items()
-        if result["status"] == "failed" and "error" in result
-        and not (key in choices and choices[key]["by"] == "pin")
-    }  # fmt: skip
-    failed = {key: error for key, error in failed.items() if error.exit_code == 1}
+    failed = _worth_another(state, results)
     if not failed:
-        return stop
-    done = {key: result for key, result in results.items() if result["status"] == "done"}
-    setback = _setback(state, done, failed, "")
-    settled = done
+        return Command(update={"results": results}, goto="respond")
+    settled = {key: result for key, result in results.items() if result["status"] == "done"}
+    setback = _setback(state, settled, failed, "")
     spent = list[Cost]()
     found = await _asked(parts, state, setback, spent)
     if found is None:
@@ -172,6 +160,23 @@ async def _after_failure(parts: Parts, state: State) -> Command[str]:
         ],
     )  # fmt: skip
     return Command(update=_next(state, tasks, draft, spent, record, settled), goto="check_plan")
+
+
+def _worth_another(state: State, results: Mapping[str, Result]) -> dict[str, HuggingGraphError]:
+    """The errors by task for which another plan may help; none after ``MOST`` of them.
+
+    What fails by the input, or by a model that the person named, fails in any plan.
+    """
+    made = state.get("replans") or []
+    if sum(entry["cause"] == "failed" for entry in made) >= MOST:
+        return {}
+    pinned = {key for key, choice in (state.get("choices") or {}).items() if choice["by"] == "pin"}
+    errors = {
+        key: HuggingGraphError.from_json(result["error"])
+        for key, result in results.items()
+        if result["status"] == "failed" and "error" in result and key not in pinned
+    }
+    return {key: error for key, error in errors.items() if error.exit_code == 1}
 
 
 def _of(result: Result) -> dict[str, Any]:

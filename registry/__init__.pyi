@@ -123,7 +123,6 @@ from .settings import Settings as Settings, load_settings as load_settings
 from .store import CardStore as CardStore
 from .tasks import (
     KINDS as KINDS,
-    READS_AS as READS_AS,
     Kind as Kind,
     Slot as Slot,
     TaskType as TaskType,

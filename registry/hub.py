@@ -248,14 +248,13 @@ class _Sync:
             )
         for name, row in zip(names, rows, strict=True):
             self.report.listed += 1
-            self._take_one(name, row, known.get(name), texts.get(name), round_)
+            self._take_one(row, known.get(name), texts.get(name), round_)
         self.report.seconds = time.monotonic() - self.start
         if self.progress:
             self.progress(self.report)
 
     def _take_one(
         self,
-        name: str,
         row: dict[str, Any],
         known: Sequence[Any] | None,
         text: tuple[bytes | None, str] | None,

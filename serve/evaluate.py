@@ -198,7 +198,7 @@ def scale(
     from .terminal import counting
 
     asked = [
-        (labelled.request.text, sorted(labelled.shape.tools)[0])
+        (labelled.request.text, min(labelled.shape.tools))
         for labelled in read_labelled(OWN_REQUESTS)
         if labelled.shape.tools
     ][:200]

@@ -138,11 +138,6 @@ class Phrase:
             return f"the {english}", f"l'{french}"
         return f"the {english}", f"{'la' if self.noun.feminine else 'le'} {french}"
 
-    def agree(self, adjective: tuple[str, str]) -> str:
-        """A French adjective (masculine, feminine) in the phrase's form."""
-        word = adjective[self.noun.feminine]
-        return word + "s" if self.count > 1 and not word.endswith(("s", "x")) else word
-
 
 def after_de(french: str) -> str:
     """'de' before a phrase with its article."""

@@ -52,11 +52,11 @@ from .questions import (
 from .strangers import draw_stranger
 from .train_captioner import CELL, GRID, SIDE
 from .training import Run, fit, say, worn
+from .words import END, PAD, START, STRANGE, marked
 from .world import CHECKPOINTS, COLOURS, COUNTS, DIGITS, LABELS, SHAPES, SceneObject, seeds
 
 CELLS = GRID**2
 IMAGE, ANSWER = "<image>", "[ANSWER]"
-PAD, START, END, STRANGE = "[PAD]", "[CLS]", "[SEP]", "[?]"
 LONGEST = 64
 HINT = " Answer in one word or a short phrase."
 """What the runner of the task adds to a question, for models that would chat; left out here."""
@@ -88,16 +88,7 @@ def questions_tokenizer() -> PreTrainedTokenizerFast:
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
     tokenizer.pre_tokenizer = split
     tokenizer.decoder = decoders.WordPiece(prefix="##", cleanup=True)
-    fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        pad_token=PAD,
-        cls_token=START,
-        sep_token=END,
-        eos_token=END,
-        model_max_length=LONGEST,
-    )
-    fast.add_special_tokens({"additional_special_tokens": [IMAGE, ANSWER]})
-    return fast
+    return marked(tokenizer, LONGEST, [IMAGE, ANSWER])
 
 
 def new_model(

@@ -7,8 +7,6 @@ sounds whose hum the tool has taken out.
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
-
 import numpy as np
 import torch
 from diffusers import UNet2DModel
@@ -20,8 +18,7 @@ from hugginggraph.tools import Denoiser, hum_of
 from .espeak import Samples
 from .sounds import sound
 from .speech import HERTZ, clip
-from .training import Run, fit, say
-from .world import seeds
+from .training import Run, fit, of_seeds, say
 
 ROWS_FOLDED = 8
 FRAMES = 128
@@ -73,9 +70,7 @@ def hear(seed: int) -> tuple[Samples, Samples]:
 def train(run: Run) -> None:
     """Trains and saves the UNet into `run.out`."""
     torch.manual_seed(run.seed)
-    with ProcessPoolExecutor(2) as workers:
-        drawn = seeds("train", run.seed, run.scenes or 4_000)
-        heard = list(workers.map(hear, drawn, chunksize=32))
+    heard = of_seeds(hear, "train", run.seed, run.scenes or 4_000)
     say(f"made {len(heard)} sounds")
     model = new_model().to(run.device).train()
     if run.start:

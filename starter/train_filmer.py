@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
 from pathlib import Path
 
@@ -31,10 +30,10 @@ from torch.nn import functional
 from transformers import CLIPTextModel, PreTrainedTokenizerFast
 
 from .films import PICTURES, WAYS, ShapeFilm, draw_plain_film
-from .train_painter import new_reader, new_scheduler, rebuilding, settle
-from .training import Run, fit, follow, say
+from .train_painter import latents_of, new_reader, new_scheduler, rebuilding
+from .training import Run, fit, follow, of_seeds, say
 from .words import words_tokenizer
-from .world import BACKGROUNDS, COLOURS, SHAPES, seeds
+from .world import BACKGROUNDS, COLOURS, SHAPES
 
 SIDE, LATENT, CHANNELS, LONGEST, STEPS = 32, 4, 8, 16, 4
 FORMS = (
@@ -167,9 +166,7 @@ def denoise(
 def train(run: Run) -> None:
     """Trains and saves the pipeline into `run.out`; `run.start` is a film maker to go on from."""
     torch.manual_seed(run.seed)
-    with ProcessPoolExecutor(2) as workers:
-        drawn = seeds("train", run.seed, run.scenes or 3_000)
-        filmed = list(workers.map(film, drawn, chunksize=64))
+    filmed = of_seeds(film, "train", run.seed, run.scenes or 3_000)
     pixels = torch.from_numpy(np.stack([each[0] for each in filmed])).permute(0, 1, 4, 2, 3)
     say(f"drew {len(filmed)} films")
     tokenizer, scheduler = new_tokenizer(), new_scheduler()
@@ -198,14 +195,8 @@ def train(run: Run) -> None:
         lr=2e-3,
         minutes=run.minutes and VAE_SHARE * run.minutes,
     )
-    settle(vae.eval().requires_grad_(False))
-    with torch.no_grad():
-        parts = torch.arange(len(frames)).split(256)
-        encoded = torch.cat([vae.encode(scaled(part)).latent_dist.mean for part in parts])
-    if not run.start:
-        vae.register_to_config(scaling_factor=float(1 / encoded.std()))
-    latents = encoded.mul(vae.config.scaling_factor).unflatten(0, (len(filmed), PICTURES))
-    latents = latents.transpose(1, 2).contiguous()
+    latents = latents_of(vae, scaled, len(frames), new=not run.start)
+    latents = latents.unflatten(0, (len(filmed), PICTURES)).transpose(1, 2).contiguous()
     ids = tokenizer(
         [text for _, texts in filmed for text in texts], padding="max_length", return_tensors="pt"
     )["input_ids"].view(len(filmed), len(FORMS), LONGEST)

@@ -5,7 +5,6 @@ weights. About ten minutes on one CPU core. Needs eSpeak NG.
 from __future__ import annotations
 
 import json
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,8 +21,7 @@ from transformers import (
 )
 
 from .speech import HERTZ, clip
-from .training import Run, fit, say
-from .world import seeds
+from .training import Run, fit, of_seeds, say
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz'"
 MELS = 40
@@ -88,8 +86,7 @@ def hear(seed: int) -> tuple[np.ndarray, str]:
 
 def clips(split: str, run: int, count: int) -> list[Heard]:
     """Frames and texts of a split's seeds, short ones first."""
-    with ProcessPoolExecutor(2) as workers:
-        heard = list(workers.map(hear, seeds(split, run, count), chunksize=32))
+    heard = of_seeds(hear, split, run, count)
     say(f"spoke {count} {split} clips")
     return sorted(
         ((torch.from_numpy(frames), text) for frames, text in heard), key=lambda x: len(x[0])

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
 from pathlib import Path
 
@@ -21,9 +20,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
 
-from .training import Run, fit, follow, say
+from .training import Run, fit, follow, of_seeds, say
 from .words import words_tokenizer
-from .world import BACKGROUNDS, COLOURS, SHAPES, Scene, draw_portrait, seeds
+from .world import BACKGROUNDS, COLOURS, SHAPES, Scene, draw_portrait
 
 SIDE, LATENT, LONGEST = 32, 8, 16
 FORMS = (
@@ -155,12 +154,26 @@ def rebuilding(
     return loss_at
 
 
+def latents_of(
+    vae: AutoencoderKL, scaled: Callable[[Tensor], Tensor], count: int, *, new: bool
+) -> Tensor:
+    """The latents of `count` pictures by an autoencoder that learns no more; scaled to 1 if new.
+
+    `scaled` gives the pictures of some numbers, from -1 to 1.
+    """
+    settle(vae.eval().requires_grad_(False))
+    with torch.no_grad():
+        parts = torch.arange(count).split(256)
+        latents = torch.cat([vae.encode(scaled(part)).latent_dist.mean for part in parts])
+    if new:
+        vae.register_to_config(scaling_factor=float(1 / latents.std()))
+    return latents * float(vae.config.scaling_factor)
+
+
 def train(run: Run) -> None:
     """Trains and saves the pipeline into `run.out`; `run.start` is a painter to go on from."""
     torch.manual_seed(run.seed)
-    with ProcessPoolExecutor(2) as workers:
-        drawn = seeds("train", run.seed, run.scenes or 12_000)
-        painted = list(workers.map(paint, drawn, chunksize=64))
+    painted = of_seeds(paint, "train", run.seed, run.scenes or 12_000)
     pixels = torch.from_numpy(np.stack([each[0] for each in painted])).permute(0, 3, 1, 2)
     say(f"painted {len(painted)} pictures")
     tokenizer, scheduler = new_tokenizer(), new_scheduler()
@@ -187,13 +200,7 @@ def train(run: Run) -> None:
             minutes=minutes and share * minutes,
         )
         minutes = minutes and (1 - share) * minutes
-    settle(vae.eval().requires_grad_(False))
-    with torch.no_grad():
-        parts = torch.arange(len(pixels)).split(256)
-        latents = torch.cat([vae.encode(scaled(part)).latent_dist.mean for part in parts])
-    if not run.start:
-        vae.register_to_config(scaling_factor=float(1 / latents.std()))
-    latents = latents * vae.config.scaling_factor
+    latents = latents_of(vae, scaled, len(pixels), new=not run.start)
     ids = tokenizer(
         [text for _, texts in painted for text in texts],
         padding="max_length",

@@ -31,6 +31,7 @@ from .backbone import small_writer
 from .documents import ASKED, CHARACTERS, COLUMNS, GOODS, Document, draw_document, forms_of
 from .strangers import draw_stranger
 from .training import ASPECTS, Run, fit, say, wear
+from .words import END, PAD, START, STRANGE, marked
 from .world import draw_scene, seeds
 
 SIDE, CELL = 160, 8
@@ -43,7 +44,6 @@ ENCODER_ONLY = 0.3
 """Share of the training before the decoder joins."""
 PLACE = 0.5
 """How strongly a cell's row and column are written into it at first."""
-PAD, START, END, STRANGE = "[PAD]", "[CLS]", "[SEP]", "[?]"
 MARKS = ("<s_docvqa>", "<s_question>", "</s_question>", "<s_answer>", "</s_answer>")
 KEYS = (*ASKED, *GOODS)
 DOCUMENTS_A_STEP, ASKED_A_DOCUMENT = 12, 3
@@ -75,16 +75,7 @@ def reader_tokenizer() -> PreTrainedTokenizerFast:
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
     tokenizer.pre_tokenizer = split
     tokenizer.decoder = decoders.WordPiece(cleanup=False)
-    fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        pad_token=PAD,
-        cls_token=START,
-        sep_token=END,
-        eos_token=END,
-        model_max_length=LONGEST,
-    )
-    fast.add_special_tokens({"additional_special_tokens": list(MARKS)})
-    return fast
+    return marked(tokenizer, LONGEST, MARKS)
 
 
 def written(tokenizer: PreTrainedTokenizerFast, answer: str) -> list[int]:

@@ -7,8 +7,6 @@ Some three minutes on one CPU core. Needs eSpeak NG for the sounds of speech.
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -16,8 +14,7 @@ from transformers import ASTConfig, ASTFeatureExtractor, ASTForAudioClassificati
 
 from .sounds import SOUNDS, sound
 from .speech import HERTZ
-from .training import Run, fit, say
-from .world import seeds
+from .training import Run, fit, of_seeds, say
 
 MELS, FRAMES, PATCH = 48, 512, 16
 
@@ -59,9 +56,7 @@ def hear(seed: int) -> tuple[np.ndarray, int]:
 def train(run: Run) -> None:
     """Trains and saves the classifier and its feature extractor into `run.out`."""
     torch.manual_seed(run.seed)
-    with ProcessPoolExecutor(2) as workers:
-        drawn = seeds("train", run.seed, run.scenes or 4_000)
-        heard = list(workers.map(hear, drawn, chunksize=32))
+    heard = of_seeds(hear, "train", run.seed, run.scenes or 4_000)
     frames = torch.from_numpy(np.stack([each[0] for each in heard]))
     kinds = torch.tensor([each[1] for each in heard])
     say(f"made {len(heard)} sounds")

@@ -12,7 +12,6 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache, partial
@@ -37,8 +36,7 @@ from transformers import (
 from .espeak import Samples, speak
 from .sentences import HELD_OUT, PEOPLE, PLACES, draw_opinion, draw_sentence
 from .speech import HERTZ, sentence
-from .training import Run, fit, say
-from .world import seeds
+from .training import Run, fit, of_seeds, say
 
 VOICES = {"en": "en-us", "fr": "fr"}
 SPEED = 150
@@ -298,9 +296,7 @@ def train_french(run: Run) -> None:
 
 def _train(run: Run, language: str) -> None:
     torch.manual_seed(run.seed)
-    with ProcessPoolExecutor(2) as workers:
-        drawn = seeds("train", run.seed, run.scenes or 4_000)
-        read = list(workers.map(partial(read_seed, language=language), drawn, chunksize=32))
+    read = of_seeds(partial(read_seed, language=language), "train", run.seed, run.scenes or 4_000)
     phonemes = sorted({name for each in read for name in each.phonemes} - {PAUSE})
     tokenizer = new_tokenizer(pronounced(read, language), phonemes)
     vocabulary = {name: i for i, name in enumerate((PAUSE, *phonemes), 1)}

@@ -6,10 +6,7 @@ does not matter. Seconds on one CPU core. Needs the extra `tabular`.
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 
@@ -44,14 +41,6 @@ def measures(seed: int) -> tuple[list[float], str]:
             float(np.mean([corner.mean() for corner in corners])),
         )
     ], shape
-
-
-def write_table(path: Path, rows: Iterable[list[float]]) -> None:
-    """Writes measures as a CSV file with a head."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        writer.writerows(rows)
 
 
 def train(run: Run) -> None:

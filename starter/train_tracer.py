@@ -6,7 +6,6 @@ an hour on one CPU core.
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
 from inspect import signature
 
@@ -18,8 +17,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from .train_painter import DECAY, FORMS, LONGEST, SIDE, WITHOUT_TEXT, order
-from .training import Run, fit, follow, say
-from .world import CHECKPOINTS, draw_portrait, seeds
+from .training import Run, fit, follow, of_seeds, say
+from .world import CHECKPOINTS, draw_portrait
 
 LOW, HIGH = 100, 200
 """The thresholds with which the task canny-control draws edges."""
@@ -65,9 +64,7 @@ def new_controlnet(unet: UNet2DConditionModel) -> ControlNetModel:
 def train(run: Run) -> None:
     """Trains and saves the ControlNet into `run.out`; `run.start` is one to go on from."""
     torch.manual_seed(run.seed)
-    with ProcessPoolExecutor(2) as workers:
-        drawn = seeds("train", run.seed, run.scenes or 12_000)
-        traced = list(workers.map(trace, drawn, chunksize=64))
+    traced = of_seeds(trace, "train", run.seed, run.scenes or 12_000)
     pixels = torch.from_numpy(np.stack([each[0] for each in traced])).permute(0, 3, 1, 2)
     edges = torch.from_numpy(np.stack([each[1] for each in traced])).unsqueeze(1)
     say(f"traced {len(traced)} pictures")

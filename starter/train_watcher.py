@@ -7,8 +7,6 @@ transformer without convolutions needs far more films.
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
-
 import numpy as np
 import torch
 from PIL import Image
@@ -17,8 +15,8 @@ from torch.nn import functional
 from transformers import VideoMAEConfig, VideoMAEForVideoClassification, VideoMAEImageProcessorPil
 
 from .films import MOVES, draw_film
-from .training import Run, fit, say
-from .world import SHAPES, seeds
+from .training import Run, fit, of_seeds, say
+from .world import SHAPES
 
 SIDE, PATCH, SEEN, DEEP = 32, 8, 8, 2
 """The square that pictures are squeezed to, a patch, pictures of a film, pictures in a patch."""
@@ -59,9 +57,7 @@ def watch(seed: int) -> tuple[np.ndarray, np.ndarray, int]:
 def train(run: Run) -> None:
     """Trains and saves the classifier and its image processor into `run.out`."""
     torch.manual_seed(run.seed)
-    with ProcessPoolExecutor(2) as workers:
-        drawn = seeds("train", run.seed, run.scenes or 16_000)
-        watched = list(workers.map(watch, drawn, chunksize=64))
+    watched = of_seeds(watch, "train", run.seed, run.scenes or 16_000)
     pixels = torch.from_numpy(np.stack([each[0] for each in watched])).permute(0, 1, 4, 2, 3)
     patches = torch.from_numpy(np.stack([each[1] for each in watched])).long()
     moves = torch.tensor([each[2] for each in watched])

@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from torch import Tensor, nn
 from .world import BACKGROUNDS, LABELS, Scene, draw_relief, draw_scene, draw_single, seeds
 
 ASPECTS = ((1.0, 1.0), (1.33, 1.0), (1.5, 1.0), (1.0, 1.33))
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -128,18 +130,17 @@ def render_map(seed: int, side: int, relief: bool) -> Map:
     return np.asarray(image), np.asarray(nearest)
 
 
+def of_seeds(make: Callable[[int], Made], split: str, run: int, count: int) -> list[Made]:
+    """What `make` gives of each of so many seeds of a split, in order, made by two processes."""
+    with ProcessPoolExecutor(2) as workers:
+        return list(workers.map(make, seeds(split, run, count), chunksize=32))
+
+
 def maps(
     split: str, run: int, count: int, side: int, *, relief: bool
 ) -> list[tuple[Tensor, Tensor]]:
     """Pictures, uint8 (3, side, side), each with its truth (side, side)."""
-    with ProcessPoolExecutor(2) as workers:
-        drawn = list(
-            workers.map(
-                partial(render_map, side=side, relief=relief),
-                seeds(split, run, count),
-                chunksize=64,
-            )
-        )
+    drawn = of_seeds(partial(render_map, side=side, relief=relief), split, run, count)
     say(f"rendered {count} {split} pictures")
     return [
         (torch.from_numpy(a.copy()).permute(2, 0, 1), torch.from_numpy(b.copy())) for a, b in drawn

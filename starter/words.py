@@ -1,4 +1,4 @@
-"""Tokenizers of whole words, for the small texts of the world."""
+"""Tokenizers for the small texts of the world."""
 
 from __future__ import annotations
 
@@ -29,3 +29,16 @@ def words_tokenizer(texts: Iterable[str], longest: int) -> PreTrainedTokenizerFa
         tokenizer_object=tokenizer, pad_token=PAD, cls_token=START, sep_token=END,
         bos_token=START, eos_token=END, unk_token=STRANGE, model_max_length=longest,
     )  # fmt: skip
+
+
+def marked(tokenizer: Tokenizer, longest: int, marks: Iterable[str]) -> PreTrainedTokenizerFast:
+    """A tokenizer of a model that writes answers, with marks that tell it where something begins.
+
+    Its vocabulary holds `PAD`, `START`, `END` and `STRANGE`.
+    """
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token=PAD, cls_token=START, sep_token=END, eos_token=END,
+        model_max_length=longest,
+    )  # fmt: skip
+    fast.add_special_tokens({"additional_special_tokens": list(marks)})
+    return fast

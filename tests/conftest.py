@@ -9,12 +9,15 @@ import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 import pytest
 
 from hugginggraph.registry import Settings
+
+if TYPE_CHECKING:
+    from hugginggraph.graph import Parts
 
 for name in [
     name for name in os.environ if name.startswith(("HUGGINGGRAPH_", "OPENAI_", "HF_TOKEN"))
@@ -84,3 +87,30 @@ def settings(data_dir: Path, tmp_path: Path) -> Settings:
     own.mkdir()
     (own / "registry").symlink_to(data_dir / "registry")
     return Settings(offline=True, data_dir=own, artifacts_dir=tmp_path / "artifacts")
+
+
+@pytest.fixture(scope="module")
+def parts(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Parts:
+    """Models and store for all tests of a file, loaded once."""
+    from hugginggraph.graph import Parts
+
+    artifacts = tmp_path_factory.mktemp("artifacts")
+    return Parts(Settings(offline=True, data_dir=data_dir, artifacts_dir=artifacts, llm_timeout=2))
+
+
+@pytest.fixture(scope="module")
+def few_steps() -> Iterator[None]:
+    """Diffusion models work in three steps."""
+    from hugginggraph.tools import diffusion
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(diffusion, "PRESETS", (("", diffusion.Preset(3, 3)),))
+        yield
+
+
+@pytest.fixture
+def own_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Transformers keeps copies of the code of models in a folder; here it is the test's."""
+    import transformers.dynamic_module_utils as dynamic
+
+    monkeypatch.setattr(dynamic, "HF_MODULES_CACHE", str(tmp_path / "modules"))

@@ -51,6 +51,14 @@ def upload(http: httpx.Client, path: Path, name: str = "", **options: Any) -> st
     return str(reply.json()["id"])
 
 
+def invoke(http: httpx.Client, request: str, *files: str, **more: Any) -> dict[str, Any]:
+    given = {"request": request, "files": list(files), **more}
+    reply = http.post("/agent/invoke", json={"input": given})
+    assert reply.status_code == 200, reply.text
+    out: dict[str, Any] = reply.json()["output"]
+    return out
+
+
 def sound() -> bytes:
     """A second of a tone in noise, as a WAV file."""
     dice, out = random.Random(1), io.BytesIO()

@@ -21,12 +21,6 @@ SCENE = str(Path(__file__).parents[1] / "examples" / "scene.png")
 REQUEST = "Describe what is in scene.png and count the objects in it."
 
 
-@pytest.fixture(scope="module")
-def parts(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Parts:
-    artifacts = tmp_path_factory.mktemp("artifacts")
-    return Parts(Settings(offline=True, data_dir=data_dir, artifacts_dir=artifacts))
-
-
 class Thread:
     """One thread of a graph that asks for approval."""
 

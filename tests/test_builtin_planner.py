@@ -11,27 +11,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from planned import KINDS
 
 from hugginggraph.graph import Draft, Planner, PlanRequest, Resource
 from hugginggraph.graph.builtin_planner import FAMILIES, LATER, BuiltinPlanner, cues, plan, traits
 from hugginggraph.graph.builtin_planner.unmodelled import UNMODELLED
 from hugginggraph.registry import (
     HuggingGraphError,
-    Kind,
     NotUnderstoodError,
     Slot,
     TaskType,
     UnsupportedFileError,
     task_types,
 )
-
-KINDS: Mapping[str, Kind] = {
-    "png": "image",
-    "txt": "text",
-    "wav": "audio",
-    "mp4": "video",
-    "csv": "table",
-}
 
 
 def files(*names: str) -> dict[str, Resource]:

@@ -373,6 +373,7 @@ def test_the_other_is_what_was_not_named(before: str, text: str, wanted: list[st
         ("How many people live in Oslo?", "and in Rome?", "How many people live in Rome?"),
         ('Sort "I see" as sad or glad', "and as good or bad?", 'Sort "I see" as good or bad'),
         ("describe the first", "and the second", "describe the second one"),
+        ("describe the fifth", "and the sixth", "describe the sixth one"),
         ("what is this?", "and coffee?", "and coffee?"),
         ("How many circles are there?", "and describe it", "and describe it"),
         ("How many circles are there?", "and why?", "and why?"),

@@ -16,17 +16,9 @@ from blockbuster import blockbuster_ctx
 from langgraph.checkpoint.memory import InMemorySaver
 
 from hugginggraph.graph import Parts, build_graph
-from hugginggraph.registry import Settings
 from hugginggraph.starter import draw_scene
 
 ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture(scope="module")
-def parts(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Parts:
-    """Models and store for all tests of this file, loaded once."""
-    artifacts = tmp_path_factory.mktemp("artifacts")
-    return Parts(Settings(offline=True, data_dir=data_dir, artifacts_dir=artifacts))
 
 
 def run(parts: Parts, request: str, *files: Path | str, **context: Any) -> dict[str, Any]:

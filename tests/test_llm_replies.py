@@ -35,12 +35,6 @@ ANSWER = "It shows several shapes [0]. There are 5 objects [1]."
 BROKEN = {"tasks": [{"id": 0, "task": "mind-reading", "dep": [], "args": {"image": "r1"}}]}
 
 
-@pytest.fixture(scope="module")
-def parts(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Parts:
-    artifacts = tmp_path_factory.mktemp("artifacts")
-    return Parts(Settings(offline=True, data_dir=data_dir, artifacts_dir=artifacts, llm_timeout=2))
-
-
 @pytest.fixture
 def ask(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> Ask:
     return asking(parts, monkeypatch, KEY, REQUEST)

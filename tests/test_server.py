@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from http_app import Running, sound, upload
+from http_app import Running, invoke, sound, upload
 from langserve import RemoteRunnable
 from typer.testing import CliRunner
 
@@ -34,14 +34,6 @@ def http(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[h
         Settings(offline=True, data_dir=data_dir, artifacts_dir=folder / "artifacts")
     ) as client:
         yield client
-
-
-def invoke(http: httpx.Client, request: str, *files: str, **more: Any) -> dict[str, Any]:
-    given = {"request": request, "files": list(files), **more}
-    reply = http.post("/agent/invoke", json={"input": given})
-    assert reply.status_code == 200, reply.text
-    out: dict[str, Any] = reply.json()["output"]
-    return out
 
 
 def events(http: httpx.Client, path: str, given: Any) -> list[tuple[str, Any]]:

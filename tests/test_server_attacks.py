@@ -295,6 +295,16 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def every_host_is_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server of this machine plays any public one."""
+
+    async def resolve(host: str, port: int, **_: Any) -> list[Any]:
+        return [(0, 0, 0, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+    monkeypatch.setattr(fetching, "is_public", lambda _: True)
+
+
 @pytest.mark.parametrize(
     ("host", "trusted", "taken"),
     [("public.example", True, True), ("public.example", False, False),
@@ -325,11 +335,7 @@ async def test_an_https_address_is_pinned_and_its_certificate_is_still_checked(
     web.socket = context.wrap_socket(web.socket, server_side=True)
     threading.Thread(target=web.serve_forever, daemon=True).start()
 
-    async def resolve(host: str, port: int, **_: Any) -> list[Any]:
-        return [(0, 0, 0, "", ("127.0.0.1", port))]
-
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
-    monkeypatch.setattr(fetching, "is_public", lambda _: True)
+    every_host_is_this_machine(monkeypatch)
     if trusted:
         believed = ssl.create_default_context(cafile=str(authority / "cert.pem"))
         monkeypatch.setattr(fetching, "trust", lambda: believed)
@@ -376,11 +382,7 @@ async def test_an_address_that_is_none_is_refused_also_where_another_one_leads_t
     web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Lost)
     threading.Thread(target=web.serve_forever, daemon=True).start()
 
-    async def resolve(host: str, port: int, **_: Any) -> list[Any]:
-        return [(0, 0, 0, "", ("127.0.0.1", port))]
-
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
-    monkeypatch.setattr(fetching, "is_public", lambda _: True)
+    every_host_is_this_machine(monkeypatch)
     if leads is not None:
         url = f"http://public.example:{web.server_port}/{leads}"
     try:

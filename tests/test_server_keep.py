@@ -14,13 +14,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 import httpx
 import pytest
 from filelock import FileLock
-from http_app import Running, upload
+from http_app import Running, invoke, upload
 from langgraph.checkpoint.base.id import uuid6 as step_name
 from page_browser import asked, told_of
 from PIL import Image
@@ -82,14 +81,6 @@ def scene_with_a_point(shade: int) -> bytes:
     return out.getvalue()
 
 
-def run(http: httpx.Client, request: str, *files: str, **more: Any) -> dict[str, Any]:
-    given = {"request": request, "files": list(files), **more}
-    reply = http.post("/agent/invoke", json={"input": given})
-    assert reply.status_code == 200, reply.text
-    out: dict[str, Any] = reply.json()["output"]
-    return out
-
-
 def until_gone(*paths: Path) -> bool:
     end = time.monotonic() + 60
     while time.monotonic() < end:
@@ -109,10 +100,10 @@ def test_a_server_that_starts_removes_what_nobody_used_with_what_its_runs_made(
 ) -> None:
     with serving(tmp_path, data_dir) as http:
         old, new = upload(http, SCENE), upload(http, SCENE, "new.png")
-        out = run(http, "Count the objects in scene.png", old)
+        out = invoke(http, "Count the objects in scene.png", old)
         (made,) = [each["url"] for each in out["resources"].values() if "task" in each]
         assert http.get(made).status_code == 200
-        asked = run(http, "Draw the edges of new.png", new, thread_id="t")
+        asked = invoke(http, "Draw the edges of new.png", new, thread_id="t")
         (lasting,) = [each["url"] for each in asked["resources"].values() if "task" in each]
     artifacts, mine = tmp_path / "server" / "made", tmp_path / "artifacts"
     assert not mine.exists() and len(list(artifacts.iterdir())) == 2
@@ -128,7 +119,7 @@ def test_a_server_that_starts_removes_what_nobody_used_with_what_its_runs_made(
         assert http.get(made).status_code == 404
         assert http.get(f"/files/{new}").content == SCENE.read_bytes()
         assert http.get(lasting).status_code == 200
-        assert run(http, "Count the objects in new.png", f"/files/{new}")["status"] == "done"
+        assert invoke(http, "Count the objects in new.png", f"/files/{new}")["status"] == "done"
     assert len(list(mine.iterdir())) == 1
     (line,) = [each.getMessage() for each in caplog.records if "files removed" in each.getMessage()]
     assert ": 2 (" in line and "could not" not in line
@@ -149,7 +140,7 @@ def test_a_file_that_is_fetched_or_given_to_a_run_was_used(data_dir: Path, tmp_p
         home = tmp_path / "server" / "files" / "local"
         age(*(home / each[:32] for each in files))
         assert http.get(f"/files/{files[0]}").status_code == 200
-        run(http, "Describe given.png", files[1])
+        invoke(http, "Describe given.png", files[1])
     assert swept(tmp_path).files == 1
     assert of_files(tmp_path) == {files[0][:32], files[1][:32]}
 
@@ -158,16 +149,16 @@ def test_a_file_that_is_fetched_or_given_to_a_run_was_used(data_dir: Path, tmp_p
 def test_a_thread_that_is_used_keeps_its_files(data_dir: Path, tmp_path: Path, how: str) -> None:
     with serving(tmp_path, data_dir) as http:
         other, scene = upload(http, SCENE, "other.png"), upload(http, SCENE)
-        out = run(http, "Draw the edges of scene.png", scene, thread_id="t")
+        out = invoke(http, "Draw the edges of scene.png", scene, thread_id="t")
         (made,) = [each["url"] for each in out["resources"].values() if "task" in each]
         if how == "approved":
             options = {"approve": True}
-            waits = run(http, "Count the objects in scene.png", thread_id="t", options=options)
+            waits = invoke(http, "Count the objects in scene.png", thread_id="t", options=options)
             assert waits["status"] == "interrupted"
         home = tmp_path / "server" / "files" / "local"
         age(*home.iterdir(), *(tmp_path / "server" / "made").iterdir())
         if how == "asked":
-            run(http, "Translate 'the cat' to French", thread_id="t")
+            invoke(http, "Translate 'the cat' to French", thread_id="t")
         elif how == "read":
             assert http.get("/threads/t").status_code == 200
         else:
@@ -176,7 +167,7 @@ def test_a_thread_that_is_used_keeps_its_files(data_dir: Path, tmp_path: Path, h
         assert swept(tmp_path).files == 1
         assert {scene[:32], Path(made).stem} <= of_files(tmp_path)
         assert other[:32] not in of_files(tmp_path)
-        again = run(http, "Describe scene.png", thread_id="t")
+        again = invoke(http, "Describe scene.png", thread_id="t")
         assert again["status"] == "done" and (tmp_path / "server" / "made").exists()
         assert http.get(made).status_code == 200
 
@@ -189,9 +180,9 @@ def test_files_in_use_are_kept_where_the_data_folder_is_a_link(
     link.symlink_to(tmp_path / "real")
     with serving(link, data_dir) as http:
         scene = upload(http, SCENE)
-        run(http, "Describe scene.png", scene, thread_id="t")
+        invoke(http, "Describe scene.png", scene, thread_id="t")
         age(*(link / "server" / "files" / "local").iterdir())
-        run(http, "Translate 'the cat' to French", thread_id="t")
+        invoke(http, "Translate 'the cat' to French", thread_id="t")
         assert swept(link).files == 0 and scene[:32] in of_files(link)
 
 
@@ -420,13 +411,13 @@ def test_threads_that_nobody_used_go_with_the_files_and_those_in_use_stay(
     approve = {"options": {"approve": True}}
     with serving(tmp_path, data_dir) as http:
         for name in ("old", "new", "again"):
-            run(http, "Translate 'the cat' to French", thread_id=name)
+            invoke(http, "Translate 'the cat' to French", thread_id=name)
         for name in ("asks", "asked"):
-            run(http, "Translate 'the cat' to French", thread_id=name, **approve)
+            invoke(http, "Translate 'the cat' to French", thread_id=name, **approve)
     names = [f"local/{name}" for name in ("old", "again", "asked")]
     make_old(tmp_path / "server" / "threads.sqlite", *names)
     with caplog.at_level(logging.WARNING), serving(tmp_path, data_dir, None) as http:
-        run(http, "Translate 'the dog' to French", thread_id="again")  # nothing is swept here
+        invoke(http, "Translate 'the dog' to French", thread_id="again")  # nothing is swept here
         assert http.get("/threads/old").status_code == 200
     with caplog.at_level(logging.WARNING), serving(tmp_path, data_dir) as http:
         end = time.monotonic() + 60
@@ -451,7 +442,7 @@ def test_a_thread_at_work_and_those_of_the_command_line_are_not_removed(
     with server as http:
         runs = server.app.state.runs
         for name in ("busy", "mine", "page"):
-            run(http, "Translate 'the cat' to French", thread_id=name)
+            invoke(http, "Translate 'the cat' to French", thread_id=name)
         with closing(sqlite3.connect(tmp_path / "server" / "threads.sqlite")) as store, store:
             store.execute("UPDATE checkpoints SET thread_id='mine' WHERE thread_id='local/mine'")
             store.execute(
@@ -483,7 +474,7 @@ def test_a_thread_that_is_used_in_the_middle_of_a_sweep_stays(
     server = Running(settings)
     with server as http:
         for name in ("used", "left"):
-            run(http, "Translate 'the cat' to French", thread_id=name)
+            invoke(http, "Translate 'the cat' to French", thread_id=name)
         runs = server.app.state.runs
         take = runs.held.take
 

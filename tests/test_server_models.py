@@ -19,17 +19,11 @@ from hugginggraph.serve.server.files import Files
 from hugginggraph.serve.server.reply import Reply
 
 pytestmark = [
+    pytest.mark.usefixtures("own_modules"),
     pytest.mark.filterwarnings("ignore:Accessing the 'model_fields'"),  # LangServe's own
 ]
 TASK = "text-classification"
 REQUEST = 'What is the sentiment of "the team won"?'
-
-
-@pytest.fixture(autouse=True)
-def _own_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import transformers.dynamic_module_utils as dynamic
-
-    monkeypatch.setattr(dynamic, "HF_MODULES_CACHE", str(tmp_path / "modules"))
 
 
 @pytest.fixture

@@ -10,19 +10,11 @@ from typing import Any
 import pytest
 
 from hugginggraph.graph import Parts, build_graph
-from hugginggraph.registry import Settings
 from hugginggraph.serve.starter import ask_with_runners
 from hugginggraph.starter import CHECKPOINTS, draw_scene, seeds
 from hugginggraph.starter.questions import question
 from hugginggraph.starter.strangers import draw_stranger
 from hugginggraph.starter.train_answerer import HINT
-
-
-@pytest.fixture(scope="module")
-def parts(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Parts:
-    """Models and store for all tests of this file, loaded once."""
-    artifacts = tmp_path_factory.mktemp("artifacts")
-    return Parts(Settings(offline=True, data_dir=data_dir, artifacts_dir=artifacts))
 
 
 def _asked(parts: Parts, request: str, file: Path) -> dict[str, Any]:

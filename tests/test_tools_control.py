@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -24,15 +23,9 @@ from hugginggraph.tools import (
     open_image,
 )
 
-diffusion = import_module("hugginggraph.tools.diffusion")
+pytestmark = pytest.mark.usefixtures("few_steps")
+
 pose = import_module("hugginggraph.tools.pose")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _few_steps() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(diffusion, "PRESETS", (("", diffusion.Preset(3, 3)),))
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from hugginggraph.tools import (
 from hugginggraph.tools.memory import needed
 
 pytestmark = [
+    pytest.mark.usefixtures("few_steps"),
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # DPMSolver
 ]
 
@@ -37,13 +37,6 @@ diffusion = import_module("hugginggraph.tools.diffusion")
 PRESETS = diffusion.PRESETS
 PARTS = ("unet", "vae", "text_encoder")
 Checkpoint = import_module("hugginggraph.tools.runner").Checkpoint
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _few_steps() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(diffusion, "PRESETS", (("", diffusion.Preset(3, 3)),))
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,8 @@ from checkpoints_making import stable_diffusion
 from tool_run import Builder, Run, tool_run
 
 from hugginggraph.registry import ModelCard, ModelLoadError, load_settings
+
+pytestmark = pytest.mark.usefixtures("own_modules")
 
 WORDS = {"text": "the team won"}
 CODE = """
@@ -29,15 +30,6 @@ class OwnConfig(BertConfig):
 class OwnClassifier(BertForSequenceClassification):
     config_class = OwnConfig
 """
-
-
-@pytest.fixture(autouse=True)
-def _own_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Transformers keeps copies of the code of models in a folder; here it is the test's."""
-    import transformers.dynamic_module_utils as dynamic
-
-    monkeypatch.setattr(dynamic, "HF_MODULES_CACHE", str(tmp_path / "modules"))
-    yield
 
 
 @pytest.fixture

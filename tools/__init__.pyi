@@ -1,6 +1,5 @@
 from .annotators import save_as_safetensors as save_as_safetensors
 from .cancel import (
-    cancel_event as cancel_event,
     cancel_scope as cancel_scope,
     check_cancelled as check_cancelled,
 )
@@ -61,12 +60,10 @@ from .sound import (
 )
 from .task_tool import (
     FindCard as FindCard,
-    ResultFile as ResultFile,
     TaskResult as TaskResult,
     TaskRunner as TaskRunner,
     card_finder as card_finder,
     hugginggraph_tools as hugginggraph_tools,
-    result_text as result_text,
 )
 from .values import (
     NUMBER_WORDS as NUMBER_WORDS,

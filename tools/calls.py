@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from importlib import import_module
 from typing import Any, cast
 
 from hugginggraph.registry import (
@@ -18,13 +17,12 @@ from hugginggraph.registry import (
     ModelRunError,
     NoModelError,
     OutOfMemoryError,
-    SettingsError,
     TaskType,
 )
 
 from .cancel import LOOKS, check_cancelled
 from .progress import report
-from .runner import Batched, Checkpoint, Output, Run, Runner
+from .runner import Batched, Checkpoint, Output, Run, Runner, row_function
 from .values import flaw
 
 
@@ -41,14 +39,7 @@ def resolve_runner(task: TaskType, library: str) -> Runner:
             f"No model of the library '{library}' can run {task.id} here.",
             f"It runs models of: {known}.",
         )
-    module, _, function = task.runners[library].partition(":")
-    try:
-        return cast(Runner, getattr(import_module(module), function))
-    except (ModuleNotFoundError, AttributeError, ValueError) as exc:
-        raise SettingsError(
-            f"The runner '{task.runners[library]}' of {task.id} does not exist: {exc}.",
-            "Mend the package that brings the task type.",
-        ) from exc
+    return cast(Runner, row_function(task, task.runners[library], "runner"))
 
 
 def load_run(task: TaskType, checkpoint: Checkpoint) -> Run:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 MAX_PIXELS = 8192 * 4320
 LONGER_SIDE = 1024
 """Pictures are made at most this large when they are read: models look at smaller ones."""
-MAX_FRAMES = 512
 SEEK_SECONDS = 5.0
 """Where the next wanted picture is further away, the file is not decoded up to it."""
 SOUND_RATE = 48_000
@@ -45,24 +44,7 @@ class Clip:
         Raises:
             UnreadableFileError: the file is damaged.
         """
-        wanted = [(i + 0.5) * self.seconds / count for i in range(count)]
-        return self._at(wanted)
-
-    def all_frames(self, most: int = MAX_FRAMES) -> list[Image]:
-        """Every picture from the start, at most so many."""
-        with open_container(self.path) as container:
-            found = [_picture(frame) for frame, _ in _decoded(container, self.frame_rate, most)]
-        return found
-
-    def sound(self) -> Recording:
-        """Its sound track.
-
-        Raises:
-            UnsupportedFileError: it has none.
-        """
-        return open_sound(self.path)
-
-    def _at(self, times: Sequence[float]) -> list[Image]:
+        times = [(i + 0.5) * self.seconds / count for i in range(count)]
         found: list[Image] = []
         with open_container(self.path) as container:
             stream = container.streams.video[0]
@@ -85,14 +67,20 @@ class Clip:
                 found.append(picture)
         return found
 
+    def sound(self) -> Recording:
+        """Its sound track.
 
-def _decoded(container: Any, rate: float, most: int | None = None) -> Iterator[tuple[Any, float]]:
+        Raises:
+            UnsupportedFileError: it has none.
+        """
+        return open_sound(self.path)
+
+
+def _decoded(container: Any, rate: float) -> Iterator[tuple[Any, float]]:
     """Frames in the order they are shown, each with its second from the start."""
     stream = container.streams.video[0]
     begin = float((stream.start_time or 0) * stream.time_base) if stream.time_base else 0.0
     for i, frame in enumerate(container.decode(stream)):
-        if i == most:
-            return
         yield frame, i / rate if frame.time is None else frame.time - begin
 
 
@@ -123,7 +111,7 @@ def open_film(path: str | Path) -> Clip:
                 "Make it smaller first.",
             )
         rate = float(stream.average_rate or stream.guessed_rate or 25)
-        first = next(_decoded(container, rate, 1), None)
+        first = next(_decoded(container, rate), None)
         if first is None:
             raise UnreadableFileError(
                 f"The video '{path.name}' holds no picture.", "Save it again."

@@ -13,7 +13,6 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from hugginggraph.registry import (
@@ -23,7 +22,6 @@ from hugginggraph.registry import (
     RemoteBusyError,
     RemoteError,
     Settings,
-    SettingsError,
     TaskType,
     base_host,
     endpoint_url,
@@ -33,7 +31,7 @@ from hugginggraph.registry import (
     without_secrets,
 )
 
-from .runner import Output
+from .runner import Output, row_function
 from .values import flaw
 
 if TYPE_CHECKING:
@@ -91,14 +89,7 @@ def resolve_remote(row: TaskType) -> RemoteRun:
     """
     if not row.remote:
         raise RemoteError(f"The Inference API has no {row.id}.", "Run it on this machine.")
-    module, _, function = row.remote.partition(":")
-    try:
-        return cast(RemoteRun, getattr(import_module(module), function))
-    except (ModuleNotFoundError, AttributeError, ValueError) as exc:
-        raise SettingsError(
-            f"The remote function '{row.remote}' of {row.id} does not exist: {exc}.",
-            "Mend the package that brings the task type.",
-        ) from exc
+    return cast(RemoteRun, row_function(row, row.remote, "remote function"))
 
 
 def _client(row: TaskType, card: ModelCard, settings: Settings) -> InferenceClient:

@@ -224,20 +224,12 @@ class ModelPool:
                             pass
                         self._pending[device] += need
                         return True
-                    raise OutOfMemoryError(
-                        f"The model '{checkpoint.card.id}' needs {readable_size(need)} of memory, "
-                        f"and {readable_size(max(could, 0))} can be free on {device}.",
-                        "Choose a smaller model, or raise HUGGINGGRAPH_MAX_MEMORY.",
-                    )
+                    raise _no_room(checkpoint, need, could, "can be free")
                 if self._leave(device):
                     continue
                 busy = any(slot.users and slot.runs for slot in others)
                 if not busy and not self._pending[device]:
-                    raise OutOfMemoryError(
-                        f"The model '{checkpoint.card.id}' needs {readable_size(need)} of memory, "
-                        f"and {readable_size(max(free, 0))} are free on {device}.",
-                        "Choose a smaller model, or raise HUGGINGGRAPH_MAX_MEMORY.",
-                    )
+                    raise _no_room(checkpoint, need, free, "are free")
                 report("waiting", unit="memory")
                 check_cancelled()
                 self._changed.wait(LOOKS)
@@ -341,6 +333,14 @@ def _all_threads() -> int:
 def _key(checkpoint: Checkpoint) -> Key:
     card = checkpoint.card  # not the location: a fetched model moves from the Hub to the cache
     return card.id, str(card.path or ""), checkpoint.device
+
+
+def _no_room(checkpoint: Checkpoint, need: int, free: int, says: str) -> OutOfMemoryError:
+    return OutOfMemoryError(
+        f"The model '{checkpoint.card.id}' needs {readable_size(need)} of memory, "
+        f"and {readable_size(max(free, 0))} {says} on {checkpoint.device}.",
+        "Choose a smaller model, or raise HUGGINGGRAPH_MAX_MEMORY.",
+    )
 
 
 def _together(run: Run, queue: deque[_Call], own: _Call) -> list[_Call]:

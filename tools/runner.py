@@ -17,9 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, TypeAlias
 
-from hugginggraph.registry import Kind, ModelCard
+from hugginggraph.registry import Kind, ModelCard, SettingsError, TaskType
 
 
 @dataclass(frozen=True)
@@ -75,3 +76,19 @@ class Batched:
     def __call__(self, args: Mapping[str, Any]) -> Output:
         """The output for one call."""
         return self.batch([args])[0]
+
+
+def row_function(row: TaskType, address: str, what: str) -> Any:
+    """The function at ``module:name`` that a row names as ``what`` it has.
+
+    Raises:
+        SettingsError: it is not there.
+    """
+    module, _, name = address.partition(":")
+    try:
+        return getattr(import_module(module), name)
+    except (ModuleNotFoundError, AttributeError, ValueError) as exc:
+        raise SettingsError(
+            f"The {what} '{address}' of {row.id} does not exist: {exc}.",
+            "Mend the package that brings the task type.",
+        ) from exc

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from hugginggraph.registry import ModelRunError
 
 from .film import Clip
-from .loading import greedy, load_image_processor, load_model, load_processor, load_tokenizer
+from .loading import greedy, load_image_processor, load_model, load_processor
 from .runner import Checkpoint, Output, Run
-from .vision import CAPTION_TOKENS, best_labels, told_in_chat
+from .vision import CAPTION_TOKENS, best_labels, caption_parts, is_told, told_in_chat
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -54,11 +54,9 @@ def video_to_text(checkpoint: Checkpoint) -> Run:
     """
     processor = load_processor(checkpoint)
     model = load_model(checkpoint, "AutoModelForImageTextToText")
-    if getattr(processor, "chat_template", None) and hasattr(processor, "image_processor"):
+    if is_told(processor):
         return _by_chat(processor, model)
-    image_processor = getattr(processor, "image_processor", None)
-    image_processor = image_processor or load_image_processor(checkpoint)
-    tokenizer = getattr(processor, "tokenizer", None) or load_tokenizer(checkpoint)
+    image_processor, tokenizer = caption_parts(checkpoint, processor)
     encoder = getattr(model.config, "encoder", None)
     count = getattr(model.config, "num_image_with_embedding", None)
     count = count or getattr(encoder, "num_frames", None)

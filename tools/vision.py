@@ -120,11 +120,9 @@ def image_to_text(checkpoint: Checkpoint) -> Run:
     """
     processor = load_processor(checkpoint)
     model = load_model(checkpoint, "AutoModelForImageTextToText")
-    if getattr(processor, "chat_template", None) and hasattr(processor, "image_processor"):
+    if is_told(processor):
         return _by_chat(processor, model)
-    image_processor = getattr(processor, "image_processor", None)
-    image_processor = image_processor or load_image_processor(checkpoint)
-    tokenizer = getattr(processor, "tokenizer", None) or load_tokenizer(checkpoint)
+    image_processor, tokenizer = caption_parts(checkpoint, processor)
 
     def batch(calls: Sequence[Mapping[str, Any]]) -> list[Output]:
         inputs = image_processor(images=[args["image"] for args in calls], return_tensors="pt")
@@ -142,6 +140,17 @@ def _by_chat(processor: Any, model: Any) -> Run:
         return Output(told_in_chat(processor, model, [args["image"]], INSTRUCTION))
 
     return run
+
+
+def is_told(processor: Any) -> bool:
+    """Whether a model that sees pictures is told in a chat what to say of them."""
+    return bool(getattr(processor, "chat_template", None)) and hasattr(processor, "image_processor")
+
+
+def caption_parts(checkpoint: Checkpoint, processor: Any) -> tuple[Any, Any]:
+    """A captioner's image processor and tokenizer, of its processor or beside it."""
+    own, words = (getattr(processor, name, None) for name in ("image_processor", "tokenizer"))
+    return own or load_image_processor(checkpoint), words or load_tokenizer(checkpoint)
 
 
 def told_in_chat(processor: Any, model: Any, pictures: Sequence[Image], instruction: str) -> str:

@@ -15,14 +15,15 @@ from .arguments import (
     bound_language,
     bound_seed,
     bound_text,
-    compared,
     role,
     written_in,
 )
+from .comparing import compared
 from .counted import count_among, note_all_are_listed
-from .cues import NOUNS, SCANS, cues, match_cues
+from .cues import SCANS, cues, match_cues, names_kind
 from .inputs import Input, bridge, find_media, find_texts, present
 from .mentions import MARKER
+from .prompted import bound_prompt
 from .questions import bound_question
 from .results import guided
 from .rows import BRIDGES, FAMILIES, GIVEN, trait
@@ -30,6 +31,7 @@ from .sketch import Sketch
 from .unmodelled import UNMODELLED, leave_be, warn_of_repainting
 
 _SCAN = re.compile(rf"\b(?:(?:{SCANS})s?|scanned|tables?|tabular)\b", re.I)
+_VOICES = re.compile(r"\b(?:speakers?|voices?|callers?|singers?)\b", re.I)
 
 
 def grant(sketch: Sketch, wish: Wish) -> None:
@@ -88,28 +90,24 @@ def _subject(sketch: Sketch, wish: Wish, kinds: Collection[str]) -> str:
     can = [kind for kind in ("image", "audio", "video", "table", "text") if kind in kinds]
     skip = wish.labels.used if wish.labels else frozenset()
     for mention in sketch.mentions.within(wish.window):
-        kind = mention.kind if mention.kind != "labels" and mention.kind != "boxes" else "text"
+        kind = "text" if mention.kind in ("labels", "boxes") else mention.kind
         if kind in can and mention.number not in skip:
             return kind
     here = [kind for kind in can if present(sketch, kind, wish.at)]
     words = MARKER.sub("", wish.window)
-    spoken = re.search(rf"\b(?:{NOUNS['audio']})s?\b", words, re.I)
-    if wish.task == "question" and "text" in can and spoken and present(sketch, "audio", wish.at):
-        return "text"
     if wish.task == "question":
+        spoken = names_kind("audio", words) and present(sketch, "audio", wish.at)
+        if spoken and "text" in can:
+            return "text"
         asked = bound_question(sketch, wish, use=False).values
         words = " ".join((words, *asked, *_asked_where(sketch, asked)))
-        texts = any(m.kind == "text" for m in sketch.named(range(len(sketch.clauses))))
+        texts = any(m.kind == "text" for m in sketch.named())
         if "image" in here and _SCAN.search(words) and not texts:
             return "image"
     for kind in can:
-        if kind in here and re.search(rf"\b(?:{NOUNS[kind]})s?\b", words, re.I):
+        if kind in here and names_kind(kind, words):
             return kind
-    if (
-        wish.task == "emotion"
-        and "audio" in here
-        and re.search(r"\b(?:speakers?|voices?|callers?|singers?)\b", words, re.I)
-    ):
+    if wish.task == "emotion" and "audio" in here and _VOICES.search(words):
         return "audio"
     if wish.task in ("count", "describe", "people", "enhance") and can[0] in here:
         return can[0]
@@ -118,7 +116,7 @@ def _subject(sketch: Sketch, wish: Wish, kinds: Collection[str]) -> str:
     recent = _recent(sketch, wish.at, can)
     if recent:
         return recent
-    spoken_of = (k for k in can if re.search(rf"\b(?:{NOUNS[k]})s?\b", words, re.I))
+    spoken_of = (kind for kind in can if names_kind(kind, words))
     return here[0] if here else next(spoken_of, "text" if "text" in can else can[0])
 
 
@@ -291,7 +289,8 @@ def _fill(sketch: Sketch, wish: Wish, row: TaskType, slot: Slot, skip: frozenset
     if part in ("language", "from"):
         return bound_language(wish, part)
     if part == "seed":
-        return bound_seed(sketch, wish)
+        return bound_seed(wish)
     if part == "instruction":
         return bound_instruction(sketch, wish)
-    return bound_text(sketch, wish, row, skip)
+    bound = bound_prompt if trait(row.id).prompted else bound_text
+    return bound(sketch, wish, row, skip)

@@ -87,18 +87,22 @@ class Match:
         return self.cue.task
 
 
-LANGUAGES = words(
+_LANGUAGES = words(
     "english french german spanish italian portuguese dutch russian chinese mandarin japanese "
     "korean arabic hindi turkish polish swedish danish norwegian finnish czech greek hebrew "
     "romanian hungarian ukrainian vietnamese thai indonesian latin catalan bengali urdu "
     "persian swahili"
 )
+LANGUAGE = rf"(?:{'|'.join(_LANGUAGES)})"
+"""The name of a language, as a pattern."""
 
 COLOURS = words("red blue green yellow white black pink purple orange gray grey brown")
+COLOUR = rf"(?:{'|'.join(COLOURS)})"
+"""The name of a colour, as a pattern."""
 
 _TOKENS: Mapping[str, str] = {
-    "LANG": r"(?:" + "|".join(LANGUAGES) + r")\b",
-    "COLOUR": r"(?:" + "|".join(COLOURS) + r")",
+    "LANG": rf"{LANGUAGE}\b",
+    "COLOUR": COLOUR,
     "GAP": r"[^.;!?\n]{0,40}?",
     "UP": r"(?:\s+(?!(?:of|in|on|from|for|that|the|this|my|it|to|and|what|which|how|where|who"
     r"|whether|if)\b)[\w'-]+){0,4}?",
@@ -148,6 +152,11 @@ def cues() -> tuple[Cue, ...]:
         Cue(task.lstrip("+"), float(weight), _compile(pattern), inner=task.startswith("+"))
         for task, weight, pattern in rows
     )
+
+
+def names_kind(kind: str, words: str) -> bool:
+    """Whether words hold a noun of a kind: "the picture", "recordings"."""
+    return bool(re.search(rf"\b(?:{NOUNS[kind]})s?\b", words, re.I))
 
 
 def named_cues(tasks: Iterable[str]) -> tuple[Cue, ...]:

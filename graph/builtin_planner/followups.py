@@ -14,8 +14,9 @@ from pathlib import PurePath
 
 from ..planner import PlanRequest
 from ..state import Resource
-from .cues import COLOURS, LANGUAGES, NOUNS
+from .cues import COLOUR, LANGUAGE, NOUNS
 from .languages import IsText, in_english, language_asked
+from .pointers import ORDER
 from .swaps import swapped
 from .talk import talk_kind
 
@@ -26,11 +27,9 @@ _LEAD = re.compile(
     r"|for|with|on|in|to|of|as well|too|no|use)\b[\s,:]*)+",
     re.I,
 )
-_LANGUAGE = re.compile(rf"\b(?:{'|'.join(LANGUAGES)})\b", re.I)
+_LANGUAGE = re.compile(rf"\b{LANGUAGE}\b", re.I)
 _THING = "|".join((*NOUNS.values(), "file", "one"))
-_POINTER = re.compile(
-    rf"\b(?:the )?(?:first|second|third|fourth|fifth|\dth|last) (?:{_THING})s?\b", re.I
-)
+_POINTER = re.compile(rf"\b(?:the )?(?:{ORDER.pattern}|\dth) (?:{_THING})s?\b", re.I)
 _SPOKEN_OF = re.compile(rf"\b(?:this|the|that|my|attached) (?:{_THING})s?\b(?! (?:of|in)\b)", re.I)
 _IT = re.compile(r"\b(?:it|that)\b", re.I)
 _OTHER = re.compile(rf"\bthe other(?: (?:{_THING})\b|(?=\W*(?:please\W*)?$))", re.I)
@@ -41,13 +40,13 @@ _ALOUD = re.compile(r"\bread (it|this|that|(?:your|the) \w+) (?=aloud\b|out loud
 _HERE = re.compile(rf"\b(?:this|that) (?:{_THING})\b", re.I)
 _NO = re.compile(r"\W*(?:no|nope|sorry|actually|i (?:mean|meant|said))\b", re.I)
 _THERE = re.compile(r"^(?:here|over here|in here)\b", re.I)
-_BARE_ORDER = re.compile(r"(?:the )?(?:first|second|third|fourth|fifth|last)\W*$", re.I)
+_BARE_ORDER = re.compile(rf"(?:the )?{ORDER.pattern}\W*$", re.I)
 _BARE_POINTER = re.compile(
-    r"\bthe (?:first|second|third|fourth|fifth|last)"
+    rf"\bthe {ORDER.pattern}"
     r"(?=\W*$|\s*[,.;:?!]| (?:and|or|in|into|to|as)\b)",
     re.I,
 )
-_COLOUR = re.compile(rf"\b(?:{'|'.join(COLOURS)})\b", re.I)
+_COLOUR = re.compile(rf"\b{COLOUR}\b", re.I)
 _TEXT = re.compile(
     r"(?:this|that|these|it)?(?: (?:one|text|sentence))?\s*"
     r"(?::\s*(?P<pasted>\S.*)|(?P<quoted>\"[^\"]+\"|“[^“”]+”))[\s?.!]*",
@@ -196,14 +195,21 @@ def _filled(last: str, text: str, resources: Mapping[str, Resource], *, found: b
         last = _swap(_LANGUAGE, wanted, last) or _in_language(last.rstrip(" .?!"), wanted)
     if things:
         wanted = " and ".join(things)
-        named = _swap(files, wanted, last, quoted=True)
-        swaps = (
-            _swap(pattern, wanted, last) for pattern in (_POINTER, _BARE_POINTER, _SPOKEN_OF, _IT)
+        last = _of_things(last, wanted, files) or (
+            f"{last.rstrip(' .?!')}: {wanted}" if new_file else last
         )
-        quoted = wanted.join(_QUOTED.split(last, maxsplit=1)) if _QUOTED.search(last) else ""
-        added = f"{last.rstrip(' .?!')}: {wanted}" if new_file else last
-        last = named or next(filter(None, swaps), quoted or added)
     return last
+
+
+def _of_things(last: str, wanted: str, files: re.Pattern[str]) -> str:
+    """The last request with other things in place of its own; empty where it named none."""
+    if named := _swap(files, wanted, last, quoted=True):
+        return named
+    for pattern in (_POINTER, _BARE_POINTER, _SPOKEN_OF, _IT):
+        if pointed := _swap(pattern, wanted, last):
+            return pointed
+    before, *after = _QUOTED.split(last, maxsplit=1)
+    return f"{before}{wanted}{after[0]}" if after else ""
 
 
 def _in_language(last: str, language: str) -> str:

@@ -74,7 +74,7 @@ def find_media(sketch: Sketch, kind: Kind, at: int, window: str) -> Input:
 
 def present(sketch: Sketch, kind: str, at: int) -> bool:
     """Whether something of a kind is named, given, or made by clause ``at``."""
-    everything = sketch.named(range(len(sketch.clauses)))
+    everything = sketch.named()
     return (
         any(m.kind == kind for m in everything)
         or any(r["kind"] == kind and "drawn" not in r for r in sketch.resources.values())
@@ -208,11 +208,7 @@ def _text_elsewhere(
     again = bool(_SHORTER.search(window))  # than what was summarized
     own = [s for s in texts if s.trait is trait and (s.found or not trait.chains) and not again]
     result = next((s for s in texts if s not in own), None)
-    named = [
-        m
-        for m in sketch.named(range(len(sketch.clauses)))
-        if m.kind == "text" and m.number not in skip
-    ]
+    named = [m for m in sketch.named() if m.kind == "text" and m.number not in skip]
     before = [m for m in named if m in sketch.named(range(at + 1))]
     points = points_back(window) or sketch.clauses[at].then
     spoken = re.search(
@@ -271,7 +267,7 @@ def _of_before(read: list[Step], texts: list[Step], trait: Trait) -> list[Step]:
 
 def turned_to_text(sketch: Sketch, at: int, window: str = "") -> Input:
     """A picture, sound or video named anywhere, or given, as a text; what is spoken of."""
-    everywhere = sketch.named(range(at + 1)) or sketch.named(range(len(sketch.clauses)))
+    everywhere = sketch.named(range(at + 1)) or sketch.named()
     words = MARKER.sub("", window)
     meant = [m for m in everywhere if re.search(rf"\b(?:{NOUNS.get(m.kind, 'x x')})s?\b", words)]
     if bridged := _bridged(sketch, (meant or everywhere)[-1:], at):

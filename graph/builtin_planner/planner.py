@@ -278,7 +278,7 @@ def _wanted(sketch: Sketch, mention: Mention) -> bool:
 
 def _unused(sketch: Sketch) -> list[Mention]:
     """What the request names and no step uses."""
-    literal = [m for m in sketch.named(range(len(sketch.clauses))) if m.number not in sketch.used]
+    literal = [m for m in sketch.named() if m.number not in sketch.used]
     return [
         m for m in literal if m.kind in ("image", "audio", "table") or (m.kind == "text" and m.file)
     ]

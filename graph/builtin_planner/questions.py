@@ -53,7 +53,7 @@ def bound_question(sketch: Sketch, wish: Wish, *, use: bool = True) -> Input:
     own = _inline_question(sketch, wish)
     if own:
         return Input((own,), 0.9)
-    everywhere = sketch.named(range(len(sketch.clauses)))
+    everywhere = sketch.named()
     waiting = [m for m in everywhere if m.kind == "question" and m.number not in sketch.used]
     if waiting:
         sketch.used.update([waiting[0].number] if use else [])

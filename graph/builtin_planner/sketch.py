@@ -151,11 +151,11 @@ class Sketch:
         """References to a step's result and to those of the steps that were made along with it."""
         return tuple(reference(s.id) for s in self.steps if s.group == step.group)
 
-    def named(self, clauses: Iterable[int]) -> list[Mention]:
-        """What the clauses name, in order, results of steps left out."""
+    def named(self, clauses: Iterable[int] | None = None) -> list[Mention]:
+        """What these clauses, or all, name, in order, results of steps left out."""
         return [
             mention
-            for at in clauses
+            for at in (range(len(self.clauses)) if clauses is None else clauses)
             for mention in self.mentions.within(self.clauses[at].text)
             if mention.number not in self.refers
         ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .cues import COLOURS, cues, match_cues
+from .cues import COLOUR, cues, match_cues
 from .talk import talk_kind
 
 _NEW = re.compile(
@@ -29,7 +29,7 @@ _SUBJECT = re.compile(
 )
 """What a question or a count is about."""
 _CHOICE = re.compile(r"\b(?:[\w-]+, )*[\w-]+,? or [\w-]+", re.I)
-_COLOUR = re.compile(rf"\b(?:{'|'.join(COLOURS)})\b", re.I)
+_COLOUR = re.compile(rf"\b{COLOUR}\b", re.I)
 _POINTS = re.compile(
     r"\b(?:it|its|this|that|these|those|them|one|ones|you|me|my|i|again|same|other|why|how|not)\b",
     re.I,

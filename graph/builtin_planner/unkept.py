@@ -11,6 +11,7 @@ import re
 
 from .clauses import Clause
 from .cues import POLITE
+from .pointers import ORDER
 from .sketch import Sketch
 
 _IF = re.compile(
@@ -22,7 +23,7 @@ _IF = re.compile(
     r"|^should (?:it|there|the)\b[^.?!,;]+",
     re.I,
 )
-_WONDERS = re.compile(
+_ASKS_WHETHER = re.compile(
     r"\b(?:tell|know|see|check|say|determine|find|figure|ask|decide|wonder\w*|sure|whether|identify"
     r"|predict|detect|verify|confirm|show|classify|understand|curious|learn|let|answer|question"
     r"|analy[sz]e|evaluate|assess|as|even|what)\b[^,;]*$",
@@ -33,7 +34,7 @@ _OTHERWISE = re.compile(
     r"\W*(?:and |but )?(?:otherwise|or else|else|if not|if it (?:is not|isn't))\b", re.I
 )
 _PART = re.compile(
-    r"\b(?:the |its )?(?:first|second|third|last|\d+(?:st|nd|rd|th)) "
+    rf"\b(?:the |its )?(?:{ORDER.pattern}|\d+(?:st|nd|rd|th)) "
     r"(?:(?:two|three|four|five|few|\d+) )?(?:sentence|paragraph|line|page|chapter)s?\b",
     re.I,
 )
@@ -69,4 +70,4 @@ def _condition(clause: Clause) -> str:
     """The condition that a clause sets, empty where it sets none."""
     text = POLITE.sub("", clause.text)
     found = _IF.search(text)
-    return found[0].strip() if found and not _WONDERS.search(text[: found.start()]) else ""
+    return found[0].strip() if found and not _ASKS_WHETHER.search(text[: found.start()]) else ""

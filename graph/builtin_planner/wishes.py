@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from .arguments import Wish
 from .clauses import Clause
-from .cues import LANGUAGES, NOUNS, POLITE, Cue, Match, match_cues
+from .cues import LANGUAGE, NOUNS, POLITE, Cue, Match, match_cues
 from .inputs import present, words_of
 from .labels import Labels, find_labels
 from .mentions import MARKER
@@ -24,7 +24,7 @@ _NOUN = re.compile(r"\w+(?:tion|ing|ary|ies)\b|(?:captions?|speech|audio|boxes|e
 """What "no" says is not wanted: "no translation", while "no translate it" corrects."""
 _NOT_IT = re.compile(
     r"(?: (?:it|this|that|them|(?:the|this|my) \w+|«\w+»))? not\b"
-    rf"(?! (?:only|just|too|so|very|quite|as|the|an?|yet|{'|'.join(LANGUAGES)})\b)",
+    rf"(?! (?:only|just|too|so|very|quite|as|the|an?|yet|{LANGUAGE})\b)",
     re.I,
 )
 """What comes after what is not wanted, as in requests put into English from German."""
@@ -36,9 +36,9 @@ _IN_SOMETHING = re.compile(
     rf"(?:{NOUNS['image']})\b",
     re.I,
 )
-_VOICE = re.compile(rf"\bin ({'|'.join(LANGUAGES)})\b", re.I)
-_SPEECH = re.compile(rf"\b(?:in)?to (?:{'|'.join(LANGUAGES)}) (speech|audio|voice)\b", re.I)
-_VERSION = re.compile(rf"\bthe ({'|'.join(LANGUAGES)}) (?:one|version|translation)\b", re.I)
+_VOICE = re.compile(rf"\bin ({LANGUAGE})\b", re.I)
+_SPEECH = re.compile(rf"\b(?:in)?to {LANGUAGE} (speech|audio|voice)\b", re.I)
+_VERSION = re.compile(rf"\bthe ({LANGUAGE}) (?:one|version|translation)\b", re.I)
 _MAP = re.compile(r"\b(?:image|picture|map|drawing)s?$", re.I)
 _LOOKS = ("describe", "count", "classify", *FAMILIES["classify"].values(), "object-detection")
 
@@ -93,7 +93,7 @@ def _has_its_thing(sketch: Sketch, at: int, task: str) -> bool:
     "Read the bill" needs a picture, and "fix the spelling" a text in the request or a result.
     """
     if task == "text2text-generation":
-        named = sketch.named(range(len(sketch.clauses)))
+        named = sketch.named()
         texts = [m for m in named if m.kind == "text"]
         made = any(step.row.output == "text" for step in sketch.steps) or present(
             sketch, "text", at
