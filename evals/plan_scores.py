@@ -89,7 +89,8 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     try:
         lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as exc:
-        raise SettingsError(f"'{path}' cannot be read: {exc}.", "Give a JSONL file.") from exc
+        why = getattr(exc, "strerror", None) or exc
+        raise SettingsError(f"'{path}' cannot be read: {why}.", "Give a JSONL file.") from exc
     rows: list[dict[str, Any]] = []
     for number, line in enumerate(lines, 1):
         try:

@@ -137,7 +137,8 @@ def _rows(path: Path, *needed: str) -> list[dict[str, Any]]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as exc:
-        raise SettingsError(f"{path} cannot be read: {exc}.", "Give a file of JSON lines.") from exc
+        why = getattr(exc, "strerror", None) or exc
+        raise SettingsError(f"{path} cannot be read: {why}.", "Give a file of JSON lines.") from exc
     rows = []
     for number, line in enumerate(lines, 1):
         if not line.strip():

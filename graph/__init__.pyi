@@ -1,6 +1,5 @@
 from .answer import compose as compose, limits as limits
 from .approve import read_decision as read_decision
-from .answer import compose as compose, limits as limits, shown_path as shown_path
 from .attachments import attached as attached
 from .attempts import attempt as attempt
 from .background import both as both

@@ -189,7 +189,7 @@ class Settings(BaseSettings):
     )
     data_dir: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("hugginggraph")),
-        description="Folder of the registry's store.",
+        description="Folder of the registry's store, the threads and what the server keeps.",
     )
     database_url: SecretStr | None = Field(
         None,

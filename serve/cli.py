@@ -41,14 +41,20 @@ app.add_typer(evaluate, name="eval")
 app.command("serve")(listen)
 app.add_typer(starter, name="starter")
 
-Request = Annotated[str, typer.Argument(help='What you want, in plain words; "-" reads stdin.')]
+Request = Annotated[
+    list[str],
+    typer.Argument(metavar="request", help='What you want, in plain words; "-" reads stdin.'),
+]
 Files = Annotated[
     list[Path] | None,
     typer.Option("--file", "-f", help="A picture, sound, video or text to work on; repeatable."),
 ]
 Llm = Annotated[
     str | None,
-    typer.Option(help="Controller LLM as provider:model, e.g. openai:gpt-4o-mini. Default: none."),
+    typer.Option(
+        help="Controller LLM as provider:model, e.g. openai:gpt-4o-mini. "
+        "Default: HUGGINGGRAPH_LLM, else none."
+    ),
 ]
 Planner = Annotated[str | None, typer.Option(help="auto, llm or builtin.")]
 Pins = Annotated[
@@ -144,9 +150,9 @@ def settings_for(
     return load_settings(llm=llm, planner=planner, chroma_url=chroma_url)
 
 
-def read_request(request: str) -> str:
-    """The request, or standard input for ``-``."""
-    return sys.stdin.read() if request == "-" else request
+def read_request(words: list[str]) -> str:
+    """The request, whether or not its words came in quotes, or standard input for ``-``."""
+    return sys.stdin.read() if words == ["-"] else " ".join(words)
 
 
 def read_pins(pins: list[str] | None) -> dict[str, str]:
@@ -375,7 +381,9 @@ def talk(session: Session, files: list[str], context: Context) -> None:
 
 
 @app.command()
-def tasks(json_: Json = False) -> None:
+def tasks(
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False,
+) -> None:
     """List the task types: what can be asked, with inputs and output."""
     from hugginggraph.registry import task_types
 

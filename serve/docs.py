@@ -64,7 +64,7 @@ def _settings() -> str:
     ]
     for name, field in Settings.model_fields.items():
         default = "a folder of the user's" if field.default_factory else f"`{field.default}`"
-        if field.default in ("", None, ()):
+        if str(field.default) in ("", "None", "()"):
             default = "not set"
         lines.append(f"| `HUGGINGGRAPH_{name.upper()}` | {default} | {field.description} |")
     return "\n".join(lines) + "\n"

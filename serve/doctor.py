@@ -159,12 +159,21 @@ def _models(settings: Settings) -> Iterator[tuple[str, bool | None, str]]:
         yield "models", False, str(exc)
         return
     here = [card for card in cards if is_local(card)]
-    ready = {card.task for card in here}
+    ready = {
+        row.id
+        for row in task_types().values()
+        if any(card.task in row.served_by and card.library in row.runners for card in here)
+    }
     yield "models", bool(here), f"{len(cards)} known, {len(here)} on this machine"
     yield "ready now", None, ", ".join(task for task in task_types() if task in ready) or "no task"
     rest = ", ".join(task for task in task_types() if task not in ready)
-    online = hub_reachable(settings.offline)
-    yield "Hub", None, "can be reached" if online else "cannot be reached; only local models run"
+    if settings.offline:
+        hub = "not asked, as offline is set; only local models run"
+    elif hub_reachable():
+        hub = "can be reached"
+    else:
+        hub = "cannot be reached; only local models run"
+    yield "Hub", None, hub
     if rest:
         yield "with Hub", None, rest
     closed = remote_closed(settings)

@@ -21,11 +21,14 @@ models = typer.Typer(help="Search and build the registry of model cards.", no_ar
 
 @models.command()
 def search(
-    query: Annotated[str, typer.Argument(help="What the model should do, in plain words.")],
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="query", help="What the model should do, in plain words."),
+    ],
     task: Annotated[str | None, typer.Option("--task", "-t", help="Only this task type.")] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=200, help="How many.")] = 10,
     chroma: OnServer = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False,
 ) -> None:
     """Find models by meaning."""
     from hugginggraph.registry import SettingsError, search as find
@@ -33,6 +36,7 @@ def search(
     from .cli import print_json, settings_for
     from .terminal import show_cards
 
+    query = " ".join(words)
     if not query.strip():
         raise SettingsError("The query is empty.", "Say what the model should do.")
     settings = settings_for(chroma_url=chroma)
@@ -136,7 +140,9 @@ def convert(
 
 @models.command()
 def why(
-    request: Annotated[str, typer.Argument(help="What you want, in plain words.")],
+    words: Annotated[
+        list[str], typer.Argument(metavar="request", help="What you want, in plain words.")
+    ],
     task: Annotated[
         str | None, typer.Option("--task", "-t", help="For this task type, not for a plan.")
     ] = None,
@@ -153,7 +159,7 @@ def why(
     from .cli import print_json, settings_for
     from .why import as_json, obstacle_of, planned_for, show
 
-    settings = settings_for(chroma_url=chroma)
+    request, settings = " ".join(words), settings_for(chroma_url=chroma)
     planned: list[tuple[str, dict[str, Any]]] = [(task_type(task).id, {})] if task else []
     stand_in = ""
     if not task:

@@ -105,12 +105,15 @@ def check(
     raise typer.Exit(0 if good else 1)
 
 
-@starter.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def train(
-    context: typer.Context, name: Annotated[str, typer.Argument(help="Which: see --help of it.")]
-) -> None:
-    """Train a model again, from random weights: `train NAME --out FOLDER [--minutes M]`."""
+@starter.command(
+    context_settings={
+        "allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": [],
+    },
+    options_metavar="NAME --out FOLDER [OPTIONS]",
+)  # fmt: skip
+def train(context: typer.Context) -> None:
+    """Train a model again, from random weights; `train --help` lists names and options."""
     from hugginggraph.starter import train_model
 
-    sys.argv = ["hugginggraph starter train", name, *context.args]
+    sys.argv = ["hugginggraph starter train", *context.args]
     train_model()

@@ -36,7 +36,7 @@ MODELS = {
 
 def train_model() -> None:
     """Reads the command line and trains."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description="Train a model of the starter pack again.")
     parser.add_argument("model", choices=MODELS)
     parser.add_argument("--seed", type=int, default=0, help="weights, order and scenes (0 to 99)")
     parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint")

@@ -136,6 +136,8 @@ def test_no_heavy_library_is_imported_for_help() -> None:
         (["plan", ""], 2, "The request is empty"),
         (["models", "search", " "], 2, "The query is empty"),
         (["models", "search", "find cats", "--task", "cat-finding"], 1, "No task type"),
+        (["eval", "plan", "no.jsonl"], 2, "read: No such file or directory. Give a JSONL file."),
+        (["starter", "train"], 2, "required: model, --out"),
     ],
 )
 def test_bad_input_ends_in_plain_words_and_a_code_without_a_traceback(
@@ -203,9 +205,27 @@ def test_tasks_lists_every_row_of_the_table(cli: Cli) -> None:
     assert "summarization(text: text) -> text" in shown and "(local, remote, llm)" in shown
 
 
+def test_a_request_needs_no_quotes(cli: Cli) -> None:
+    words = "Count the objects in examples/scene.png"
+    assert cli("plan", *words.split(), "--json").stdout == cli("plan", words, "--json").stdout
+    found = json.loads(cli("models", "search", "German", "news", "-k", "1", "--json").stdout)
+    assert found == json.loads(cli("models", "search", "German news", "-k1", "--json").stdout) != []
+    why = json.loads(cli("models", "why", *words.split(), "--json").stdout)
+    assert why["request"] == words and why["tasks"]
+
+
+def test_help_of_the_training_lists_its_options(cli: Cli) -> None:
+    done = cli("starter", "train", "--help")
+    assert done.returncode == 0
+    assert "--minutes" in done.stdout and "segmenter" in done.stdout
+
+
 def test_doctor_says_what_is_there(cli: Cli) -> None:
-    done = cli("doctor")
+    done = cli("doctor", HUGGINGGRAPH_OFFLINE="1")
     assert done.returncode == 0, done.stdout
+    ready = next(line for line in done.stdout.splitlines() if "ready now" in line)
+    assert "seg-control" in ready, "the models of one task run another"
+    assert "offline is set" in done.stdout
     for word in ("torch", "memory", "device", "registry", "ready now", "object-detection"):
         assert word in done.stdout
 

@@ -266,6 +266,8 @@ def test_the_models_server_tells_what_is_there_and_runs_it(http: httpx.Client) -
     found = http.post("/models/hugginggraph/shapes-detector", json=picture).json()
     assert http.get(found["path"]).headers["content-type"] == "image/png"
     assert http.post("/models/no/such", json=picture).status_code == 404
+    lacking = http.post("/models/hugginggraph/shapes-detector", json={"text": "a cat"})
+    assert lacking.status_code == 422 and "object-detection needs: image" in lacking.text
 
 
 def test_health_and_figures(http: httpx.Client) -> None:

@@ -17,12 +17,14 @@ from hugginggraph.registry import (
     ModelCard,
     ModelLoadError,
     NoModelError,
+    model_cards,
 )
 from hugginggraph.tools import (
     TaskResult,
     open_image,
 )
 
+SCENE = Path(__file__).parents[1] / "examples" / "scene.png"
 pytestmark = pytest.mark.usefixtures("few_steps")
 
 pose = import_module("hugginggraph.tools.pose")
@@ -45,9 +47,13 @@ def opencv(folder: Path) -> ModelCard:
     return ModelCard(id="opencv/canny", task="", library="opencv", description="")
 
 
+def starter_segmenter(folder: Path) -> ModelCard:
+    return next(card for card in model_cards() if card.id == "hugginggraph/shapes-segmenter")
+
+
 @pytest.fixture(scope="module")
 def run(folder: Path) -> Run:
-    return tool_run(folder, BUILDERS | MAKERS | {"opencv": opencv})
+    return tool_run(folder, BUILDERS | MAKERS | {"opencv": opencv, "upernet": starter_segmenter})
 
 
 def drawn(result: TaskResult) -> Image.Image:
@@ -110,6 +116,13 @@ def test_segments_have_the_colours_of_ade20k(run: Run, picture: str, model: str)
     names = result["value"]["note"].removeprefix("segments: ").split(", ")
     assert set(names) <= {"wall", "building", "sky", "floor"}
     assert len(names) == len(colours(segments)) >= 1
+
+
+def test_the_starter_segmenter_draws_each_shape_in_a_colour_of_its_own(run: Run) -> None:
+    result = run("upernet", "seg-control", image=str(SCENE))
+    names = result["value"]["note"].removeprefix("segments: ").split(", ")
+    assert {"yellow circle", "blue triangle", "orange heart", "digit 6"} <= set(names)
+    assert len(names) == len(colours(drawn(result)))
 
 
 def test_people_are_drawn_as_stick_figures_on_black(run: Run, picture: str) -> None:

@@ -148,6 +148,7 @@ def seg_control(checkpoint: Checkpoint) -> Run:
     import numpy as np
     import transformers
     from PIL import Image
+    from torch.nn.functional import interpolate
 
     processor = load_image_processor(checkpoint)
     config = load_config(checkpoint)
@@ -159,9 +160,12 @@ def seg_control(checkpoint: Checkpoint) -> Run:
     def run(args: Mapping[str, Any]) -> Output:
         image: Image.Image = args["image"]
         inputs = processor(images=image, return_tensors="pt").to(model.device, model.dtype)
-        classes = processor.post_process_semantic_segmentation(
-            model(**inputs), target_sizes=[(image.height, image.width)]
-        )[0]
+        outputs, size = model(**inputs), (image.height, image.width)
+        if universal:
+            classes = processor.post_process_semantic_segmentation(outputs, target_sizes=[size])[0]
+        else:  # which the processor of UperNet cannot read
+            logits = interpolate(outputs.logits.float(), size=size, mode="bilinear")
+            classes = logits[0].argmax(0)
         found = classes.cpu().numpy()
         pixels = palette[found % len(palette)] * (found >= 0)[:, :, None].astype(np.uint8)
         names = [str(model.config.id2label.get(i, i)) for i in np.unique(found) if i >= 0]

@@ -113,6 +113,12 @@ def routes(runs: Runs) -> APIRouter:
             for slot in row.inputs
             if given.get(slot.kind)
         }
+        if lacking := [slot.name for slot in row.required if slot.name not in args]:
+            raise Refusal(
+                422,
+                f"{row.id} needs: {', '.join(lacking)}.",
+                "The body takes text, img_url and audio_url; POST /agent/invoke takes any file.",
+            )
         try:
             with reading_only(*runs.readable(owner)):
                 tools = await runs.parts.get_tools()
