@@ -471,6 +471,10 @@ MIXED: list[tuple[str, tuple[str, ...], list[str]]] = [
 ]
 
 WITH_EVERY_TASK: list[tuple[str, tuple[str, ...], list[str]]] = [
+    ("Draw a depth map of scene.png", SCENE, ["depth-estimation(image=r1)"]),
+    ("Draw a normal map of scene.png", SCENE, ["normal-control(image=r1)"]),
+    ("Get the normals of it", SCENE, ["normal-control(image=r1)"]),
+    ("Draw a treasure map of an island", (), ["text-to-image(text=treasure map of an island)"]),
     (
         "Transcribe talk.wav and translate it to French",
         ("talk.wav",),
