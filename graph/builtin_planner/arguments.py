@@ -24,6 +24,7 @@ from .inputs import (
 )
 from .labels import Labels
 from .mentions import MARKER
+from .others import LIST
 from .rows import BRIDGES, trait
 from .sketch import Sketch
 from .written import SCRIPTS, language_of
@@ -94,6 +95,9 @@ _LIKE = re.compile(
 )
 
 
+_APART = re.compile(r"\b(?:each|every|separately|individually|one by one)\b", re.I)
+
+
 @dataclass(frozen=True)
 class Wish:
     """A task or family that clause ``at`` asks for, with the words that belong to it."""
@@ -140,7 +144,9 @@ def bound_text(sketch: Sketch, wish: Wish, row: TaskType, skip: frozenset[int]) 
         return Input(((aloud[1] or aloud[2]).strip(),), 0.8)
     own_words = said and not asked and not points_back(wish.window)
     if found.values and not (own_words and _of_before(sketch, found)):
-        return _joined(found) if own.gathers and _results(found) else found
+        apart = _APART.search(sketch.mentions.restore(wish.window))
+        joins = own.gathers and _results(found) and not apart
+        return _joined(found) if joins else found
     if len(words.split()) < 2 and (media := turned_to_text(sketch, wish.at, wish.window)).values:
         return media
     if row.id == "translation" and not said and (bare := _bare_text(wish.window)):
@@ -190,9 +196,13 @@ def _prompt(sketch: Sketch, wish: Wish, row: TaskType, skip: frozenset[int]) -> 
         whole = generates and trait(row.id).told and not _FRAGMENT.search(wish.window)
         if generates and here[-1].file and (content := _content(sketch, here[-1].values[0])):
             return Input((f"{said}\n\n{content}" if whole else content,))
+        apart = several(row.output, wish.window)
+        if not generates and (listed := LIST.search(wish.window)):
+            things = [v for m in sketch.mentions.within(listed[0]) if m in here for v in m.values]
+            if len(things) > 1:
+                return Input(tuple(things) if apart else (" and ".join(things),))
         if whole or generates or len(here[-1].values) < 2:
             return Input((said if whole else here[-1].values[0],))
-        apart = several(row.output, wish.window)
         return Input(here[-1].values if apart else (here[-1].raw,))
     source = find_texts(sketch, wish.at, wish.window, trait(row.id), skip)
     mends = trait(row.id).told and not trait(row.id).gathers  # a text that is there
@@ -275,7 +285,7 @@ def bound_language(wish: Wish, part: str) -> Input:
             rf"\bfrom ({name})|\b(?:the|this|that) ({name}) (?:\w+ )?«", wish.window, re.I
         )
         return Input(((found[1] or found[2]).capitalize(),)) if found else Input()
-    several = rf"({name}(?:(?:,|,? and| as well as|,? then|) (?:(?:in)?to )?{name})*)"
+    several = rf"({name}(?:(?:,|,? and| as well as|,? then|) (?:(?:(?:in)?to|in) )?{name})*)"
     found = re.search(rf"\b(?:(?:in)?to|in) (?:both )?{several}", wish.window, re.I)
     found = found or re.search(
         rf"\b(?:an?|the(?= \w+ (?:one|version|translation)\b)) ({name})", wish.window, re.I
@@ -346,7 +356,8 @@ def compared(sketch: Sketch, wish: Wish, row: TaskType) -> dict[str, object]:
     if anchor := _LIKE.search(wish.window):
         here.sort(key=lambda m: m.number != int(anchor[1]))
     values = [v for m in here for v in m.values]
-    if len(values) < 2:
+    shown = media_named(sketch, "image", wish.window)
+    if len(values) < 2 and len(values) + len(shown) < 2:
         everywhere = sketch.named(range(len(sketch.clauses)))
         others = [m for m in everywhere if m.kind in ("text", "question") and m not in here]
         results = [s for s in sketch.steps if s.row.output == "text" and s.clause <= wish.at]
@@ -364,7 +375,6 @@ def compared(sketch: Sketch, wish: Wish, row: TaskType) -> dict[str, object]:
             here = [*here, *others]
             values += [v for m in others for v in m.values]
     sketch.used.update(m.number for m in here)
-    shown = media_named(sketch, "image", wish.window)
     if not values and not shown and (pictures := given(sketch, "image", "them")):
         shown = pictures.values if len(pictures.values) > 1 else ()
     if len(values) < 2 and shown:
