@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hugginggraph.registry import Kind, languages, model_cards, task_types
+from hugginggraph.registry import Kind, TaskType, languages, model_cards, task_types
 from hugginggraph.tools import as_text, count_labels, listed, plural
 
 from .builtin_planner import asks_language_only, told_count
@@ -94,7 +94,9 @@ def finding(task: Task, state: State) -> str:
     says = row.says if many is None else row.says_of.get(many, row.says)
     if nothing := _nothing_found(task, result, words, state):
         says = nothing
-    text = says.format_map(words).replace(", before .", ".")
+    whose = _whose(task, row, says, plan)
+    text = whose and f"{words[whose]}: "
+    text += says.format_map(words).replace(", before .", ".")
     text = f"The {text[4:]}" if text.startswith("the ") else text
     made: dict[str, list[str]] = {}
     for each in (resources[key] for key in result["files"] if key in resources):
@@ -103,6 +105,16 @@ def finding(task: Task, state: State) -> str:
             made.setdefault(ways.get(row.output, "Drawn in"), []).append(shown_path(each["path"]))
     text += "".join(f" {where} {', '.join(paths)}." for where, paths in made.items())
     return re.sub(r"([.!?…])\.(?=\s|$)", r"\1", text)
+
+
+def _whose(task: Task, row: TaskType, says: str, plan: Plan) -> str:
+    """The input that tells a task from one of its like, where the sentence does not name it."""
+    told = [slot.name for slot in row.required if f"{{{slot.name}}}" in says]
+    untold = [slot.name for slot in row.required if slot.name not in told]
+    like = [t["args"] for t in plan["tasks"] if t["task"] == row.id and t["id"] != task["id"]]
+    same = [args for args in like if all(args.get(n) == task["args"].get(n) for n in told)]
+    apart = (n for n in untold if any(args.get(n) != task["args"].get(n) for args in same))
+    return next(apart, "")
 
 
 def _together(tasks: list[Task], state: State) -> list[str]:
