@@ -147,6 +147,8 @@ def test_each_thing_gets_its_own(text: str, files: str, wanted: list[str]) -> No
          ["question-answering Who is Ann r1", "question-answering who is Bob? r2"]),
         ("Draw pictures of \"a cat\" and \"a dog\"", "",
          ["text-to-image a cat", "text-to-image a dog"]),
+        ("Summarize a.txt and b.txt in French", "a.txt b.txt",
+         [f"{SUM} r1", f"{SUM} r2", f"{TELL} <resource>-0 French", f"{TELL} <resource>-1 French"]),
         ("Caption a.png in German and in French", "a.png",
          [f"{SEE} r1", f"{TELL} <resource>-0 German", f"{TELL} <resource>-0 French"]),
     ],
