@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hugginggraph.registry import Kind, languages, model_cards, task_types
+from hugginggraph.registry import Kind, TaskType, languages, model_cards, task_types
 from hugginggraph.tools import as_text, listed
 
 from .builtin_planner import asks_language_only
@@ -88,11 +88,8 @@ def finding(task: Task, state: State) -> str:
         says = nothing
     text = says.format_map(words).replace(", before .", ".")
     text = f"The {text[4:]}" if text.startswith("the ") else text
-    first = row.inputs[0].name
-    source = task["args"].get(first)
-    others = [t for t in plan["tasks"] if t["task"] == row.id and t["args"].get(first) != source]
-    if others and source and f"{{{first}}}" not in says:
-        text = f"{words[first]}: {text}"
+    if whose := _whose(task, row, says, plan):
+        text = f"{words[whose]}: {text}"
     made: dict[str, list[str]] = {}
     for each in (resources[key] for key in result["files"] if key in resources):
         if Path(each["path"]).is_file():
@@ -100,6 +97,16 @@ def finding(task: Task, state: State) -> str:
             made.setdefault(ways.get(row.output, "Drawn in"), []).append(shown_path(each["path"]))
     text += "".join(f" {where} {', '.join(paths)}." for where, paths in made.items())
     return re.sub(r"([.!?…])\.(?=\s|$)", r"\1", text)
+
+
+def _whose(task: Task, row: TaskType, says: str, plan: Plan) -> str:
+    """The input that tells a task from one of its like, where the sentence does not name it."""
+    told = [slot.name for slot in row.required if f"{{{slot.name}}}" in says]
+    untold = [slot.name for slot in row.required if slot.name not in told]
+    like = [t["args"] for t in plan["tasks"] if t["task"] == row.id and t["id"] != task["id"]]
+    same = [args for args in like if all(args.get(n) == task["args"].get(n) for n in told)]
+    differs = (n for n in untold if any(args.get(n) != task["args"].get(n) for args in same))
+    return next(differs, "")
 
 
 def _findings(tasks: list[Task], state: State, counts: list[str]) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -57,6 +58,7 @@ class SentenceModel(Embedder):
     @cached_property
     def _loaded(self) -> tuple[Any, Any, bool]:
         def load() -> tuple[Any, Any, bool]:
+            import_module("transformers")  # waits while another thread imports it
             from transformers import AutoModel, AutoTokenizer
             from transformers.utils import cached_file
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 from .errors import RegistryError
@@ -45,6 +46,7 @@ def relevance(
 def _loaded(source: str, offline: bool) -> tuple[Any, Any]:
     remedy = "Correct HUGGINGGRAPH_RERANKER, or unset it."
     try:
+        import_module("transformers")  # waits while another thread imports it
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
         found, here = loaded_from(source, offline)

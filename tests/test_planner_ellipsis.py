@@ -26,6 +26,26 @@ LOVE, HATE = '"I love it"', '"I hate it"'
             ["object-detection(image=r1)", "object-detection(image=r2)"],
         ),
         (
+            "Denoise a.wav, transcribe it, and do the same with b.wav", "ab",
+            ["audio-to-audio(audio=r1)", "automatic-speech-recognition(audio=<resource>-0)",
+             "audio-to-audio(audio=r2)", "automatic-speech-recognition(audio=<resource>-2)"],
+        ),
+        (
+            "Summarize a.txt. Read the summary aloud. The same for b.txt, please.", "ab",
+            ["summarization(text=r1)", "text-to-speech(text=<resource>-0)",
+             "summarization(text=r2)", "text-to-speech(text=<resource>-2)"],
+        ),
+        (
+            "Transcribe a.wav then b.wav then summarize all", "ab",
+            [*(f"automatic-speech-recognition(audio=r{n})" for n in (1, 2)),
+             "summarization(text=<resource>-0\n<resource>-1)"],
+        ),
+        (
+            "Who is mentioned in a.txt, and who in b.txt?", "ab",
+            [f"token-classification(text=r{n})" for n in (1, 2)],
+        ),
+        ("描述a.png。b.png呢?", "ab", [f"image-to-text(image=r{n})" for n in (1, 2)]),
+        (
             f"Is {LOVE} positive? And {HATE}?", "",
             [f"text-classification(text={text[1:-1]})" for text in (LOVE, HATE)],
         ),
@@ -34,7 +54,8 @@ LOVE, HATE = '"I love it"', '"I hate it"'
 def test_a_clause_that_only_names_something_asks_for_the_same_again(
     text: str, files: str, wanted: list[str]
 ) -> None:
-    assert tasks(text, *(f"{name}.png" for name in files)) == wanted
+    kind = next((kind for kind in ("wav", "txt") if f".{kind}" in text), "png")
+    assert tasks(text, *(f"{name}.{kind}" for name in files)) == wanted
 
 
 @pytest.mark.parametrize("text", ["Caption a.png. Also b.wav", "Here is b.wav. Describe a.png."])

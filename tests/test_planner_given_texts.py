@@ -159,6 +159,11 @@ def test_a_greeting_is_no_text(request_: str) -> None:
         "crop ",
         "and ",
         "if they are pictures ",
+        "the other file. ",
+        "but not scene.png ",
+        "scene.png, ",
+        "scene.png to French and ",
+        "and scene.png? ",
     ],
 )
 def test_no_long_request_holds_the_planner(unit: str) -> None:

@@ -115,9 +115,9 @@ def automatic_speech_recognition(checkpoint: Checkpoint) -> Run:
     Models that spell frame by frame (CTC: Wav2Vec2, HuBERT) and models that write (Whisper,
     Speech2Text, Moonshine). Windows of silence are skipped: writers invent words there.
     """
+    kind = type(load_config(checkpoint))
     from transformers import MODEL_FOR_CTC_MAPPING, MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING
 
-    kind = type(load_config(checkpoint))
     if kind in MODEL_FOR_CTC_MAPPING:
         return _spelled(checkpoint)
     if kind in MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING:

@@ -146,12 +146,13 @@ def normal_control(checkpoint: Checkpoint) -> Run:
 def seg_control(checkpoint: Checkpoint) -> Run:
     """A picture's segments in ADE20K's colours (SegFormer, UperNet, MaskFormer, OneFormer, …)."""
     import numpy as np
-    import transformers
     from PIL import Image
     from torch.nn.functional import interpolate
 
     processor = load_image_processor(checkpoint)
     config = load_config(checkpoint)
+    import transformers
+
     universal = type(config) in transformers.MODEL_FOR_UNIVERSAL_SEGMENTATION_MAPPING
     name = "Universal" if universal else "Semantic"
     model = load_model(checkpoint, f"AutoModelFor{name}Segmentation")

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from .watch import watch
 @cache
 def _quiet_diffusers() -> None:
     quiet()
+    import_module("diffusers")  # as a whole, see `quiet`
     from diffusers.utils import logging
 
     logging.set_verbosity_error()

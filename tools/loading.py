@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 from hugginggraph.registry import ModelLoadError
@@ -31,8 +32,13 @@ _ONE_AT_A_TIME = threading.Lock()
 
 @cache
 def quiet() -> None:
-    """Keeps the progress bars and advice of the libraries off the terminal, once a process."""
+    """Keeps the progress bars and advice of the libraries off the terminal, once a process.
+
+    After it Transformers is there as a whole. While another thread imports it, the statement
+    ``import transformers`` gives a module that is then thrown away; ``import_module`` waits.
+    """
     set_environment()
+    import_module("transformers")
     from huggingface_hub.utils import logging as hub_logging
     from huggingface_hub.utils.tqdm import disable_progress_bars
     from transformers.utils import logging

@@ -85,9 +85,9 @@ def image_segmentation(checkpoint: Checkpoint) -> Run:
     Semantic models (SegFormer) give one segment for each class, its score the mean over its
     points; panoptic and instance models (MaskFormer, DETR) one for each thing.
     """
+    config = load_config(checkpoint)
     import transformers
 
-    config = load_config(checkpoint)
     known = (name for name in _AUTO if type(config) in getattr(transformers, name)._model_mapping)
     auto = next(known, None)
     if auto is None or config.model_type == "oneformer":

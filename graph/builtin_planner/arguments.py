@@ -46,6 +46,7 @@ _BARE = re.compile(
 """Words to be translated that stand bare between "translate" and the language."""
 _NO_TEXT = re.compile(rf"^(?:{LANGUAGE}|{NOUNS['text']}|words?)s?$|\bfrom {LANGUAGE}\b", re.I)
 """What only says that a text, or from which language, is translated."""
+_APART = re.compile(r"\b(?:each|every|separately|individually|one by one)\b", re.I)
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,8 @@ def bound_text(sketch: Sketch, wish: Wish, row: TaskType, skip: frozenset[int]) 
         return Input(((aloud[1] or aloud[2]).strip(),), 0.8)
     own_words = said and not asked and not points_back(wish.window)
     if found.values and not (own_words and _of_before(sketch, found)):
-        return joined(found) if own.gathers and _results(found) else found
+        apart = _APART.search(sketch.mentions.restore(wish.window))
+        return joined(found) if own.gathers and _results(found) and not apart else found
     if len(words.split()) < 2 and (media := turned_to_text(sketch, wish.at, wish.window)).values:
         return media
     if row.id == "translation" and not said and (bare := _bare_text(wish.window)):
@@ -145,7 +147,7 @@ def bound_language(wish: Wish, part: str) -> Input:
             rf"\bfrom ({name})|\b(?:the|this|that) ({name}) (?:\w+ )?«", wish.window, re.I
         )
         return Input(((found[1] or found[2]).capitalize(),)) if found else Input()
-    several = rf"({name}(?:(?:,|,? and| as well as|,? then|) (?:(?:in)?to )?{name})*)"
+    several = rf"({name}(?:(?:,|,? and| as well as|,? then|) (?:(?:(?:in)?to|in) )?{name})*)"
     found = re.search(rf"\b(?:(?:in)?to|in) (?:both )?{several}", wish.window, re.I)
     found = found or re.search(
         rf"\b(?:an?|the(?= \w+ (?:one|version|translation)\b)) ({name})", wish.window, re.I

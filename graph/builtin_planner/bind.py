@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 from hugginggraph.registry import Slot, TaskType, reads_as
@@ -23,6 +24,7 @@ from .counted import count_among, note_all_are_listed
 from .cues import SCANS, cues, match_cues, names_kind
 from .inputs import Input, bridge, find_media, find_texts, present
 from .mentions import MARKER
+from .others import LIST
 from .prompted import bound_prompt
 from .questions import bound_question
 from .results import guided
@@ -35,7 +37,26 @@ _VOICES = re.compile(r"\b(?:speakers?|voices?|callers?|singers?)\b", re.I)
 
 
 def grant(sketch: Sketch, wish: Wish) -> None:
-    """Add the steps that a wish comes to, or say why there are none."""
+    """Add the steps that a wish comes to, or say why there are none.
+
+    What is asked of things of several kinds ("describe a.png and b.txt") is a wish for each kind.
+    """
+    for each in _for_each_kind(wish):
+        _grant(sketch, each)
+
+
+def _for_each_kind(wish: Wish) -> list[Wish]:
+    family = FAMILIES.get(wish.task, {}) if wish.task != "question" else {}
+    things = LIST.search(wish.window)
+    kinds = dict.fromkeys(kind for kind, _ in MARKER.findall(things[0])) if things else {}
+    if not things or len(kinds) < 2 or not family.keys() >= kinds.keys():
+        return [wish]
+    head, tail = wish.window[: things.start()], wish.window[things.end() :]
+    own = {kind: re.findall(rf"«{kind}\d+»", things[0]) for kind in kinds}
+    return [replace(wish, window=f"{head}{' and '.join(own[kind])}{tail}") for kind in kinds]
+
+
+def _grant(sketch: Sketch, wish: Wish) -> None:
     if without_model := UNMODELLED.get(wish.task):
         without_model(sketch, wish)
         return

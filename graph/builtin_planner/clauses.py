@@ -26,6 +26,8 @@ _VERB = (
     r"|whether|"
     r"who|writ)(?:e|ing|y)?\b"
 )
+_SAME = r"(?:(?:do|try)\s+(?:exactly\s+)?(?:the\s+)?same|repeat|redo|ditto|likewise)\b"
+_LISTED = re.compile(r"»\s*(?::|->|→)")
 _SPLIT = re.compile(
     rf"""
     (?P<end>(?<=[.!?])["')\]]*\s+(?=\S)|(?<=»)\s+(?=(?-i:[A-Z])[a-z]+\s))
@@ -39,7 +41,7 @@ _SPLIT = re.compile(
         |lastly|subsequently|followed\s+by)\b,?\s+)
     | (?P<before>\s*,?\s+before\s+(?=\w+ing\b))
     | (?P<and>(?:\s*,\s*(?:and\s+|plus\s+|but\s+)?
-        |\s+(?:and(?:\s+also)?|plus|as\s+well\s+as)\s+|\s*&\s*)(?={_VERB}))
+        |\s+(?:and(?:\s+also)?|plus|as\s+well\s+as)\s+|\s*&\s*)(?={_VERB}|{_SAME}))
     """,
     re.IGNORECASE | re.VERBOSE,
 )
@@ -64,6 +66,8 @@ def split_clauses(text: str) -> list[Clause]:
     at, kind = 0, "end"
     swap = False
     for match in _SPLIT.finditer(text):
+        if match["list"] and not _LISTED.search(text, at, match.start()):
+            continue  # "a.png, b.wav: …": names of one list
         swap = _add(clauses, text[at : match.start()], kind, swap)
         at, kind = match.end(), match.lastgroup or "end"
     _add(clauses, text[at:], kind, swap)

@@ -49,7 +49,7 @@ def _texts(sketch: Sketch, wish: Wish) -> list[str]:
     if anchor := _LIKE.search(wish.window):
         here.sort(key=lambda m: m.number != int(anchor[1]))
     values = [v for m in here for v in m.values]
-    if len(values) < 2:
+    if len(values) < 2 and len(values) + len(media_named(sketch, "image", wish.window)) < 2:
         everywhere = sketch.named()
         others = [m for m in everywhere if m.kind in ("text", "question") and m not in here]
         results = [s for s in sketch.steps if s.row.output == "text" and s.clause <= wish.at]

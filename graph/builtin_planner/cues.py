@@ -225,18 +225,47 @@ _DONE_TO: Mapping[str, str] = {
     "compared": "compare", "embedded": "embed", "paraphrased": "paraphrase",
     "rewritten": "rewrite", "vectori[sz]ed": "vectorize",
 }  # fmt: skip
-_PARTICIPLE = "|".join(_DONE_TO)
+PARTICIPLE = "|".join(_DONE_TO)
+"""The verbs in the form that says what is to be done with something: "summarized"."""
 _PASSIVE = re.compile(
     r"(?:\b(?:to be|being|get (?:it|this|that)|have (?:it|this|that|them)|have «\w+»)"
     r"|(?<=\bneed )«\w+»|(?<=\bwant )«\w+»|\b(?:need|want|have|get) (?:this|that|the|my) \w+)"
-    rf"(?: (?:first|then|also))? (?:{_PARTICIPLE})"
-    rf"(?:(?:,? and(?: then| also)?|,(?: then)?) (?:{_PARTICIPLE})\b)*",
+    rf"(?: (?:first|then|also))? (?:{PARTICIPLE})"
+    rf"(?:(?:,? and(?: then| also)?|,(?: then)?) (?:{PARTICIPLE})\b)*",
     re.IGNORECASE,
 )
 
+_SENTENCE = re.compile(r"[^.;!?\n]+")
+_WANTED = re.compile(
+    r"\b(?:want|need|have|get|like)\b[^.;!?\n«]{0,20}«"
+    r"|» (?:should|must|ha(?:s|ve) to|needs? to|is to|are to|to) be\b",
+    re.IGNORECASE,
+)
+_EACH_DONE = re.compile(
+    r"(?P<things>«\w+»(?:(?:, and|,| and) «\w+»){0,20})"
+    r"(?: (?:should|must|ha(?:s|ve) to|needs? to|is to|are to|to))?(?: be)?"
+    rf" (?P<done>{PARTICIPLE})\b(?! (?:by|text|version)\b)",
+    re.IGNORECASE,
+)
+"""What is to be done with each of several: "I want a.wav transcribed and b.txt summarized"."""
+
+
+def _each_active(sentence: re.Match[str]) -> str:
+    if not _WANTED.search(sentence[0]):
+        return sentence[0]
+    return _EACH_DONE.sub(lambda each: f"{_infinitive(each['done'])} {each['things']}", sentence[0])
+
+
+def active(text: str) -> str:
+    """The text with what is to be done with each of several things in active words."""
+    return _SENTENCE.sub(_each_active, text)
+
 
 def _active(match: re.Match[str]) -> str:
-    text = match[0]
+    return _infinitive(match[0])
+
+
+def _infinitive(text: str) -> str:
     for participle, verb in _DONE_TO.items():
         text = re.sub(rf"\b{participle}\b", verb, text, flags=re.I)
     return text

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from ..references import REFERENCE
 from ..state import Resource
-from .cues import plain
+from .cues import active, plain
 from .files import names_of, take_files
 from .literals import take_literals, text_follows
 from .mentions import Mentions
@@ -53,5 +53,5 @@ def find_mentions(
         lambda match: f"{match[1]} {mentions.add('text', (match[2],), match[2])}", text
     )
     text = take_files(text, mentions, resources, names)
-    mentions.text = take_pointers(plain(text), mentions, resources)
+    mentions.text = active(take_pointers(plain(text), mentions, resources))
     return mentions

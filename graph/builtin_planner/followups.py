@@ -15,8 +15,11 @@ from pathlib import PurePath
 from ..planner import PlanRequest
 from ..state import Resource
 from .cues import COLOUR, LANGUAGE, NOUNS
+from .files import names_of, take_files
 from .languages import IsText, in_english, language_asked
-from .pointers import ORDER
+from .mentions import Mentions
+from .others import OTHERS, others_named
+from .pointers import ORDER, take_pointers
 from .swaps import swapped
 from .talk import talk_kind
 
@@ -73,6 +76,8 @@ _MAKES = re.compile(
 )
 _MOST_BEFORE = 40
 """How many messages before a request are put into English."""
+_MOST_SPOKEN = 5000
+"""How many characters of the requests before are read for the files that they name."""
 _MORE = re.compile(
     r"(?:(?:please|ok(?:ay)?|and|now|can you|could you|also)\W+)*(?:add|put in)(?: in)?"
     r" ((?:an?|one|two|three|some)(?: (?!to\b|on\b|in\b|into\b)[\w-]+){1,6}?)"
@@ -147,13 +152,20 @@ def _again(before: list[str], text: str) -> str:
 
 
 def _other(text: str, said: list[str], resources: Mapping[str, Resource]) -> str:
-    """The request with the file's name for "the other one": one that no earlier request named."""
+    """The request with the names of those files for "the others" that no earlier request named."""
     spoken = " ".join(said)
     names = [PurePath(r["name"]).name for r in resources.values() if "task" not in r]
     left = [name for name in names if name not in spoken] if len(names) > 1 else []
     if not left and len(names) == 2:  # both were named: the one that was not named last
         left = sorted(names, key=spoken.rfind)[:1]
-    return _OTHER.sub(lambda _: left[0], text) if len(left) == 1 else text
+    text = _OTHER.sub(lambda _: left[0], text) if len(left) == 1 else text
+    if not OTHERS.search(text):
+        return text
+    mentions, known, spoken = Mentions(), names_of(resources), spoken[-_MOST_SPOKEN:]
+    mine = {rid: resource for rid, resource in resources.items() if "task" not in resource}
+    named = take_pointers(take_files(spoken, mentions, mine, known), mentions, mine)
+    before = [value for m in mentions.within(named) for value in m.values if value in mine]
+    return others_named(text, before, mine)
 
 
 def _added(last: str, text: str) -> str:

@@ -8,14 +8,16 @@ turned into another.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from hugginggraph.registry import KINDS, Kind, TaskType, reads_as
 
-from ..references import reference, whole_reference
+from ..references import reference, references, whole_reference
 from .cues import NOUNS
 from .mentions import MARKER, Mention
+from .others import LIST
 from .results import ORIGINAL
 from .rows import BRIDGES, GIVEN, TOLD, Trait
 from .sketch import Sketch, Step
@@ -24,10 +26,12 @@ _POINTS = re.compile(
     r"\b(?:it|its|this|that|them|those|these|they|the same|the results?|the outputs?)\b", re.I
 )
 _SEVERAL = re.compile(
-    r"\b(?:them|each|both)\b|\b(?:(?:the|these|those|all|my) files)\b"
+    r"\b(?:them|each|both|everything(?! (?:in|on|from|that|you|about)\b))\b"
+    r"|\b(?:(?:the|these|those|all|my) files)\b"
     r"|\b(?:these|those|all)\b(?=\W*(?:$|«|\b(?:and|in|into|to|as|for|with|please|aloud)\b))",
     re.I,
 )
+_THEM = re.compile(r"\b(?:them|both|these|those)\b", re.I)
 _SHORTER = re.compile(r"\b(?:shorter|briefer|more briefly)\b|\bin (?:one|a) sentence\b", re.I)
 _COMPARED = (
     r"\bwhich (?:one|of|has|have|shows?|(?:{})s?)\b.*?"
@@ -151,7 +155,11 @@ def find_texts(
         ]
         if found and not _overtaken(sketch, at, window, trait):
             sketch.used.update(m.number for m in found)
-            return Input(tuple(dict.fromkeys(v for m in found for v in m.values)))
+            texts = {m.number: m.values for m in found}
+            if not asked and "respectively" not in window:
+                texts |= _listed_media(sketch, window, texts, at)
+            own = (texts.get(m.number, ()) for m in here)
+            return Input(tuple(dict.fromkeys(value for values in own for value in values)))
     if not asked and re.search(r"\b(?:this|the|that|my) question\b", window, re.I):
         named = [m for m in sketch.named(range(at + 1)) if m.kind == "question"]
         if named:
@@ -161,6 +169,17 @@ def find_texts(
     if asked and (source := _told_from(sketch, window)):
         return source
     return _text_elsewhere(sketch, at, window, trait, skip)
+
+
+def _listed_media(
+    sketch: Sketch, window: str, texts: Collection[int], at: int
+) -> dict[int, tuple[str, ...]]:
+    """What sounds, videos and pictures in one list with texts say: "summarize a.txt and b.wav"."""
+    lists = [sketch.mentions.within(each[0]) for each in LIST.finditer(window)]
+    media = [m for some in lists if {m.number for m in some} & {*texts} for m in some if m.file]
+    made = {m: task for m in media if m.kind in KINDS and (task := BRIDGES.get((m.kind, "text")))}
+    sketch.used.update(m.number for m in made)
+    return {m.number: bridge(sketch, task, Input(m.values), at).values for m, task in made.items()}
 
 
 def words_of(sketch: Sketch, value: str, most: int | None = MOST_READ) -> str:
@@ -220,7 +239,8 @@ def _text_elsewhere(
         return file
     original = bool(spoken and named) and not trait.prompted and not sketch.clauses[at].then
     if result and (trait.chains or points or not named) and not original:
-        return Input(sketch.results_of(result), 0.9)
+        several_made = _waiting(sketch, at) if _THEM.search(window) else ()
+        return Input(tuple(dict.fromkeys((*several_made, *sketch.results_of(result)))), 0.9)
     if not before and several("text", window) and all(m.file for m in named):
         named = []  # "summarize the texts, then translate the last": all that were given
     if chosen := ([m for m in before if not m.file or m.values] or named):
@@ -236,6 +256,14 @@ def _text_elsewhere(
         if file:
             return file
     return Input()
+
+
+def _waiting(sketch: Sketch, at: int) -> tuple[str, ...]:
+    """The texts that the sentence of a clause made and that no step works on yet."""
+    first = max((n for n in range(at + 1) if sketch.clauses[n].opens), default=0)
+    taken = {n for step in sketch.steps for n in references(list(step.args.values()))}
+    made = [s for s in sketch.steps if first <= s.clause < at and s.row.output == "text"]
+    return tuple(reference(step.id) for step in made if step.id not in taken)
 
 
 def _only_answers(step: Step, trait: Trait) -> bool:

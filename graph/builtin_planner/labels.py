@@ -61,6 +61,7 @@ _CUT = re.compile(
     r"(?:,|\s)+(?:and|then|please|for me|this|these|the following|in the|from the|given)\b.*$", re.I
 )
 _OR_NOT = re.compile(r",? or not(?=\W*(?:«\w+»\W*)?$)", re.I)
+_NO_LABEL = ("image", "audio", "video", "table")
 OTHER = "something else"
 
 
@@ -104,6 +105,8 @@ def _items(text: str, mentions: Mentions) -> list[str]:
     items: list[str] = []
     for part in re.split(r"\s*,\s*(?:or\s+|and\s+)?|\s+or\s+|\s+and\s+|\s*/\s*", text):
         inside = mentions.within(part)
+        if any(mention.kind in _NO_LABEL for mention in inside):
+            return []
         if inside:
             items.extend(value for mention in inside for value in mention.values)
             continue

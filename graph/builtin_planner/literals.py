@@ -10,7 +10,7 @@ from ..state import Resource
 from .cues import NOUNS
 from .files import file_at, file_named
 from .mentions import MARKER, Mentions
-from .pasted import FIELD, NOT_DATA, split_items
+from .pasted import BULLET, FIELD, NOT_DATA, split_items
 
 _OPEN = {
     '"': re.compile(r'\"{3}|(?<!\w)"(?=\s?\S)'),
@@ -126,6 +126,7 @@ def text_follows(
     line = _last_line(head)
     if file_named(line.rsplit(None, 1)[-1] if line.strip() else ""):
         return False
+    follows = BULLET.sub("", follows, count=1)
     if not follows or follows[0] in "\"'`«" or file_at(follows, names) or NOT_DATA.search(line):
         return False
     return bool(

@@ -41,12 +41,14 @@ class Mention:
 class Mentions:
     """The request with markers in it, and what each marker stands for.
 
-    ``absent`` are pointers at one of more files of a kind than were given ("the second picture").
+    ``absent`` are pointers at one of more files of a kind than were given ("the second picture"),
+    and ``left_out`` the files that no task is to work on ("all except b.png").
     """
 
     text: str = ""
     found: list[Mention] = field(default_factory=list)
     absent: list[tuple[MentionKind, str]] = field(default_factory=list)
+    left_out: set[str] = field(default_factory=set)
 
     def add(
         self, kind: MentionKind, values: tuple[str, ...], raw: str, *, file: bool = False

@@ -43,7 +43,8 @@ _GREETING = re.compile(r"(?:hi|hello|hey|hallo|bonjour|hola|good \w+)\b(?: \w+)?
 _IS_THIS = re.compile(r"\b(?:is|was) (?:this|that)\b", re.I)
 _SENTENCE_END = re.compile(r"(?<=[.?!])\s+")
 _ABOVE = re.compile(r"\b(?:above|preceding|previous) ?(?:" + NOUNS["text"] + r")?\b", re.I)
-_BULLET = re.compile(r"^\s*(?:[-*•–]\s+|\(?(?:\d{1,2}|[a-zA-Z])[.)]\s+)")
+BULLET = re.compile(r"^\s*(?:[-*•–]\s+|\(?(?:\d{1,2}|[a-zA-Z])[.)]\s+)")
+"""What opens an item of a list."""
 _INLINE_NUMBER = re.compile(r"(?:^|\s)\(?(?:\d{1,2}|[a-h])[.)]\s+")
 _QUESTION = re.compile(
     r"(?:what|who|whom|whose|when|where|why|how|which|is|are|was|were|do|does|did|can|could|has|"
@@ -119,7 +120,7 @@ def _listed(request: str, mentions: Mentions) -> str:
     several = re.search(
         rf"\b(?:which (?:one )?of|these|following(?! (?:{NOUNS['text']})\b)|each)\b", first, re.I
     )
-    if not several or len(lines) < 2 or not all(_BULLET.match(line) for line in lines):
+    if not several or len(lines) < 2 or not all(BULLET.match(line) for line in lines):
         return ""
     if NOT_DATA.search(first) or any(has_path(line) for line in lines):
         return ""
@@ -129,7 +130,7 @@ def _listed(request: str, mentions: Mentions) -> str:
 def split_items(data: str) -> tuple[str, ...]:
     """The items of a list in plain writing: lines, numbers, semicolons, sentences or commas."""
     data = data.strip()
-    lines = [_BULLET.sub("", line).strip() for line in data.splitlines() if line.strip()]
+    lines = [BULLET.sub("", line).strip() for line in data.splitlines() if line.strip()]
     if len(lines) > 1:
         return tuple(line.strip("'\"") for line in lines if line)
     numbered = [part.strip(" ,;") for part in _INLINE_NUMBER.split(data) if part.strip(" ,;")]

@@ -167,8 +167,9 @@ def _plan(request: PlanRequest, rows: Mapping[str, TaskType], language: str = ""
     if len(own) > _MOST_READ:
         own = own[:_MOST_READ].rpartition(" ")[0]
     clauses = fill_ellipses(split_clauses(own))[:_MOST_CLAUSES]
+    meant = {rid: r for rid, r in request.resources.items() if rid not in mentions.left_out}
     sketch = Sketch(
-        everything, frozenset(rows), mentions, clauses, request.resources, language,
+        everything, frozenset(rows), mentions, clauses, meant, language,
         views(request, everything),
     )  # fmt: skip
     if len(mentions.text.strip()) > _MOST_READ:
@@ -178,8 +179,8 @@ def _plan(request: PlanRequest, rows: Mapping[str, TaskType], language: str = ""
     read = [_read(sketch, at, clause, table) for at, clause in enumerate(clauses)]
     missed = [clause for clause, wishes in zip(clauses, read, strict=True) if wishes is None]
     wishes = [wish for some in read for wish in some or ()]
-    if not (wishes and missed) and (meant := by_meaning(sketch, own, wishes)):
-        sketch, missed = meant, []
+    if not (wishes and missed) and (near := by_meaning(sketch, own, wishes)):
+        sketch, missed = near, []
     return _draft(sketch, missed, request, rows)
 
 
@@ -253,7 +254,8 @@ def _look_for_files(sketch: Sketch, tasks: list[Task]) -> None:
     taken = str([task["args"] for task in tasks])
     for mention in [mention for mention in sketch.mentions.found if mention.file]:
         name = mention.values[0]
-        if name in sketch.resources or (name in taken and tasks):
+        here = name in sketch.resources or name in sketch.mentions.left_out
+        if here or (name in taken and tasks):
             continue
         if mention.kind == "unread":
             if not tasks or _wanted(sketch, mention):

@@ -20,6 +20,7 @@ from .inputs import (
     words_of,
 )
 from .mentions import Mention
+from .others import LIST
 from .rows import trait
 from .sketch import Sketch
 
@@ -58,7 +59,7 @@ def bound_prompt(sketch: Sketch, wish: Wish, row: TaskType, skip: frozenset[int]
     here = [m for m in named if m.kind in kinds and m.number not in skip]
     if here and whole_reference(here[-1].values[0]) is None:
         sketch.used.update(m.number for m in here)
-        return _with_text(sketch, wish, row, said, here[-1])
+        return _with_text(sketch, wish, row, said, here)
     own = trait(row.id)
     source = find_texts(sketch, wish.at, wish.window, own, skip)
     mends = own.told and not own.gathers  # a text that is there
@@ -78,11 +79,15 @@ def bound_prompt(sketch: Sketch, wish: Wish, row: TaskType, skip: frozenset[int]
     return Input((said,), 0.6) if words else Input()
 
 
-def _with_text(sketch: Sketch, wish: Wish, row: TaskType, said: str, named: Mention) -> Input:
+def _with_text(sketch: Sketch, wish: Wish, row: TaskType, said: str, here: list[Mention]) -> Input:
     """A text that the clause names, with what is said of it where a model is told what to do."""
+    named = here[-1]
     if row.output != "text":
-        apart = len(named.values) < 2 or several(row.output, wish.window)
-        return Input(named.values if apart else (named.raw,))
+        apart, things = several(row.output, wish.window), LIST.search(wish.window)
+        inside = sketch.mentions.within(things[0]) if things else []
+        if len(values := [v for m in inside if m in here for v in m.values]) > 1:
+            return Input(tuple(values) if apart else (" and ".join(values),))
+        return Input(named.values if apart or len(named.values) < 2 else (named.raw,))
     whole = trait(row.id).told and not _FRAGMENT.search(wish.window)
     if named.file and (content := _content(sketch, named.values[0])):
         return Input((f"{said}\n\n{content}" if whole else content,))

@@ -12,8 +12,8 @@ from .sketch import Sketch
 
 ASKS = re.compile(
     r"(?:^(?:in|on|at|from|for|to|by) )?\b(?:what|who|whom|whose|when|where|why|how|which)\b"
-    r"|^(?:is|are|was|were|does|do (?:you|they|we|the(?! same)|these|those|any|both|all|«)|did|can"
-    r"|could|has|have|will)\b",
+    r"|^(?:is|are|was|were|does|do (?:you|they|we|the(?! (?:same|following)\b)|these(?= \w)"
+    r"|those(?= \w)|any|both|all|«)|did|can|could|has|have|will)\b",
     re.I,
 )
 WONDERS = re.compile(
@@ -73,23 +73,25 @@ def _as_translated(sketch: Sketch, question: str) -> str:
 
 
 def _inline_question(sketch: Sketch, wish: Wish) -> str:
-    text = _ASK_LEAD.sub("", POLITE.sub("", wish.window))
+    said = POLITE.sub("", wish.window)
+    text = _ASK_LEAD.sub("", said)
     asks = ASKS.search(text) or WONDERS.search(text)
-    relative = _RELATIVE.match(text) and "?" not in text and wish.at > 0
+    relative = text == said and _RELATIVE.match(text) and "?" not in text and wish.at > 0
     if not asks or relative:
         return ""
     text = text[asks.start() if asks.re is ASKS else asks.end() :]
     text = re.sub(
         r"[\s,]*\b(?:(?:in|on|from|of|at|using|for|according to|based on)\s+)(?:(?:the|this|that"
         r"|my|following|given)\s+)*"
-        r"(?:\w+\s+)?(?:called |named |file )?:?\s*[(]?«(?!question)[a-z]+\d+»[)]?",
+        r"(?:\w+\s+)?(?:called |named |file )?:?\s*[(]?«(?!question)[a-z]+\d+»[)]?"
+        r"(?:\s*(?:,|,? and|,? or|&)\s*(?:(?:in|on|from|of|at|for)\s+)?«(?!question)[a-z]+\d+»)*",
         "",
         text,
         flags=re.I,
     )
     text = re.sub(
         r"[\s,:]*(?:according to|from|in|using) (?:the|this) \w+ ?:?\s*«text\d+»"
-        r"|[\s,:]+«text\d+»\W*$",
+        r"|[\s,:]+«text\d+»\W*$|\s*\(«(?!question)[a-z]+\d+»\)",
         "",
         text,
         flags=re.I,

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from functools import partial
 
+from ..references import reference
 from .cues import NOUNS
+from .mentions import MARKER
 from .pointers import ORDER, at_order
 from .rows import GIVEN
 from .sketch import Sketch, Step
 
 _DETERMINED = (
-    r"(?:the|this|that|these|those|its|their|each|your|all|every|any|final|resulting|obtained)"
+    r"(?:the|this|that|these|those|its|their|each|your|all|both|every|any|final|resulting|obtained)"
 )
 _RESULT = (
     r"\b(?:the |this |these |its |your )?"
@@ -29,9 +31,15 @@ _ANEW = re.compile(
 _ONLY_WHEN = re.compile(r"\b(?:after|before|once)\s+$", re.I)
 
 
+_BARE = re.compile(r"(?:all|both|each)(?: of (?:them|these)| one)?(?: \w+)?", re.I)
+"""Words for several things that may have been worked on before."""
+_MANY = re.compile(r"\b(?:all|both|each|every)\b|[^s]s\b", re.I)
+
+
 def mark_results(sketch: Sketch, at: int) -> None:
     """Put markers where a clause speaks of a result that an earlier clause brings."""
     clause = sketch.clauses[at]
+    clause.text = MARKER.sub(partial(_worked_on, sketch, at), clause.text)
     if sketch.steps and sketch.steps[-1].clause < 0:
         mark = partial(_mark, sketch, sketch.steps[-1], at)
         clause.text = _YOURS.sub(mark, clause.text)
@@ -49,7 +57,7 @@ def mark_results(sketch: Sketch, at: int) -> None:
 
 
 def _mark(sketch: Sketch, step: Step, at: int, match: re.Match[str]) -> str:
-    results, order = sketch.results_of(step), ORDER.search(match[0])
+    results, order = _meant(sketch, step, match[0]), ORDER.search(match[0])
     chosen = at_order(order[0], results) if order and len(results) > 1 else ()
     given = ORIGINAL.search(match[0]) and step.row is not GIVEN and not chosen
     if "«" in match[0] or given:
@@ -72,6 +80,28 @@ def _mark(sketch: Sketch, step: Step, at: int, match: re.Match[str]) -> str:
     marker = sketch.mentions.add(kind, tuple(chosen or results), match[0])
     sketch.refers[len(sketch.mentions.found) - 1] = step.id
     return marker
+
+
+def _worked_on(sketch: Sketch, at: int, match: re.Match[str]) -> str:
+    """The word "them" for "both" where it means what steps have made of those things."""
+    mention = sketch.mentions.found[int(match[2])]
+    if not _BARE.fullmatch(mention.raw):
+        return match[0]
+    steps = [s for s in sketch.steps if s.clause >= 0 and s.clause < at]
+    on = [s for s in steps if any(value in s.args.values() for value in mention.values)]
+    told = mention.kind == "text" and sketch.clauses[at].then
+    anew = all(s.trait.renews or (told and s.row.output == "text") for s in on)
+    covered = all(any(value in s.args.values() for s in on) for value in mention.values)
+    them = "each of them" if mention.raw.lower().startswith("each") else "them"
+    return them if anew and covered else match[0]
+
+
+def _meant(sketch: Sketch, step: Step, said: str) -> tuple[str, ...]:
+    """A step's results; those of its like in other clauses too where a plural means texts."""
+    like = [s for s in sketch.steps if s.row is step.row and not s.found]
+    if step.found or step.row.output != "text" or not _MANY.search(said):
+        return sketch.results_of(step)
+    return tuple(reference(each.id) for each in like)
 
 
 def guided(sketch: Sketch, window: str) -> str:

@@ -74,10 +74,15 @@ def find_wishes(sketch: Sketch, at: int, clause: Clause, table: tuple[Cue, ...])
             m.cue.weight,
             after=text[m.end :],
             labels=labels if m.task == "choose" else None,
-            fed=before.get(id(m), 0) > m.start,
+            fed=before.get(id(m), 0) > m.start or (id(m) in before and _says_in(text, m)),
         )
         for m in ordered
     ]
+
+
+def _says_in(text: str, match: Match) -> bool:
+    """Whether a match only says in which language: "summarize a.txt in German"."""
+    return match.task == "translation" and bool(_VOICE.match(text, match.start))
 
 
 def _unwanted(text: str, match: Match) -> bool:
