@@ -102,3 +102,35 @@ def test_a_condition_that_says_which_files_are_meant_is_kept(text: str) -> None:
         {"image": "r1"}, {"image": "r3"}, {"text": "r2"},
     ]  # fmt: skip
     assert not made.notes
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("Draw a red circle. And a blue one.",
+         ["text-to-image(text=red circle)", "text-to-image(text=blue circle)"]),
+        ("Where is the museum in b.txt? And the station?",
+         [f"question-answering(question=Where is the {place}?, context=r2)"
+          for place in ("museum", "station")]),
+        ("Translate b.txt to French. And German.",
+         [f"translation(text=r2, target_language={name})" for name in ("French", "German")]),
+        ("Describe a.png. And thanks!", ["image-to-text(image=r1)"]),
+    ],
+)  # fmt: skip
+def test_a_clause_that_names_something_else_asks_the_same_of_it(
+    text: str, wanted: list[str]
+) -> None:
+    assert tasks(text, "a.png", "b.txt") == wanted
+
+
+def test_each_of_several_counts_is_told() -> None:
+    made = draft("Count the hearts in a.png. What about circles?", "a.png")
+    assert [task["args"] for task in made.tasks] == [{"image": "r1"}]
+    assert [note.rpartition(": ")[2] for note in made.notes] == ["hearts.", "circles."]
+
+
+@pytest.mark.parametrize("second", ["And of Spain?", "What is the capital of Spain?"])
+def test_no_answer_is_looked_for_in_that_to_another_question(second: str) -> None:
+    assert tasks(f"What is the capital of France? {second}") == [
+        f"conversational(text=What is the capital of {name}?)" for name in ("France", "Spain")
+    ]

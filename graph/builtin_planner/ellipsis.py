@@ -11,8 +11,10 @@ from dataclasses import replace
 from functools import partial
 
 from .clauses import Clause
+from .cues import LANGUAGE
 from .mentions import MARKER
 from .others import AND
+from .swaps import swapped
 
 _THINGS = rf"«\w+»(?:{AND}«\w+»)*"
 _NAMES = re.compile(
@@ -38,6 +40,14 @@ _EACH_ITS_OWN = re.compile(
 )
 
 
+_LANGUAGE = re.compile(rf"\b{LANGUAGE}\b", re.I)
+_LANGUAGE_TOO = re.compile(
+    rf"(?:(?:and|also|then|what about|how about)\b\W*)+(?:in|to|into)?\s*({LANGUAGE})"
+    r"(?: too| as well| also)?\W*",
+    re.I,
+)
+
+
 def fill_ellipses(clauses: list[Clause]) -> list[Clause]:
     """The clauses, with those of the sentence before in place of one that only names things.
 
@@ -52,6 +62,7 @@ def fill_ellipses(clauses: list[Clause]) -> list[Clause]:
             filled[-1] = replace(filled[-1], text=f"{filled[-1].text}, {clause.text}")
             continue
         again = _again(filled[start:], clause) or _again(_last_named(filled), clause)
+        again = again or _of_something_else(filled[-1:], clause)
         start = len(filled) if again or clause.opens else start
         filled += again or _apart(clause)
     return filled
@@ -78,6 +89,19 @@ def _again(before: list[Clause], clause: Clause) -> list[Clause]:
         replace(c, text=swap(c.text) if n == at else c.text, opens=clause.opens and not n)
         for n, c in enumerate(before)
     ]
+
+
+def _of_something_else(last: list[Clause], clause: Clause) -> list[Clause]:
+    """The clause before with what this one names: "count the hearts. And the circles?"."""
+    if not last or not clause.opens or MARKER.search(clause.text):
+        return []
+    plain = MARKER.sub(lambda m: f"[{m[1]}{m[2]}]", last[0].text)  # quotes are never exchanged
+    new = swapped(plain, clause.text)
+    if language := _LANGUAGE_TOO.fullmatch(clause.text):
+        new = _LANGUAGE.sub(language[1], plain, count=1)
+    if new in (plain, clause.text):
+        return []
+    return [replace(clause, text=re.sub(r"\[([a-z]+\d+)\]", r"«\1»", new))]
 
 
 def _last_named(filled: list[Clause]) -> list[Clause]:

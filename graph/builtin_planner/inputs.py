@@ -168,7 +168,7 @@ def find_texts(
         return bridged
     if asked and (source := _told_from(sketch, window)):
         return source
-    return _text_elsewhere(sketch, at, window, trait, skip)
+    return _text_elsewhere(sketch, at, window, trait, skip, asked=asked)
 
 
 def _listed_media(
@@ -218,9 +218,11 @@ def _told_from(sketch: Sketch, window: str) -> Input | None:
 
 
 def _text_elsewhere(
-    sketch: Sketch, at: int, window: str, trait: Trait, skip: frozenset[int]
+    sketch: Sketch, at: int, window: str, trait: Trait, skip: frozenset[int], *, asked: bool
 ) -> Input:
     read = [s for s in reversed(sketch.steps) if reads_as(s.row.output, "text")]
+    if asked:  # what was said to a question that was chatted is no text to look for an answer in
+        read = [s for s in read if s.clause < 0 or not _chatted(s)]
     texts = [s for s in read if s.row.output == "text"]
     if texts and texts[0].clause < 0:  # what this request finds goes before older texts
         texts = [s for s in read if s.clause >= 0] or _of_before(read, texts, trait)
@@ -264,6 +266,10 @@ def _waiting(sketch: Sketch, at: int) -> tuple[str, ...]:
     taken = {n for step in sketch.steps for n in references(list(step.args.values()))}
     made = [s for s in sketch.steps if first <= s.clause < at and s.row.output == "text"]
     return tuple(reference(step.id) for step in made if step.id not in taken)
+
+
+def _chatted(step: Step) -> bool:
+    return step.row.id == "conversational" and str(step.args.get("text")).endswith("?")
 
 
 def _only_answers(step: Step, trait: Trait) -> bool:
