@@ -3,6 +3,7 @@ PYTHON ?= python3
 # The pinned torch. With an NVIDIA card, name the CUDA build instead (README, "With a GPU").
 TORCH ?= torch==2.13.0
 BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 REQUEST ?= Describe what is in examples/scene.png and count the objects in it.
 
