@@ -56,3 +56,13 @@ async def test_the_bare_calls_are_those_of_the_plan_each_after_what_it_needs(
         seconds = await bare_calls(url, "chain4", 1)
     assert seconds > 0
     assert made == 2 * [*3 * ["image-to-image beside 0"], "image-to-text beside 0"]
+
+
+async def test_langgraph_alone_runs_every_task_after_those_it_needs() -> None:
+    bench = import_module("hugginggraph.evals.bench")
+    tasks, _, _ = bench.uneven(40, 3, 0, 1)
+    _, out = await bench._timed(bench._graph_of(bench._only_tasks), tasks)
+    assert [*out["results"]] == [str(task["id"]) for task in tasks]
+    loose = [{**task, "dep": [len(tasks) + 1]} for task in tasks[:1]]
+    with pytest.raises(KeyError):
+        await bench._timed(bench._graph_of(bench._only_tasks), loose)
