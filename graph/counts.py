@@ -54,12 +54,13 @@ def _apart(counts: list[int], pictures: list[Picture], state: State) -> str:
 
 def counted_in(tasks: list[Task], state: State) -> dict[str, str]:
     """By the note that asks it, how many of the things to be counted the pictures have."""
-    pictures = pictures_in(tasks, state)
+    if not (pictures := pictures_in(tasks, state)):
+        return {}
     found = [count_labels(boxes) for _, boxes in pictures]
     models = {state["results"][str(task["id"])].get("model", "") for task, _ in pictures}
-    labels = {*chain(*found), *set[str]().union(*map(known_labels, models))}
+    labels = {*chain(*found), *frozenset.intersection(*map(known_labels, models))}
     counts: dict[str, str] = {}
-    for note in state["plan"]["notes"] if pictures else ():
+    for note in state["plan"]["notes"]:
         if things := to_count(note, labels):
             total = sum(map(Counter, found), Counter[str]())
             many = [sum(things.among(each).values()) for each in found]
