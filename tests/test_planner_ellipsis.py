@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from planned import draft, tasks
+from planned import draft, state, tasks
+
+from hugginggraph.graph import compose
 
 LOVE, HATE = '"I love it"', '"I hate it"'
 
@@ -123,8 +125,9 @@ def test_a_clause_that_names_something_else_asks_the_same_of_it(
     assert tasks(text, "a.png", "b.txt") == wanted
 
 
-def test_each_of_several_counts_is_told() -> None:
-    made = draft("Count the hearts in a.png. What about circles?", "a.png")
+@pytest.mark.parametrize("where", ["in a.png", "in [image99]"])
+def test_each_of_several_counts_is_told(where: str) -> None:
+    made = draft(f"Count the hearts {where}. What about circles?", "a.png")
     assert [task["args"] for task in made.tasks] == [{"image": "r1"}]
     assert [note.rpartition(": ")[2] for note in made.notes] == ["hearts.", "circles."]
 
@@ -134,3 +137,17 @@ def test_no_answer_is_looked_for_in_that_to_another_question(second: str) -> Non
     assert tasks(f"What is the capital of France? {second}") == [
         f"conversational(text=What is the capital of {name}?)" for name in ("France", "Spain")
     ]
+
+
+@pytest.mark.parametrize(
+    ("other", "told"), [("hugginggraph/shapes-detector", True), ("a/b", False)]
+)
+def test_what_one_of_the_models_may_not_know_is_not_counted_as_none(other: str, told: bool) -> None:
+    text = "Count the hearts in a.png and b.png"
+    made = draft(text, "a.png", "b.png")
+    star = {"label": "red star", "score": 0.9, "box": dict.fromkeys(("xmin", "ymin"), 0)}
+    run = state(text, made.tasks, [star], "boxes", [], "boxes")
+    run["plan"]["notes"] = list(made.notes)
+    run["results"]["1"]["model"] = other
+    answer = compose(run)
+    assert ("Hearts: none." in answer, "Note: Every" in answer) == (told, not told)

@@ -164,6 +164,7 @@ def test_of_several_none_is_lost_and_none_made_up(text: str, files: str, wanted:
         ("Describe a.png", "now the other two", "23"),
         ("Describe a.png and b.png", "the rest too", "3"),
         ("Beschreibe a.png", "und die anderen?", "23"),
+        ("Describe a.png, not «image99» nor «others7»", "now the other two", "23"),
     ],
 )
 def test_the_others_of_a_later_request_are_those_not_named_before(

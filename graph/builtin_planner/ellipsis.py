@@ -95,13 +95,18 @@ def _of_something_else(last: list[Clause], clause: Clause) -> list[Clause]:
     """The clause before with what this one names: "count the hearts. And the circles?"."""
     if not last or not clause.opens or MARKER.search(clause.text):
         return []
+    own = {match[0] for match in MARKER.finditer(last[0].text)}
     plain = MARKER.sub(lambda m: f"[{m[1]}{m[2]}]", last[0].text)  # quotes are never exchanged
     new = swapped(plain, clause.text)
     if language := _LANGUAGE_TOO.fullmatch(clause.text):
         new = _LANGUAGE.sub(language[1], plain, count=1)
     if new in (plain, clause.text):
         return []
-    return [replace(clause, text=re.sub(r"\[([a-z]+\d+)\]", r"«\1»", new))]
+
+    def as_before(match: re.Match[str]) -> str:
+        return marker if (marker := f"«{match[1]}»") in own else match[0]
+
+    return [replace(clause, text=re.sub(r"\[([a-z]+\d+)\]", as_before, new))]
 
 
 def _last_named(filled: list[Clause]) -> list[Clause]:

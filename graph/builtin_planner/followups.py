@@ -161,7 +161,8 @@ def _other(text: str, said: list[str], resources: Mapping[str, Resource]) -> str
     text = _OTHER.sub(lambda _: left[0], text) if len(left) == 1 else text
     if not OTHERS.search(text):
         return text
-    mentions, known, spoken = Mentions(), names_of(resources), spoken[-_MOST_SPOKEN:]
+    mentions, known = Mentions(), names_of(resources)
+    spoken = re.sub(r"[«»]", '"', spoken[-_MOST_SPOKEN:])  # they mark what was found
     mine = {rid: resource for rid, resource in resources.items() if "task" not in resource}
     named = take_pointers(take_files(spoken, mentions, mine, known), mentions, mine)
     before = [value for m in mentions.within(named) for value in m.values if value in mine]
